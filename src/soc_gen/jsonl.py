@@ -1,0 +1,120 @@
+"""JSON Lines in and out: errors with ``file:line``, whole lines only, nothing replaced half-written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import jsonlines
+import orjson
+from pydantic import ValidationError
+
+from soc_gen.errors import OutputError, UsageError
+from soc_gen.models import Record
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is not the record it should be."""
+
+    where: str
+    """``file:line``."""
+    why: str
+
+
+def open_input(path: Path) -> IO[bytes]:
+    """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
+    if path.is_dir():
+        raise UsageError("is a folder, not a JSONL file", where=str(path))
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise UsageError("no such file", where=str(path)) from None
+    except OSError as error:
+        raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
+
+
+def read_jsonl[T: Record](path: Path, kind: type[T]) -> Iterator[T | BadLine]:
+    """Yield one record, or one ``BadLine``, for each line of ``path`` that is not blank.
+
+    Raises:
+        UsageError: The file is missing, a folder or unreadable.
+    """
+    with open_input(path) as handle:
+        reader = jsonlines.Reader(handle, loads=orjson.loads)
+        while True:
+            try:
+                yield kind.model_validate(reader.read(type=dict, skip_empty=True))
+            except EOFError:
+                return
+            except jsonlines.InvalidLineError as error:
+                yield BadLine(f"{path}:{error.lineno}", _first_line(error))
+            except ValidationError as error:
+                yield BadLine(f"{path}:{reader._lineno}", explain(error))  # noqa: SLF001
+
+
+def explain(error: ValidationError) -> str:
+    """Return pydantic's complaints as one line: ``age: Input should be …; name: Field required``."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'record'}: {item['msg']}" for item in error.errors()
+    )
+
+
+def drop_torn_tail(path: Path) -> int:
+    """Cut an unfinished last line (its writer was killed) off ``path``; return the bytes dropped."""
+    with path.open("r+b") as handle:
+        end = handle.seek(0, os.SEEK_END)
+        position = end
+        while position > 0:
+            step = min(position, 65536)
+            position -= step
+            handle.seek(position)
+            newline = handle.read(step).rfind(b"\n")
+            if newline >= 0:
+                position += newline + 1
+                break
+        handle.truncate(position)
+    return end - position
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the ``OSError`` of writing to ``path`` into an ``OutputError`` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        what = "the disk is full" if full else f"cannot be written ({error.strerror or error})"
+        hint = "Make room and run the same command again" if full else "Choose another --out"
+        raise OutputError(what, where=str(path), hint=hint) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file aside and put it in the place of ``path`` when the block ends without an error."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("wb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, records: Iterable[Record]) -> int:
+    """Replace ``path`` with ``records``, one a line; return how many."""
+    count = 0
+    with replacing(path) as handle:
+        for record in records:
+            handle.write(record.to_json() + b"\n")
+            count += 1
+    return count
