@@ -66,9 +66,7 @@ class MissingExtraError(UsageError):
     """An optional dependency is not installed; the message names the ``pip install``."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"{package} is not installed", hint=f"Run: pip install 'soc-gen[{extra}]'"
-        )
+        super().__init__(f"{package} is not installed", hint=f"Run: pip install 'soc-gen[{extra}]'")
 
 
 class ConversationFailed(Exception):  # noqa: N818 - it is a verdict on one conversation, not an error

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar, cast
 
 import jsonlines
-import orjson
 from pydantic import ValidationError
 
 from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Record
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,26 @@ def open_input(path: Path) -> IO[bytes]:
         raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
 
 
-def read_jsonl[T: Record](path: Path, kind: type[T]) -> Iterator[T | BadLine]:
+def read_jsonl(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
     """Yield one record, or one ``BadLine``, for each line of ``path`` that is not blank.
 
     Raises:
         UsageError: The file is missing, a folder or unreadable.
     """
     with open_input(path) as handle:
-        reader = jsonlines.Reader(handle, loads=orjson.loads)
+        reader = jsonlines.Reader(handle, loads=kind.model_validate_json)
         while True:
             try:
-                yield kind.model_validate(reader.read(type=dict, skip_empty=True))
+                yield cast("R", reader.read(skip_empty=True))
             except EOFError:
                 return
             except jsonlines.InvalidLineError as error:
-                yield BadLine(f"{path}:{error.lineno}", _first_line(error))
-            except ValidationError as error:
-                yield BadLine(f"{path}:{reader._lineno}", explain(error))  # noqa: SLF001
+                yield BadLine(f"{path}:{error.lineno}", _why(error))
+
+
+def _why(error: jsonlines.InvalidLineError) -> str:
+    cause = error.__cause__
+    return explain(cause) if isinstance(cause, ValidationError) else "not valid UTF-8"
 
 
 def explain(error: ValidationError) -> str:

@@ -1,0 +1,26 @@
+"""Where the command line prints: data and tables on stdout, progress and errors on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print a table: ruled on a terminal, tab-separated lines in a pipe."""
+    if not out.is_terminal:
+        out.print("\t".join(columns), markup=False)
+        for row in rows:
+            out.print("\t".join(str(cell) for cell in row), markup=False)
+        return
+    grid = Table(title=title, title_justify="left")
+    for position, column in enumerate(columns):
+        grid.add_column(column, justify="right" if position else "left")
+    for row in rows:
+        grid.add_row(*(str(cell) for cell in row))
+    out.print(grid)
