@@ -256,4 +256,3 @@ async def run_jobs(
     if run.stop.error is not None:
         raise run.stop.error
     return sorted(failures, key=lambda failure: failure.index)
-
