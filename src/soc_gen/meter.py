@@ -56,6 +56,10 @@ class Meter:
         self.completion_tokens += usage.completion
         self.cost += cost(self.prices, usage)
 
+    def cost_of(self, prompt: int, cached: int, completion: int) -> float:
+        """Return US dollars for that many tokens."""
+        return cost(self.prices, Usage(prompt, cached, completion))
+
     @property
     def tokens(self) -> int:
         """Prompt and completion tokens together."""

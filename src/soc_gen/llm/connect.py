@@ -33,7 +33,9 @@ class Connection:
 
 
 @contextmanager
-def served(config: EndpointConfig, say: Callable[[str], None], progress: Progress) -> Iterator[EndpointConfig]:
+def served(
+    config: EndpointConfig, say: Callable[[str], None], progress: Progress
+) -> Iterator[EndpointConfig]:
     """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
 
     Args:

@@ -152,7 +152,7 @@ class _Play:
     def _both_said_goodbye(self, messages: list[str]) -> bool:
         return bool(self.turns) and says_goodbye(messages) and says_goodbye(self.turns[-1].messages)
 
-    def _next_hint(self, closing: bool) -> str:  # noqa: FBT001 - private, one caller
+    def _next_hint(self, closing: bool) -> str:
         """Return what the next turn is told besides whose it is."""
         config, taken = self._rules.config, len(self.turns) + 1
         if closing and taken < config.min_turns:
