@@ -75,13 +75,13 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
         messages = [messages]
     if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
         raise BadTurn("broken_json", reply.text[:80])
-    spoken = tuple(message.strip() for message in messages if message.strip())
+    spoken = tuple(message.strip() for message in messages if message.strip())[:MOST_MESSAGES]
     if not spoken:
         raise BadTurn("empty", "no message in the reply")
-    return Parsed(spoken[:MOST_MESSAGES], repaired=not _is_clean(reply.text, spoken[:MOST_MESSAGES]))
+    return Parsed(spoken, kept=reply.text.strip() if _as_asked(reply.text, spoken) else None)
 
 
-def _is_clean(text: str, messages: tuple[str, ...]) -> bool:
+def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
     try:
         return bool(orjson.loads(text) == {"messages": list(messages)})
     except orjson.JSONDecodeError:
