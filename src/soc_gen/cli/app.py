@@ -7,7 +7,10 @@ import sys
 
 import typer
 
+from soc_gen.cli.check import check
 from soc_gen.cli.console import err
+from soc_gen.cli.init import init
+from soc_gen.cli.rollout import rollout
 from soc_gen.cli.serve import serve
 from soc_gen.errors import SocError
 
@@ -40,7 +43,8 @@ def _root(
         os.environ["SOC_VERBOSE"] = "1"
 
 
-app.command()(serve)
+for command in (rollout, serve, check, init):
+    app.command()(command)
 
 
 def main() -> None:
