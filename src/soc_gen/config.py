@@ -55,8 +55,8 @@ class EndpointConfig(Settings):
     """Name the endpoint knows the model by; asked of the endpoint when not given."""
     api_key_env: str | None = None
     """Name of the environment variable that has the key; ``SOC_API_KEY`` or ``OPENAI_API_KEY``."""
-    embedded_model: str = "qwen2.5-1.5b"
-    """For the embedded server: a name from the table, a ``.gguf`` file or a Hub repo."""
+    embedded_model: str | None = None
+    """A name from the table, a ``.gguf`` file or a Hub repo; by this machine's memory when not given."""
     concurrency: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Conversations open at once."""
     timeout_seconds: float = Field(180.0, gt=0)

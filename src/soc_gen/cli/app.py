@@ -7,7 +7,11 @@ import sys
 
 import typer
 
+from soc_gen.cli.check import check
 from soc_gen.cli.console import err
+from soc_gen.cli.init import init
+from soc_gen.cli.rollout import rollout
+from soc_gen.cli.serve import serve
 from soc_gen.errors import SocError
 
 app = typer.Typer(
@@ -37,6 +41,10 @@ def _root(
 ) -> None:
     if verbose:
         os.environ["SOC_VERBOSE"] = "1"
+
+
+for command in (rollout, serve, check, init):
+    app.command()(command)
 
 
 def main() -> None:
