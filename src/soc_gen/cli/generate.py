@@ -11,9 +11,7 @@ from soc_gen.cli import options
 
 
 def experiences(
-    count: Annotated[
-        int | None, typer.Option(min=1, help="How many.", show_default=False)
-    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many.", show_default=False)] = None,
     personas: Annotated[
         str | None,
         typer.Option(
