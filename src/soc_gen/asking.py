@@ -96,8 +96,9 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         async def make(job: Job[J], session: Session) -> Record:
             return await work.make(job, session, journal.failures[job.id])
 
-        for index in journal.failed_indexes if work.settled else ():
-            work.settled(index, None)
+        if work.settled is not None:
+            for index in journal.failed_indexes:
+                work.settled(index, None)
         failures: list[Failure] = []
         try:
             failures += await run_jobs(run, work.jobs, make, output, work.settled)
