@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,8 @@ class Work(Generic[J]):
     jobs: Iterable[Job[J]]
     make: Callable[[Job[J], Session, int], Awaitable[Record]]
     """Makes one record; is told how many runs have given it up before."""
-    settled: Callable[[Job[J], Record | None], None] = lambda _job, _record: None
+    settled: Callable[[int, bytes | None], None] | None = None
+    """Is told of each outcome: the index, and the record as JSON or None."""
     facts: dict[str, Any] = field(default_factory=dict)
     """More for the manifest."""
 
@@ -80,9 +82,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
     """
     with Journal(beside(out, "journal.jsonl"), work.inputs, restart=asking.restart) as journal:
-        if asking.restart:
-            out.unlink(missing_ok=True)
-        output = OrderedOutput(out, journal)
+        output = OrderedOutput(out, journal, restart=asking.restart)
         run = Run(
             connection.fleet,
             journal,
@@ -96,12 +96,18 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         async def make(job: Job[J], session: Session) -> Record:
             return await work.make(job, session, journal.failures[job.id])
 
+        if work.settled is not None:
+            for index in journal.failed_indexes:
+                work.settled(index, None)
         failures: list[Failure] = []
         try:
             failures += await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
             write_jsonl(beside(out, "failures.jsonl"), failures)
-            write_manifest(out, work.stage, _facts(work, out, asking, connection, journal, failures))
+            facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
+            facts["outputs"] = [{"path": out.name, "records": journal.done}]
+            facts["reasons"] = Counter(failure.reason for failure in failures)
+            write_manifest(out, work.stage, facts)
     stopped = asking.stop.reason
     return Report(work.stage, out, journal.done, asking.meter, connection.model, tuple(failures), stopped)
 
@@ -111,14 +117,7 @@ def hashes_of(*prefixes: str) -> dict[str, str]:
     return {name: digest for name, digest in prompt_hashes().items() if name.startswith(prefixes)}
 
 
-def _facts(
-    work: Work[J],
-    out: Path,
-    asking: Asking,
-    connection: Connection,
-    journal: Journal,
-    failures: list[Failure],
-) -> dict[str, Any]:
+def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str, Any]:
     meter, totals = asking.meter, journal.totals
     return {
         "random_seed": asking.config.random_seed,
@@ -129,11 +128,10 @@ def _facts(
             "urls": [public_url(url) for url in asking.config.endpoint.base_urls],
             "structure": connection.capabilities.structure,
         },
-        "outputs": [{"path": out.name, "records": journal.done}],
         "counts": {
             "in": meter.total,
             "kept": journal.done,
-            "failed": len(failures),
+            "failed": meter.failed,
             "replies": totals.replies,
             "replies_this_run": meter.replies,
             "replayed_this_run": meter.replayed,
@@ -145,6 +143,4 @@ def _facts(
         "repairs": dict(meter.repairs),
         "seconds": round(meter.seconds, 1),
         "stopped": asking.stop.reason,
-        "inputs_of_the_run": work.inputs,
-        **work.facts,
     }

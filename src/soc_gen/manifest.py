@@ -23,8 +23,11 @@ def file_sha256(path: Path) -> str:
     Raises:
         UsageError: It cannot be read.
     """
+    digest = hashlib.sha256()
     with open_input(path) as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:

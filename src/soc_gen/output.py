@@ -24,17 +24,20 @@ class OrderedOutput:
     Args:
         path: The output.
         journal: Where the finished records are.
+        restart: Throw what is in the file away.
 
     Raises:
         JournalError: The file holds more than the journal knows of; it is left alone.
     """
 
-    def __init__(self, path: Path, journal: Journal) -> None:
+    def __init__(self, path: Path, journal: Journal, *, restart: bool = False) -> None:
         self._path = path
         self._journal = journal
         self._file: IO[bytes] | None = None
         self._next = 0  # the first index without an outcome in this run
         self._early: set[int] = set()  # later ones that have one
+        if restart:
+            path.unlink(missing_ok=True)
         lines, torn = _count_lines(path)
         if lines > journal.done:
             raise JournalError(

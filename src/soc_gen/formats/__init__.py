@@ -8,7 +8,7 @@ cache. ``parse`` reads a reply. ``keep`` gives the text that stands for a turn i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from soc_gen.llm import PromptMessage, Reply
@@ -54,8 +54,8 @@ class Parsed:
     messages: tuple[str, ...]
     ended: bool = False
     """The model ended the talk by something else than a tag."""
-    repaired: bool = field(default=False)
-    """The text differs from what the model wrote, so that ``keep`` must write it anew."""
+    kept: str | None = None
+    """The reply as it may stand in later prompts; None where ``keep`` has to write it anew."""
 
 
 class Format(Protocol):

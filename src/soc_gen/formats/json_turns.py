@@ -14,8 +14,8 @@ from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.llm import PromptMessage, Reply
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience
+from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
-from soc_gen.prompts.cards import calling_names, persona_card
 
 MOST_MESSAGES = 3
 SCHEMA = {
@@ -35,7 +35,7 @@ SCHEMA = {
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
     """Return the prompt for the next turn."""
-    names = calling_names(experience.persona1, experience.persona2)
+    names = short_names(experience.persona1, experience.persona2)
     asked = [turn.speaker for turn in turns] + [speaker]
     messages: list[PromptMessage] = [
         {"role": "system", "content": load_prompt("rollout_json_system").text},
@@ -75,13 +75,13 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
         messages = [messages]
     if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
         raise BadTurn("broken_json", reply.text[:80])
-    spoken = tuple(message.strip() for message in messages if message.strip())
+    spoken = tuple(message.strip() for message in messages if message.strip())[:MOST_MESSAGES]
     if not spoken:
         raise BadTurn("empty", "no message in the reply")
-    return Parsed(spoken[:MOST_MESSAGES], repaired=not _is_clean(reply.text, spoken[:MOST_MESSAGES]))
+    return Parsed(spoken, kept=reply.text.strip() if _as_asked(reply.text, spoken) else None)
 
 
-def _is_clean(text: str, messages: tuple[str, ...]) -> bool:
+def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
     try:
         return bool(orjson.loads(text) == {"messages": list(messages)})
     except orjson.JSONDecodeError:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.llm import Reply
 from soc_gen.models import Experience
+from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
-from soc_gen.prompts.cards import calling_names, persona_card
 
 _END_LINE = re.compile(
     r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
@@ -23,7 +23,7 @@ _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿]
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:  # noqa: ARG001
     """Return the prompt for the next turn; a transcript has no place for a hint."""
-    names = calling_names(experience.persona1, experience.persona2)
+    names = short_names(experience.persona1, experience.persona2)
     script = "".join(f"{names[turn.speaker]}: {turn.kept}\n" for turn in turns)
     return Prompt(
         (
@@ -48,24 +48,18 @@ def _task(experience: Experience, names: tuple[str, str]) -> str:
     )
 
 
-def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
+def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
     """Read one line; an end line, or no line at all, says that the talk is over."""
-    line = _without_echo(reply.text, calling_names(experience.persona1, experience.persona2)[speaker])
+    line = reply.text.strip().partition("\n")[0]
     spoken = _END_LINE.sub(" ", line).strip()
-    ended = not spoken or bool(_END_LINE.search(line))
-    if ended or reply.finish_reason != "length":
-        return Parsed((spoken,) if spoken else (), ended=ended, repaired=ended)
-    whole = _SENTENCE.match(spoken)
-    if not whole:
-        raise BadTurn("cut_off", "the line reached max_tokens")
-    return Parsed((whole[1].strip(),), repaired=True)
-
-
-def _without_echo(text: str, name: str) -> str:
-    """Return the reply's own line: some servers repeat the transcript that they continue."""
-    label = f"{name}:"
-    tail = text.rstrip("\n").rpartition("\n")[2] if label in text else text.lstrip().partition("\n")[0]
-    return tail.strip().removeprefix(label).strip()
+    if not spoken or _END_LINE.search(line):
+        return Parsed((spoken,) if spoken else (), ended=True)
+    if reply.finish_reason == "length":
+        whole = _SENTENCE.match(spoken)
+        if not whole:
+            raise BadTurn("cut_off", "the line reached max_tokens")
+        spoken = whole[1].strip()
+    return Parsed((spoken,))
 
 
 def keep(messages: Sequence[str]) -> str:

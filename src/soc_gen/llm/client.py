@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -99,6 +99,11 @@ def _response_format(schema: dict[str, Any], structure: Structure) -> dict[str, 
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
 
 
+def without_echo(text: str, request: Request) -> str:
+    """Return what was added to the message that was to be continued; llama.cpp repeats all of it."""
+    return text.removeprefix(request.messages[-1]["content"])
+
+
 class Endpoint:
     """One OpenAI-compatible server.
 
@@ -148,7 +153,8 @@ class Endpoint:
             )
         except _SDK_ERRORS as error:
             raise from_exception(error, self.url) from None
-        return decode(completion, self.url, time.monotonic() - started)
+        reply = decode(completion, self.url, time.monotonic() - started)
+        return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
 
     async def close(self) -> None:
         """Close the connections."""

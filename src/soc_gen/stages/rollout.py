@@ -129,10 +129,10 @@ class _Play:
         speaker = len(self.turns) % 2
         early = len(self.turns) < self._rules.config.min_turns
         parsed = self._format.parse(reply, self.experience, speaker)
-        messages, repaired = list(parsed.messages), parsed.repaired
+        messages, kept = list(parsed.messages), parsed.kept
         ended = parsed.ended or tags.has_end(messages)
         if ended and early:
-            messages, repaired = tags.take_out_end(messages), True
+            messages, kept = tags.take_out_end(messages), None
             if not messages:
                 raise BadTurn("ended_early")
             self._rules.note("repair", "early_end")
@@ -141,10 +141,9 @@ class _Play:
             if early:
                 raise BadTurn("goodbye_loop")
             # The chat is over; another reply would cost money to say so.
-            messages, repaired, ended = [*messages, END], True, True
+            messages, kept, ended = [*messages, END], None, True
             self._rules.note("repair", "goodbye_closed")
-        kept = self._format.keep(messages) if repaired else reply.text.strip()
-        turn = Turn(speaker, tuple(messages), kept, self._hint)
+        turn = Turn(speaker, tuple(messages), kept or self._format.keep(messages), self._hint)
         self.ended = ended and not early
         self._hint = self._next_hint(says_goodbye(messages) or ended)
         return turn
