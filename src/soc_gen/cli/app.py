@@ -8,6 +8,7 @@ import sys
 import typer
 
 from soc_gen.cli.console import err
+from soc_gen.cli.publish import push_to_hub
 from soc_gen.errors import SocError
 
 app = typer.Typer(
@@ -37,6 +38,9 @@ def _root(
 ) -> None:
     if verbose:
         os.environ["SOC_VERBOSE"] = "1"
+
+
+app.command("push-to-hub")(push_to_hub)
 
 
 def main() -> None:
