@@ -352,15 +352,15 @@ class LoopbackEndpoint:
 
 # --- answers -----------------------------------------------------------------------------------------
 
-_WHO = "my sister|the landlord|our old coach|that bloke Pete|the woman upstairs|Nadia|my boss|the plumber|your mum"
+_WHO = "my sister|the landlord|our old coach|that bloke Pete|the woman upstairs|Nadia|my boss|your mum"
 _DID = "left|borrowed|painted|broke|hid|sold|forgot|dropped|found|washed|posted|fixed|burned|wrapped|counted"
 _WHAT = (
     "the blue kettle|two concert tickets|a crate of plums|half the tent|the spare keys|that awful lamp|"
     "seven chairs|the dog's lead|a wet umbrella|the projector cable|our map|some cheese|the old bike|a drill"
 )
 _WHERE = (
-    "behind the bakery|on the 38 bus|at the allotment|in the lift|under the stairs|by the canal|near platform 4|"
-    "outside the vet|in Leeds|at the pool|on the roof|next to the freezer"
+    "behind the bakery|on the 38 bus|at the allotment|in the lift|under the stairs|by the canal|near platform 4"
+    "|outside the vet|in Leeds|at the pool|on the roof|next to the freezer"
 )
 _WHEN = "on Tuesday|around six|before lunch|last March|at 7:40|over the weekend|during the match|yesterday"
 _AND = (
@@ -486,7 +486,7 @@ CONTEXT_FORMS: dict[str, tuple[int, dict[str, Any]]] = {
         400,
         {
             "error": {
-                "message": "This model's maximum context length is {limit} tokens. However, you requested {size}.",
+                "message": "This model's maximum context length is {limit} tokens. You requested {size}.",
                 "type": "BadRequestError",
                 "param": None,
                 "code": 400,
@@ -497,7 +497,7 @@ CONTEXT_FORMS: dict[str, tuple[int, dict[str, Any]]] = {
         400,
         {
             "object": "error",
-            "message": "The input ({size} tokens) is longer than the model's context length ({limit} tokens).",
+            "message": "The input ({size} tokens) is longer than the model's context length ({limit}).",
             "type": "BadRequestError",
             "param": None,
             "code": 400,
@@ -519,7 +519,7 @@ CONTEXT_FORMS: dict[str, tuple[int, dict[str, Any]]] = {
     "tgi": (
         422,
         {
-            "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= {limit}. Given: {size}",
+            "error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= {limit}: {size}",
             "error_type": "validation",
         },
     ),
@@ -545,28 +545,26 @@ def context_refusal(form: str, size: int, limit: int) -> web.Response:
 
 async def _misbehave(fault: str, request: web.Request, completion: dict[str, Any]) -> web.StreamResponse:
     whole = orjson.dumps(completion)
-    match fault:
-        case "reset":
-            _cut_off(request, rudely=True)
-            return web.Response()
-        case "cut_body":
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            response.content_length = len(whole)
-            await response.prepare(request)
-            await response.write(whole[: len(whole) // 2])
-            _cut_off(request)
-            return response
-        case "hang":
-            await asyncio.sleep(3600)
-            return web.Response()
-        case "broken_json":
-            return web.Response(body=whole[: len(whole) // 2], content_type="application/json")
-        case "html":
-            return web.Response(text="<html><body>Welcome to nginx!</body></html>", content_type="text/html")
-        case "error_body":
-            return _json({"error": {"message": "Provider returned error", "code": 502}})
-        case "no_choices":
-            return _json({**completion, "choices": []})
+    plain: dict[str, Callable[[], web.Response]] = {
+        "broken_json": lambda: web.Response(body=whole[: len(whole) // 2], content_type="application/json"),
+        "html": lambda: web.Response(text="<html><body>Hello</body></html>", content_type="text/html"),
+        "error_body": lambda: _json({"error": {"message": "Provider returned error", "code": 502}}),
+        "no_choices": lambda: _json({**completion, "choices": []}),
+    }
+    if fault in plain:
+        return plain[fault]()
+    if fault == "reset":
+        _cut_off(request, rudely=True)
+        return web.Response()
+    if fault == "hang":
+        await asyncio.sleep(3600)
+    if fault == "cut_body":
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.content_length = len(whole)
+        await response.prepare(request)
+        await response.write(whole[: len(whole) // 2])
+        _cut_off(request)
+        return response
     return _error(int(fault.removeprefix("http_")), f"simulated {fault}")
 
 
