@@ -56,7 +56,7 @@ async def _run(
         asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit)
         async with _progress(name, meter):
             reports.append(await stage(asking))
-        if stop.is_set():
+        if stop.is_set() or not reports[-1].records:
             break
     return reports
 
