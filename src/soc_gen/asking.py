@@ -54,7 +54,8 @@ class Work(Generic[J]):
     jobs: Iterable[Job[J]]
     make: Callable[[Job[J], Session, int], Awaitable[Record]]
     """Makes one record; is told how many runs have given it up before."""
-    settled: Callable[[Job[J], Record | None], None] = lambda _job, _record: None
+    settled: Callable[[int, bytes | None], None] | None = None
+    """Is told of each outcome: the index, and the record as JSON or None."""
     facts: dict[str, Any] = field(default_factory=dict)
     """More for the manifest."""
 
@@ -95,6 +96,9 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         async def make(job: Job[J], session: Session) -> Record:
             return await work.make(job, session, journal.failures[job.id])
 
+        if work.settled is not None:
+            for index in journal.failed_indexes:
+                work.settled(index, None)
         failures: list[Failure] = []
         try:
             failures += await run_jobs(run, work.jobs, make, output, work.settled)

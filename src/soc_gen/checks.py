@@ -9,37 +9,44 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from soc_gen.labels import has_label
 from soc_gen.tags import Tag, parse
+from soc_gen.words import runs, tokens
 
 LEAK_WORDS = 8
 """Words in a row shared with the prompt that nobody says by chance."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_AI = r"(?:an? )?(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|chatbot|virtual assistant)"
+_AI = r"(?:an? )?(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|chatbot)"
 _KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
 _CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able to|am not able to)"
+_AI_WORDS = " ai|language model|artificial|chatbot| a.i."
 
-Phrases = tuple[tuple[str, re.Pattern[str]], ...]
+Phrases = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
 
 def _phrases(*rows: tuple[str, str]) -> Phrases:
-    """Compile patterns over lower-case text, each with a word that spares most texts the search."""
-    return tuple((word, re.compile(pattern, re.MULTILINE)) for word, pattern in rows)
+    """Compile patterns over lower-case text, each after words one of which must be there (``a|b``)."""
+    return tuple((tuple(needed.split("|")), re.compile(pattern, re.MULTILINE)) for needed, pattern in rows)
 
 
+# People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
 _BREAKS = _phrases(
-    ("as a", rf"\bas {_AI}{_KIND}(?=\s*[,;:]|\s+(?:i|my)\b)"),
-    ("i", rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;]|$)|,? (?:and|so|but) i\b)"),
-    ("model", rf"\bi(?:'m| am) {_AI}{_KIND},? (?:trained|developed|created|made|designed|built) (?:by|to)\b"),
-    ("system prompt", r"\bmy system prompt\b"),
-    ("training data", r"\bmy training data\b"),
+    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:]|\s+(?:i|my)\b)"),
+    (
+        _AI_WORDS,
+        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;]|$)|,? (?:and|so|but) i\b)",
+    ),
+    (
+        _AI_WORDS,
+        rf"\bi(?:'m| am) {_AI}{_KIND},? (?:trained|developed|created|made|designed|built) (?:by|to)\b",
+    ),
     ("knowledge cutoff", r"\bmy knowledge cutoff\b"),
-    ("my programming", r"\bmy programming (?:does|doesn't|prevents)\b"),
-    ("character", r"\b(?:stay(?:ing)? in|break(?:ing)?) character (?:as|and respond)\b"),
-    ("in this", r"\bin this (?:role-?play|simulated (?:chat|conversation)|persona)\b"),
+    ("my programming", r"\bmy programming prevents\b"),
+    ("in this", r"\bin this (?:simulated (?:chat|conversation)|persona)\b"),
     ("character", r"\bi(?:'ll| will) (?:respond|reply|continue) as (?:persona|the character|the other)\b"),
 )
 _REFUSES = _phrases(
@@ -47,14 +54,14 @@ _REFUSES = _phrases(
         "sorry",
         rf"\bsorry,? (?:but )?i ?{_CANNOT} (?:assist|comply|fulfil|continue with this|provide|engage in)",
     ),
+    ("with", rf"\bi ?{_CANNOT} (?:assist|comply)(?: you)? with (?:that|this|your|such)\b"),
     (
-        "with",
-        rf"\bi ?{_CANNOT} (?:assist|comply|help)(?: you)? with (?:that|this|your|such) ?(?:request|\.|$)",
+        "request",
+        rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with|help with) (?:this|that|your|such) request",
     ),
-    ("request", rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with) (?:this|that|your|such) request"),
     ("gener", rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:that|this|such|explicit|harmful)"),
-    ("guidelines", r"\b(?:violates?|against) (?:my|the|our) (?:content|usage|safety) guidelines"),
-    ("polic", r"\b(?:violates?|against) (?:my|the|our) (?:content|usage|safety) (?:policy|policies)"),
+    ("against my", r"\bagainst my (?:content|usage|safety) (?:guidelines|polic)"),
+    ("violate", r"\bviolates? my (?:content|usage|safety) (?:guidelines|polic)"),
 )
 _ASSISTS = _phrases(
     ("i assist you", r"\bhow (?:can|may) i assist you\b"),
@@ -93,8 +100,8 @@ _BYE = re.compile(
             r"\bsee (?:you|ya|u)(?=\W*$)",
             r"\btake care(?! of)\b",
             r"\b(?:good ?night|sleep (?:well|tight)|sweet dreams|safe (?:travels|trip|flight|drive))\b",
-            r"\bhave (?:a )?(?:good|great|nice|lovely|safe|fun) (?:night|day|one|evening|weekend|trip|flight)\b",
-            r"\b(?:gotta|got to|have to|need to|should|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
+            r"\bhave (?:a )?(?:good|great|nice|lovely|safe) (?:night|day|one|evening|weekend|trip)\b",
+            r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
             r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b",
         )
     )
@@ -157,14 +164,37 @@ def own_label(text: str, own_names: Collection[str]) -> bool:
     return has_label(text, own_names)
 
 
-def prompt_grams(texts: Iterable[str]) -> frozenset[tuple[str, ...]]:
-    """Return every run of ``LEAK_WORDS`` words of the prompt's ``texts``."""
-    return frozenset(gram for text in texts for gram in _grams(text))
+@dataclass(frozen=True, slots=True)
+class PromptGrams:
+    """What a recited prompt is found by."""
+
+    runs: frozenset[bytes]
+    """Every run of ``LEAK_WORDS`` words."""
+    hints: frozenset[bytes]
+    """Every run of half as many: in a recital of the prompt, each block of that size is one of them."""
 
 
-def leaks_prompt(text: str, grams: frozenset[tuple[str, ...]]) -> bool:
-    """Does ``text`` recite the prompt whose ``prompt_grams`` are given?"""
-    return bool(grams) and any(gram in grams for gram in _grams(text))
+def prompt_grams(texts: Iterable[str]) -> PromptGrams:
+    """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
+    said = [tokens(text) for text in texts]
+    long = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS))
+    short = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS // 2))
+    return PromptGrams(frozenset(long), frozenset(short))
+
+
+def may_leak(said: list[bytes], grams: PromptGrams) -> bool:
+    """Could these words recite the prompt? No misses, few alarms, a quarter of the work."""
+    size = LEAK_WORDS // 2
+    blocks = zip(*(said[start::size] for start in range(size)), strict=False)
+    return not grams.hints.isdisjoint(map(b" ".join, blocks))
+
+
+def leaks_prompt(text: str, grams: PromptGrams) -> bool:
+    """Does ``text`` recite ``LEAK_WORDS`` words in a row of the prompt whose ``prompt_grams`` are given?"""
+    said = tokens(text)
+    if len(said) < LEAK_WORDS or not may_leak(said, grams):
+        return False
+    return not grams.runs.isdisjoint(runs(said, LEAK_WORDS))
 
 
 def words(message: str) -> list[str]:
@@ -176,11 +206,6 @@ def words(message: str) -> list[str]:
 
 def _text_of(piece: str | Tag) -> str:
     return piece if isinstance(piece, str) else piece.text
-
-
-def _grams(text: str) -> list[tuple[str, ...]]:
-    said = _WORD.findall(_plain(text))
-    return list(zip(*(said[start:] for start in range(LEAK_WORDS)), strict=False))
 
 
 def _alike(single: Counter[str], pairs: Counter[tuple[str, str]], other: list[str]) -> bool:
@@ -197,7 +222,7 @@ def _dice(one: Counter[Any], two: Counter[Any]) -> float:
 
 
 def _says(phrases: Phrases, plain: str) -> bool:
-    return any(word in plain and pattern.search(plain) for word, pattern in phrases)
+    return any(any(word in plain for word in needed) and pattern.search(plain) for needed, pattern in phrases)
 
 
 def _plain(text: str) -> str:

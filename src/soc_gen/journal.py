@@ -74,6 +74,8 @@ class Journal:
         self.totals = Totals()
         self.failures: Counter[str] = Counter()
         """How often each conversation has been given up, by id."""
+        self.failed_indexes: list[int] = []
+        """Positions given up by earlier runs, in that order."""
         self.done = 0
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
@@ -143,6 +145,7 @@ class Journal:
                 self._replies.pop(entry["id"], None)
             case "failed":
                 self.failures[entry["id"]] += 1
+                self.failed_indexes.append(entry["index"])
 
     def _mark_done(self, index: int, offset: int) -> None:
         if index >= len(self._done):

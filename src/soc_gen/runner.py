@@ -30,6 +30,7 @@ from soc_gen.output import OrderedOutput
 from soc_gen.slots import Slots
 
 J = TypeVar("J")
+T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
 _LONGEST_WAIT = 30.0
@@ -65,6 +66,19 @@ class Stop:
         except TimeoutError:
             return
         raise Stopped
+
+    async def race(self, awaitable: Awaitable[T]) -> T:
+        """Wait for ``awaitable``, or raise ``Stopped`` as soon as the run is told to stop."""
+        wanted = asyncio.ensure_future(awaitable)
+        stopped = asyncio.ensure_future(self._event.wait())
+        try:
+            await asyncio.wait({wanted, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not wanted.done():
+                raise Stopped
+            return wanted.result()
+        finally:
+            wanted.cancel()
+            stopped.cancel()
 
     def check(self, budget: Budget, meter: Meter) -> None:
         """Stop when a bound of ``budget`` is reached."""
@@ -111,6 +125,11 @@ class Session:
     def waiting(self) -> AbstractAsyncContextManager[None]:
         """Lend the slot to others while this conversation waits for something but the model."""
         return self._run.slots.lent(self._index)
+
+    async def wait_for(self, awaitable: Awaitable[T]) -> T:
+        """Wait for other conversations, holding no slot, or raise ``Stopped`` when the run is to stop."""
+        async with self.waiting():
+            return await self._run.stop.race(awaitable)
 
     async def complete(self, request: Request) -> Reply:
         """Answer from the journal, or ask, and keep the reply before anybody sees it."""
@@ -193,7 +212,7 @@ async def run_jobs(
     jobs: Iterable[Job[J]],
     work: Callable[[Job[J], Session], Awaitable[Record]],
     output: OrderedOutput,
-    settled: Callable[[Job[J], Record | None], None] = lambda _job, _record: None,
+    settled: Callable[[int, bytes | None], None] | None = None,
 ) -> list[Failure]:
     """Do every job that has no finished record yet; return what could not be obtained.
 
@@ -202,7 +221,7 @@ async def run_jobs(
         jobs: In input order; read as slots come free, so it may be long.
         work: Makes one record through the session it is given.
         output: Is told of every outcome.
-        settled: Is told of every outcome too, with the record where there is one.
+        settled: Is told of every outcome too, with the record as JSON where there is one.
 
     Raises:
         SocError: The run cannot go on; what was in flight has been waited for and kept.
@@ -211,14 +230,18 @@ async def run_jobs(
     tasks: set[asyncio.Task[None]] = set()
     room = asyncio.Semaphore(_MOST_WAITING)
 
+    def note(index: int) -> None:
+        if settled is not None:
+            settled(index, run.journal.record(index) if run.journal.is_done(index) else None)
+        output.settle(index)
+
     async def one(job: Job[J]) -> None:
         run.meter.open += 1
         try:
             record = await work(job, Session(run, job.index))
             await run.journal.add_done(job.index, job.id, record)
             run.meter.done += 1
-            settled(job, record)
-            output.settle(job.index)
+            note(job.index)
         except Stopped:
             pass
         except ConversationFailed as verdict:
@@ -226,8 +249,7 @@ async def run_jobs(
             await run.journal.add_failure(failure)
             failures.append(failure)
             run.meter.failed += 1
-            settled(job, None)
-            output.settle(job.index)
+            note(job.index)
         except SocError as error:
             run.stop.set("error", error)
         finally:
@@ -240,7 +262,7 @@ async def run_jobs(
         for job in jobs:
             if run.journal.is_done(job.index):
                 run.meter.resumed += 1
-                output.settle(job.index)
+                note(job.index)
                 continue
             await room.acquire()
             await run.slots.acquire(job.index)

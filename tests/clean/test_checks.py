@@ -46,6 +46,10 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
         "i'm here to help if you want to talk",
         "let me know if you'd like a lift",
         "sorry for any confusion",
+        "sorry, i can't help with that",
+        "my training data is garbage again",
+        "that's against our safety policy, sorry",
+        "I'm a virtual assistant, i answer emails for dentists",
     ],
 )
 def test_people_who_sound_a_little_like_one_are_left_alone(text: str) -> None:

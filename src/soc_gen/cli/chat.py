@@ -15,10 +15,10 @@ _COLOURS = ("cyan", "magenta")
 
 def show_chat(chat: Chat) -> None:
     """Print ``chat``: bubbles left and right on a terminal, ``Name: text`` lines in a pipe."""
-    from soc_gen.prompts.cards import calling_names
+    from soc_gen.persona_text import short_names
 
     people = chat.experience.persona1, chat.experience.persona2
-    names = calling_names(*people)
+    names = short_names(*people)
     out.print(f"{names[0]} and {names[1]}: {chat.experience.relationship}", style="bold", markup=False)
     out.print(chat.experience.situation, style="dim", markup=False)
     out.print()

@@ -14,8 +14,8 @@ from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.llm import PromptMessage, Reply
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience
+from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
-from soc_gen.prompts.cards import calling_names, persona_card
 
 MOST_MESSAGES = 3
 SCHEMA = {
@@ -35,7 +35,7 @@ SCHEMA = {
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
     """Return the prompt for the next turn."""
-    names = calling_names(experience.persona1, experience.persona2)
+    names = short_names(experience.persona1, experience.persona2)
     asked = [turn.speaker for turn in turns] + [speaker]
     messages: list[PromptMessage] = [
         {"role": "system", "content": load_prompt("rollout_json_system").text},

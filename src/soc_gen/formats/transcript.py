@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.llm import Reply
 from soc_gen.models import Experience
+from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
-from soc_gen.prompts.cards import calling_names, persona_card
 
 _END_LINE = re.compile(
     r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
@@ -23,7 +23,7 @@ _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿]
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:  # noqa: ARG001
     """Return the prompt for the next turn; a transcript has no place for a hint."""
-    names = calling_names(experience.persona1, experience.persona2)
+    names = short_names(experience.persona1, experience.persona2)
     script = "".join(f"{names[turn.speaker]}: {turn.kept}\n" for turn in turns)
     return Prompt(
         (
