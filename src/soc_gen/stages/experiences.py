@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,8 +21,8 @@ from soc_gen.errors import ConversationFailed
 from soc_gen.experience_rules import Brief, Draft, Refusal, example_text, read_draft
 from soc_gen.llm import LLM, PromptMessage, Request
 from soc_gen.models import Experience, Persona, content_id
-from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
+from soc_gen.prompts.cards import calling_names, persona_card
 from soc_gen.sampling import child_seed, pair_by_age
 
 SCHEMA: dict[str, Any] = {
@@ -84,7 +84,9 @@ async def make_experience(
     examples: Sequence[Experience],
     llm: LLM,
     config: ExperiencesConfig,
-    refused: Counter[str] | None = None,
+    *,
+    attempts: int | None = None,
+    note: Callable[[str, str], None] = lambda _kind, _name: None,
 ) -> Experience:
     """Have ``llm`` invent the situation and topic of ``job``.
 
@@ -93,24 +95,25 @@ async def make_experience(
         examples: Experiences that the new one must be unlike.
         llm: The model.
         config: Sampling, and how many replies may be asked for.
-        refused: Counts the reasons of refused replies, if given.
+        attempts: Replies that may be asked for, when not ``config.max_attempts``.
+        note: Is told ``("reroll", reason)`` of each refused reply.
 
     Raises:
         ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
     """
     messages = prompt_messages(job, examples)
-    names = short_names(job.persona1, job.persona2)
-    brief = Brief(names, (job.relationship, job.trigger), tuple(map(example_text, examples)))
+    brief = Brief(
+        (job.persona1, job.persona2), (job.relationship, job.trigger), tuple(map(example_text, examples))
+    )
     refusals: list[Refusal] = []
-    for attempt in range(config.max_attempts):
+    for attempt in range(attempts or config.max_attempts):
         seed = child_seed(job.seed, attempt)
         reply = await llm.complete(Request(job.id, 0, attempt, messages, config.sampling, seed, SCHEMA))
         draft = read_draft(reply.text, brief)
         if isinstance(draft, Draft):
             return _experience(job, draft)
         refusals.append(draft)
-        if refused is not None:
-            refused[draft.reason] += 1
+        note("reroll", draft.reason)
     raise ConversationFailed("bad_experience", _why(refusals))
 
 
@@ -133,7 +136,7 @@ def _experience(job: ExperienceJob, draft: Draft) -> Experience:
 
 def prompt_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[PromptMessage, ...]:
     """Return the prompt: a system text that is the same for a whole run, and the job."""
-    name1, name2 = short_names(job.persona1, job.persona2)
+    name1, name2 = calling_names(job.persona1, job.persona2)
     user = load_prompt("experience_user").render(
         examples=_shown(examples),
         persona1=persona_card(job.persona1),
