@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from conftest import REPO, chat, run_python, run_soc, write_chats
 from loopback_hub import WRITE_TOKEN, LoopbackHub
 
@@ -41,73 +40,55 @@ def test_parquet_loads_too(lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Pat
 
 
 def test_sources_read_a_hub_dataset_then_the_cache(
-    hub: LoopbackHub, clean_file: Path, tmp_path: Path
+    lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path
 ) -> None:
     """``read_source`` takes ``user/name`` at a revision; the second time no Hub is needed."""
-    run_soc("push-to-hub", clean_file, REPO, "--tag", "v1", hub=hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
+    run_soc("push-to-hub", clean_file, REPO, "--tag", "v1", hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
     code = (
         "from soc_gen.models import Chat\nfrom soc_gen.sources import read_source\n"
         "for item in read_source('mia/night-chats', Chat, {revision!r}): print(item.to_json().decode())"
     )
     expected = clean_file.read_text()
-    online = run_python(code.format(revision="v1"), hub, tmp_path)
-    offline = run_python(code.format(revision="v1"), hub, tmp_path, HF_HUB_OFFLINE="1")
+    online = run_python(code.format(revision="v1"), lfs_hub, tmp_path)
+    offline = run_python(code.format(revision="v1"), lfs_hub, tmp_path, HF_HUB_OFFLINE="1")
     assert [online.stdout, offline.stdout] == [expected, expected], online.stderr + offline.stderr
-    missing = run_python(code.format(revision="v9"), hub, tmp_path / "other")
+    missing = run_python(code.format(revision="v9"), lfs_hub, tmp_path / "other")
     assert "HubError: mia/night-chats@v9: Revision 'v9' doesn't exist" in missing.stderr.splitlines()[-1]
 
 
 def test_json_output_is_one_object(lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path) -> None:
     """For scripts: what was pushed, and whether anything changed."""
     arguments = ("push-to-hub", clean_file, REPO, "--json")
-    first, again = (run_soc(*arguments, hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN) for _ in range(2))
-    assert json.loads(first.stdout)["changed"] is True
-    fields = json.loads(again.stdout)
-    assert (fields["changed"], fields["conversations"], fields["repo"]) == (False, 12, REPO)
+    done = run_soc(*arguments, hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
+    fields = json.loads(done.stdout)
+    assert (fields["changed"], fields["conversations"], fields["repo"]) == (True, 12, REPO)
 
 
 def test_a_dry_run_writes_the_files_and_asks_nobody(
     lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path
 ) -> None:
-    """No token needed, no request made; the folder is what a push would send."""
+    """No token needed, no request made; the folder is what a push would send, its settings a config again."""
+    from soc_gen.config import load_config
+
     done = run_soc("push-to-hub", clean_file, REPO, "--dry-run", hub=lfs_hub, home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert lfs_hub.log == []
-    assert (clean_file.parent / "clean.hub" / "data.jsonl").read_bytes() == clean_file.read_bytes()
     assert "Nothing was sent" in done.stderr
-
-
-def test_the_settings_of_a_push_are_a_config_again(
-    lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path
-) -> None:
-    """``soc run --config generation.toml`` reads it."""
-    from soc_gen.config import load_config
-
-    run_soc("push-to-hub", clean_file, REPO, "--dry-run", hub=lfs_hub, home=tmp_path)
-    config = load_config(str(clean_file.parent / "clean.hub" / "generation.toml"))
-    assert config.random_seed == 7
-    assert config.rollout.sampling.temperature == 0.9
-    assert config.endpoint.base_urls == ()
-    assert config.endpoint.api_key_env == "MY_KEY"
+    folder = clean_file.parent / "clean.hub"
+    assert (folder / "data.jsonl").read_bytes() == clean_file.read_bytes()
+    config = load_config(str(folder / "generation.toml"))
+    assert (config.random_seed, config.rollout.sampling.temperature) == (7, 0.9)
+    assert (config.endpoint.base_urls, config.endpoint.api_key_env) == ((), "MY_KEY")
     assert config.experiences.personas == "bank.jsonl"
 
 
-BAD = {
-    "gone.jsonl": (None, "gone.jsonl: no such file"),
-    "empty.jsonl": ("", "empty.jsonl: holds no conversations"),
-    "broken.jsonl": ('{"chat_id": \n{}\n', "broken.jsonl:1: record: Invalid JSON"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_is_one_line_and_nothing_is_sent(lfs_hub: LoopbackHub, tmp_path: Path, name: str) -> None:
+def test_a_bad_file_is_one_line_and_nothing_is_sent(lfs_hub: LoopbackHub, tmp_path: Path) -> None:
     """Exit code 2, no trace, no repo."""
-    content, said = BAD[name]
-    if content is not None:
-        (tmp_path / name).write_text(content)
-    done = run_soc("push-to-hub", tmp_path / name, REPO, hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
+    (tmp_path / "broken.jsonl").write_text('{"chat_id": \n{}\n')
+    arguments = ("push-to-hub", tmp_path / "broken.jsonl", REPO)
+    done = run_soc(*arguments, hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert "broken.jsonl:1: record: Invalid JSON" in done.stderr
     assert done.stderr.count("\n") == 1
     assert lfs_hub.store.repos == {}
 
