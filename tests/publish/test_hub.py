@@ -220,14 +220,14 @@ def test_card_only_sends_the_card_and_only_for_the_same_data(
 
 def test_the_owners_words_survive_the_next_push(lfs_hub: LoopbackHub, pusher: Pusher) -> None:
     """Section, banner, YAML key and licence of the owner's, edited on the website."""
-    from hub_store import Entry
+    from hub_store import small
 
     pusher(lfs_hub)
     repo = lfs_hub.store.repos[REPO]
     card = tree(lfs_hub)["README.md"].decode()
     card = card.replace("license: cc-by-4.0", "license: mit\nannotations_creators:\n- machine-generated")
     card = card.replace("# night-chats", "![a banner](x.png)\n\n# Night chats") + "\n## Thanks\n\nTo Bo.\n"
-    repo.add("main", {**repo.tree("main"), "README.md": Entry(card.encode(), large=False)}, "edit")
+    repo.add("main", {**repo.tree("main"), "README.md": small(card.encode())}, "edit")
     pusher(lfs_hub)
     assert tree(lfs_hub)["README.md"].decode() == card.replace("`cc-by-4.0`", "`mit`")
     assert not pusher(lfs_hub).changed
