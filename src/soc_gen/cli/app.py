@@ -7,7 +7,13 @@ import sys
 
 import typer
 
+from soc_gen.cli.check import check
 from soc_gen.cli.console import err
+from soc_gen.cli.generate import experiences
+from soc_gen.cli.init import init
+from soc_gen.cli.publish import push_to_hub
+from soc_gen.cli.rollout import rollout
+from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
 from soc_gen.errors import SocError
 
@@ -40,7 +46,11 @@ def _root(
         os.environ["SOC_VERBOSE"] = "1"
 
 
-app.command()(serve)
+generate = typer.Typer(help="Make what a rollout starts from.", no_args_is_help=True)
+generate.command()(experiences)
+app.add_typer(generate, name="generate")
+for command in (run, rollout, push_to_hub, serve, check, init):
+    app.command()(command)
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+"""A new card laid over the one on the Hub, so that what its owner wrote there stays.
+
+The rule, told to the owner in a comment in the card itself: the sections that soc_gen writes are
+replaced, sections with other headings stay where they are, text before the first section stays outside
+two marks, and a section of ours that holds ``soc_gen:keep`` is the owner's from then on. In the YAML,
+``configs``, ``dataset_info`` and ``size_categories`` are facts about the data and are ours; tags are
+joined; every other key that is there already wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+BEGIN = (
+    "<!-- soc_gen:begin. A push rewrites what is between these two marks and the sections it wrote. Your own "
+    "text around the marks, sections with other headings, and sections with soc_gen:keep in them stay. -->"
+)
+END = "<!-- soc_gen:end -->"
+KEEP = "soc_gen:keep"
+_MARKED = re.compile(r"<!-- soc_gen:begin\b.*?-->.*?<!-- soc_gen:end -->", re.DOTALL)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_JOINED = ("tags", "task_categories")
+_NAMED = ("configs", "dataset_info")
+
+
+def merge_text(new: str, old: str | None, title: str) -> str:
+    """Return the Markdown of ``new`` with what the owner added to ``old``.
+
+    Args:
+        new: What ``card_text`` wrote.
+        old: The Markdown, without YAML, of the card that is there; None when there is none.
+        title: Heading of a card that is made for the first time.
+    """
+    intro, *ours = sections(new)
+    block = f"{BEGIN}\n\n{intro}\n\n{END}"
+    if old is None or not old.strip():
+        return "\n\n".join([f"# {title}", block, *ours]) + "\n"
+    top, *theirs = sections(old)
+    marked = _MARKED.search(top)
+    head = f"{top[: marked.start()]}{block}{top[marked.end() :]}" if marked else f"{top}\n\n{block}"
+    return "\n\n".join([head.strip(), *_interleave(ours, theirs)]) + "\n"
+
+
+def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
+    """Return our sections in order, each followed by the owner's that follow it in the old card."""
+    by_heading = {_heading(section): section for section in ours}
+    after: dict[str | None, list[str]] = {}
+    anchor = None
+    for section in theirs:
+        heading = _heading(section)
+        if heading not in by_heading:
+            after.setdefault(anchor, []).append(section)
+            continue
+        anchor = heading
+        if KEEP in section:
+            by_heading[heading] = section
+    merged = after.get(None, [])
+    for heading, section in by_heading.items():
+        merged += [section, *after.get(heading, [])]
+    return merged
+
+
+def sections(markdown: str) -> list[str]:
+    """Return the text before the first ``##`` heading, then each section; code fences are left whole."""
+    found: list[list[str]] = [[]]
+    fence = ""
+    for line in markdown.splitlines():
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
+            fence = ""
+        if line.startswith("## ") and not fence:
+            found.append([])
+        found[-1].append(line)
+    return ["\n".join(lines).strip() for lines in found]
+
+
+def _heading(section: str) -> str:
+    return section.partition("\n")[0].strip()
+
+
+def merge_metadata(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the card's YAML: facts from ``new``, tags of both, the rest from ``old`` where it is there."""
+    merged = {**old, **{key: value for key, value in new.items() if key not in old}}
+    merged["size_categories"] = new["size_categories"]
+    for key in _JOINED:
+        merged[key] = list(dict.fromkeys([*_as_list(old.get(key)), *new[key]]))
+    for key in _NAMED:
+        merged[key] = _merge_named(_as_list(new[key]), _as_list(old.get(key)))
+    if len(merged["dataset_info"]) == 1:
+        [merged["dataset_info"]] = merged["dataset_info"]
+    return merged
+
+
+def _as_list(value: Any) -> list[Any]:  # noqa: ANN401 - YAML
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _merge_named(new: list[dict[str, Any]], old: list[Any]) -> list[dict[str, Any]]:
+    ours = {config.get("config_name", "default") for config in new}
+    kept = [c for c in old if isinstance(c, dict) and c.get("config_name", "default") not in ours]
+    return new + kept

@@ -1,0 +1,333 @@
+"""The tags of a message: parse them, check them, write them in one form.
+
+A message is text and tags. ``<image>``, ``<gif>``, ``<video>`` and ``<audio>`` hold a description and
+are closed; ``<delay minutes="5" hours="2" days="1"/>`` says how long the writer waited; ``<end/>`` says
+that the talk is over. A tag starts its message. A caption may follow an image, a gif or a video;
+``<audio>``, ``<delay/>`` and ``<end/>`` stand alone.
+
+Models write these tags in many sloppy ways. Reading accepts every form whose meaning is clear;
+writing knows one form. Every function that returns messages is idempotent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, cast
+
+TagName = Literal["image", "gif", "video", "audio", "delay", "end"]
+MEDIA = frozenset({"image", "gif", "video", "audio"})
+CAPTIONED = frozenset({"image", "gif", "video"})
+
+_ALIASES = {"img": "image", "photo": "image", "picture": "image", "voice": "audio"}
+_MARK = re.compile(
+    r"<(?P<slash>/?)(?P<name>image|img|photo|picture|gif|video|audio|voice|delay|end)"
+    r"(?=[\s/>:=])(?P<rest>[^<>]*)>",
+    re.IGNORECASE,
+)
+# A tag of another name: `<sigh>`, `</b>`, `<a href="…">`; not `<3`, `>_<` or "a <b and c> d". Brackets around
+# it go with it, so that `<<a>>` needs one pass and not one for each pair.
+_UNKNOWN = re.compile(
+    r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30})"
+    r"(?:\s+[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*/?>+"
+)
+_DESCRIPTION = re.compile(
+    r"\b(?:desc(?:ription)?|alt|caption|content|text)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE
+)
+_ATTRIBUTE = re.compile(r"(?<![\w-])[\w-]+\s*=")
+_TIME = re.compile(
+    r"(?P<unit>second|sec|minute|min|hour|hr|day|week)s?\s*[=:]\s*[\"']?\s*(?P<value>\d{1,6}(?:\.\d{1,3})?)"
+    r"|(?P<value2>\d{1,6}(?:\.\d{1,3})?)[\s-]*(?P<unit2>seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|[smhdw])\b"
+    r"|(?P<bare>\d{1,6}(?:\.\d{1,3})?)",
+    re.IGNORECASE,
+)
+_MINUTES = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080}
+LONGEST_DELAY_DAYS = 3660
+"""A longer wait than ten years is a slip, not a delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag of a message."""
+
+    name: TagName
+    text: str = ""
+    """What an image, gif, video or audio shows or says."""
+    minutes: int = 0
+    hours: int = 0
+    days: int = 0
+
+    @property
+    def total_minutes(self) -> int:
+        """The length of a delay, in minutes."""
+        return self.minutes + 60 * self.hours + 1440 * self.days
+
+
+Piece = str | Tag
+
+
+def parse(message: str) -> list[Piece]:
+    """Return the texts and tags of ``message`` in order; what means nothing is left out."""
+    return _Parser(message).pieces()
+
+
+def problems(message: str) -> list[str]:
+    """Return what is wrong with the tags of ``message``, in words; sloppy but clear forms are fine."""
+    parser = _Parser(message)
+    parser.pieces()
+    unknown = [f"unknown tag {match.group()}" for match in unknown_tags(message)]
+    return parser.problems + unknown
+
+
+def render(pieces: list[Piece]) -> str:
+    """Return the message made of ``pieces``, one space between them."""
+    return " ".join(_write(piece) for piece in pieces)
+
+
+def normalise(message: str) -> str:
+    """Return ``message`` with each tag in its one form; a message without tags comes back as it is."""
+    return _settle(lambda text: render(parse(text)) if _MARK.search(text) else text, message)
+
+
+def split_tags(messages: list[str]) -> list[str]:
+    """Return ``messages`` with every tag at the start of one, and delay, audio and end alone in theirs.
+
+    Nothing else changes: a message without tags stays as it is, also when it is empty.
+    """
+    return [part for message in messages for part in _split(message)]
+
+
+def has_end(messages: list[str]) -> bool:
+    """Is there an ``<end/>`` in any of ``messages``?"""
+    return any(match["name"].lower() == "end" for text in messages for match in _MARK.finditer(text))
+
+
+def take_out_end(messages: list[str]) -> list[str]:
+    """Return ``messages`` without ``<end/>``, and without those that held nothing else."""
+    kept = []
+    for message in messages:
+        rest = _settle(_without_end, message) if has_end([message]) else message
+        if rest or not message:
+            kept.append(rest)
+    return kept
+
+
+def cut_after_end(messages: list[str]) -> list[str]:
+    """Return ``messages`` up to the first ``<end/>`` and with it, split as ``split_tags`` does."""
+    parts = split_tags(messages)
+    end = _write(Tag("end"))
+    return parts[: parts.index(end) + 1] if end in parts else parts
+
+
+def unknown_tags(message: str) -> Iterator[re.Match[str]]:
+    """Yield what looks like a tag and is none of ours."""
+    return (match for match in _UNKNOWN.finditer(message) if not _MARK.search(match.group()))
+
+
+def strip_unknown(message: str) -> str:
+    """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``."""
+    return _settle(_strip_unknown_once, message)
+
+
+def spoken_text(message: str) -> str:
+    """Return what is said in ``message``: its text, captions and audio; no images, waits or ends."""
+    if not _MARK.search(message):
+        return message
+    said = (
+        p if isinstance(p, str) else p.text for p in parse(message) if isinstance(p, str) or p.name == "audio"
+    )
+    return " ".join(said)
+
+
+class _Parser:
+    """Reads one message, left to right, in time linear in its length."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        self.marks = list(_MARK.finditer(message))
+        self.names = [_ALIASES.get(m["name"].lower(), m["name"].lower()) for m in self.marks]
+        self.problems: list[str] = []
+        self.closed_by = self._match_brackets()
+        self.last_closer = max((i for i in range(len(self.marks)) if self._closes(i)), default=-1)
+
+    def pieces(self) -> list[Piece]:
+        found: list[Piece] = []
+        position, index = 0, 0
+        while index < len(self.marks):
+            found.append(self.message[position : self.marks[index].start()].strip())
+            tags, index, position = self._read(index)
+            found.extend(tags)
+        found.append(self.message[position:].strip())
+        return _join_texts(found)
+
+    def _opens(self, index: int) -> bool:
+        own = self.marks[index]
+        return self.names[index] in MEDIA and not own["slash"] and not own["rest"].endswith("/")
+
+    def _closes(self, index: int) -> bool:
+        return self.names[index] in MEDIA and bool(self.marks[index]["slash"])
+
+    def _match_brackets(self) -> dict[int, int]:
+        """Pair openers with closers as brackets; a closer of another name closes too."""
+        pairs: dict[int, int] = {}
+        waiting: list[int] = []
+        for index in range(len(self.marks)):
+            if self._opens(index):
+                waiting.append(index)
+            elif self._closes(index) and waiting:
+                pairs[waiting.pop()] = index
+        return pairs
+
+    def _read(self, index: int) -> tuple[list[Piece], int, int]:
+        """Return the tags that mark ``index`` begins, the next mark's index and where its text begins."""
+        if self._opens(index):
+            return self._read_media(index)
+        own, name = self.marks[index], self.names[index]
+        if name == "delay":
+            return self._read_delay(index)
+        if name == "end":
+            return [Tag("end")], index + 1, own.end()
+        if own["slash"]:
+            self.problems.append(f"{own.group()} closes nothing")
+            return [], index + 1, own.end()
+        return self._media(index, _described(own["rest"])), index + 1, own.end()
+
+    def _read_media(self, index: int) -> tuple[list[Piece], int, int]:
+        own, name = self.marks[index], self.names[index]
+        last = self.closed_by.get(index)
+        if last is None:
+            return self._read_unclosed(index)
+        if last > index + 1:
+            self.problems.append(f"a tag inside <{name}>")
+        if self.names[last] != name:
+            self.problems.append(f"<{name}> closed by {self.marks[last].group()}")
+        body = _MARK.sub(" ", self.message[own.end() : self.marks[last].start()])
+        tags = self._media(index, body if body.strip() else _described(own["rest"]))
+        if "end" in self.names[index:last]:
+            tags.append(Tag("end"))
+        return tags, last + 1, self.marks[last].end()
+
+    def _read_unclosed(self, index: int) -> tuple[list[Piece], int, int]:
+        """Read ``<image>…`` up to the next tag; a second ``<image>`` may be the closer."""
+        own, name = self.marks[index], self.names[index]
+        described = _described(own["rest"])
+        if described:
+            return self._media(index, described), index + 1, own.end()
+        self.problems.append(f"<{name}> is not closed")
+        after = index + 1
+        stop = self.marks[after].start() if after < len(self.marks) else len(self.message)
+        tags = self._media(index, self.message[own.end() : stop])
+        if (
+            after < len(self.marks)
+            and self._opens(after)
+            and self.names[after] == name
+            and self.last_closer < after
+        ):
+            return tags, after + 1, self.marks[after].end()
+        return tags, after, stop
+
+    def _media(self, index: int, body: str) -> list[Piece]:
+        name, text = self.names[index], " ".join(body.split())
+        if not text:
+            self.problems.append(f"<{name}> describes nothing")
+            return []
+        return [Tag(cast("TagName", name), text)]
+
+    def _read_delay(self, index: int) -> tuple[list[Piece], int, int]:
+        own = self.marks[index]
+        if own["slash"]:
+            return [], index + 1, own.end()
+        after, times, position = index + 1, own["rest"], own.end()
+        if after < len(self.marks) and self.names[after] == "delay" and self.marks[after]["slash"]:
+            times += " " + self.message[position : self.marks[after].start()]
+            after, position = after + 1, self.marks[after].end()
+        delay = _delay(times)
+        if delay is None:
+            self.problems.append(f"{own.group()} says no time")
+            return [], after, position
+        return [delay], after, position
+
+
+def _described(rest: str) -> str:
+    """Return the description in ``<image desc="a cat"/>``, ``<image: a cat>`` or ``<image a cat>``."""
+    named = _DESCRIPTION.search(rest)
+    if named:
+        return named[1] or named[2] or ""
+    return "" if _ATTRIBUTE.search(rest) else rest.strip(" \t\n/:=")
+
+
+def _delay(times: str) -> Tag | None:
+    """Return the delay that ``times`` tells; a number alone is minutes."""
+    found = list(_TIME.finditer(times))
+    with_unit = [match for match in found if not match["bare"]]
+    amounts = dict.fromkeys("smhdw", 0.0)
+    for match in with_unit or found[:1]:
+        unit = (match["unit"] or match["unit2"] or "m")[0].lower()
+        amounts[unit] += float(match["value"] or match["value2"] or match["bare"])
+    total = sum(value * _MINUTES[unit] for unit, value in amounts.items())
+    if not 0 < total <= LONGEST_DELAY_DAYS * 1440:
+        return None
+    if all(value.is_integer() for value in amounts.values()) and not amounts["s"]:
+        days = int(amounts["d"] + 7 * amounts["w"])
+        return Tag("delay", minutes=int(amounts["m"]), hours=int(amounts["h"]), days=days)
+    minutes = max(1, round(total))
+    return Tag("delay", minutes=minutes % 60, hours=minutes // 60 % 24, days=minutes // 1440)
+
+
+def _join_texts(pieces: list[Piece]) -> list[Piece]:
+    joined: list[Piece] = []
+    for piece in pieces:
+        if piece == "":
+            continue
+        if isinstance(piece, str) and joined and isinstance(joined[-1], str):
+            joined[-1] = f"{joined[-1]} {piece}"
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _write(piece: Piece) -> str:
+    if isinstance(piece, str):
+        return piece
+    if piece.name in MEDIA:
+        return f"<{piece.name}>{piece.text}</{piece.name}>"
+    units = (("minutes", piece.minutes), ("hours", piece.hours), ("days", piece.days))
+    return "".join([f"<{piece.name}", *(f' {unit}="{value}"' for unit, value in units if value), "/>"])
+
+
+def _split(message: str) -> list[str]:
+    if not _MARK.search(message):
+        return [message]
+    groups: list[list[Piece]] = []
+    for piece in parse(normalise(message)):
+        last = groups[-1][-1] if groups else None
+        if isinstance(piece, str) and isinstance(last, Tag) and last.name in CAPTIONED:
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    return [render(group) for group in groups]
+
+
+def _without_end(message: str) -> str:
+    return render([p for p in parse(message) if isinstance(p, str) or p.name != "end"])
+
+
+def _strip_unknown_once(message: str) -> str:
+    found = list(unknown_tags(message))
+    closed = {match["name"].lower() for match in found if match["slash"]}
+
+    def words(match: re.Match[str]) -> str:
+        ours = _MARK.search(match.group())
+        if ours:
+            return match.group()
+        return "" if match["name"].lower() in closed else match["name"]
+
+    return _UNKNOWN.sub(words, message) if found else message
+
+
+def _settle(step: Callable[[str], str], text: str) -> str:
+    """Apply ``step`` until nothing changes: what is taken out can bring two halves of a tag together."""
+    while (changed := step(text)) != text:
+        text = changed
+    return text
