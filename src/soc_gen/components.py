@@ -18,7 +18,7 @@ from soc_gen.config import Settings
 from soc_gen.errors import UsageError
 from soc_gen.jsonl import explain, open_input
 from soc_gen.models import Persona, Text
-from soc_gen.prompts.cards import calling_names
+from soc_gen.persona_text import short_names
 from soc_gen.resources import shipped
 
 ADULT = 18
@@ -139,5 +139,5 @@ def fill_slots(text: str, components: Components, rng: random.Random) -> str:
 
 def name_personas(text: str, persona1: Persona, persona2: Persona) -> str:
     """Return ``text`` with their names for ``persona 1`` and ``persona 2``."""
-    names = calling_names(persona1, persona2)
+    names = short_names(persona1, persona2)
     return _PERSONA.sub(lambda match: names[int(match[1]) - 1], text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience, Persona
-from soc_gen.prompts.cards import calling_names
+from soc_gen.persona_text import short_names
 
 MAX_SITUATION = 300
 """Characters."""
@@ -68,7 +68,7 @@ class Brief:
     @property
     def names(self) -> tuple[str, str]:
         """What the two are called."""
-        return calling_names(*self.personas)
+        return short_names(*self.personas)
 
 
 @dataclass(frozen=True, slots=True)

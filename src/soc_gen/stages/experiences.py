@@ -21,8 +21,8 @@ from soc_gen.errors import ConversationFailed
 from soc_gen.experience_rules import Brief, Draft, Refusal, example_text, read_draft
 from soc_gen.llm import LLM, PromptMessage, Request
 from soc_gen.models import Experience, Persona, content_id
+from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
-from soc_gen.prompts.cards import calling_names, persona_card
 from soc_gen.sampling import child_seed, pair_by_age
 
 SCHEMA: dict[str, Any] = {
@@ -136,7 +136,7 @@ def _experience(job: ExperienceJob, draft: Draft) -> Experience:
 
 def prompt_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[PromptMessage, ...]:
     """Return the prompt: a system text that is the same for a whole run, and the job."""
-    name1, name2 = calling_names(job.persona1, job.persona2)
+    name1, name2 = short_names(job.persona1, job.persona2)
     user = load_prompt("experience_user").render(
         examples=_shown(examples),
         persona1=persona_card(job.persona1),
