@@ -122,7 +122,9 @@ def test_a_server_that_is_killed_is_one_line_with_its_log(weights: Path, tmp_pat
     ):
         child = next(p for p in psutil.Process().children() if str(doomed) in p.cmdline()[-1])
         child.kill()
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # waits, and leaves the exit code to its owner
+        os.waitid(
+            os.P_PID, child.pid, os.WEXITED | os.WNOWAIT
+        )  # waits, and leaves the exit code to its owner
     assert len(list((tmp_path / "logs").iterdir())) == 1
 
 
