@@ -8,6 +8,7 @@ import sys
 import typer
 
 from soc_gen.cli.console import err
+from soc_gen.cli.export import export
 from soc_gen.cli.publish import push_to_hub
 from soc_gen.errors import SocError
 
@@ -40,6 +41,7 @@ def _root(
         os.environ["SOC_VERBOSE"] = "1"
 
 
+app.command()(export)
 app.command("push-to-hub")(push_to_hub)
 
 
