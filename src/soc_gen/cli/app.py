@@ -10,9 +10,9 @@ import typer
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
 from soc_gen.cli.console import err
+from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
-from soc_gen.cli.export import export
 from soc_gen.cli.publish import push_to_hub
 from soc_gen.cli.rollout import rollout
 from soc_gen.cli.run import run
