@@ -1,0 +1,126 @@
+"""``soc push-to-hub``: a clean file becomes a dataset on the Hub."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from soc_gen.cli.console import err, out, table
+
+if TYPE_CHECKING:
+    from soc_gen.publish.hub import Pushed, Wanted
+    from soc_gen.publish.stage import Staged
+
+
+def push_to_hub(
+    file: Path = typer.Argument(help="Clean chats, one a line.", show_default=False),
+    repo: str = typer.Argument(metavar="USER/NAME", help="Dataset to push to.", show_default=False),
+    *,
+    private: bool = typer.Option(False, "--private", help="Only you, or your organisation, can see it."),
+    create_pr: bool = typer.Option(
+        False, "--create-pr", help="Open a pull request instead of pushing to main."
+    ),
+    tag: str | None = typer.Option(None, help="Name the pushed version."),
+    revision: str | None = typer.Option(None, help="Branch to push to, or refs/pr/N to go on with a PR."),
+    licence: str | None = typer.Option(
+        None, "--license", help="Licence id, such as odc-by. [default: the card's, else cc-by-4.0]"
+    ),
+    parquet: bool = typer.Option(False, "--parquet", help="Also upload the rows as data.parquet."),
+    card_only: bool = typer.Option(
+        False, "--card-only", help="Write the card of data that is there already."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Write all files beside FILE and send nothing."),
+    token_env: str | None = typer.Option(
+        None, help="Variable that has the token. [default: HF_TOKEN, else the login]"
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Upload FILE as a dataset, with a card written from the manifests beside it.
+
+    Pushing unchanged data makes no commit; a push that was cut off goes on when it is run again.
+    What you write into the card on the Hub, in sections of your own, stays.
+
+    For example:
+
+      soc push-to-hub data/clean.jsonl mia/night-chats --dry-run
+
+      soc push-to-hub data/clean.jsonl mia/night-chats --private
+
+      soc push-to-hub data/clean.jsonl mia/night-chats --tag v1 --parquet --license odc-by
+
+      soc push-to-hub data/clean.jsonl team/chats --create-pr --token-env TEAM_TOKEN
+    """
+    from soc_gen.publish.hub import Wanted, check_wanted, connect, push, read_token
+    from soc_gen.sources import quiet_hub_clients
+
+    wanted = Wanted(repo, private, create_pr, tag, revision, licence, card_only)
+    check_wanted(wanted)
+    if dry_run:
+        _rehearse(file, wanted, parquet=parquet)
+        return
+    quiet_hub_clients()
+    api = connect(wanted, read_token(token_env))
+    with tempfile.TemporaryDirectory(prefix="soc-push-") as folder:
+        staged = _stage(file, Path(folder), parquet=parquet)
+        pushed = push(api, staged, wanted)
+        _report(pushed, staged, wanted, as_json=as_json)
+
+
+def _rehearse(file: Path, wanted: Wanted, *, parquet: bool) -> None:
+    import shutil
+
+    from soc_gen.jsonl import writing
+    from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
+
+    folder = file.with_name(f"{file.stem}.hub")
+    with tempfile.TemporaryDirectory(prefix="soc-push-") as aside:
+        staged = _stage(file, Path(aside), parquet=parquet)
+        write_card_file(staged, wanted, wanted.licence or DEFAULT_LICENCE, staged.files(), None)
+        with writing(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(aside, folder)
+        table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
+    err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar with the time left on a terminal; yield what is told of every step."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda steps: bars.advance(task, steps)
+
+
+def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
+    from soc_gen.publish.stage import stage
+
+    with progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
+        return stage(file, folder, parquet=parquet, advance=advance)
+
+
+def _sizes(staged: Staged) -> list[tuple[str, str]]:
+    return [(name, f"{(staged.folder / name).stat().st_size:,}") for name in staged.files()]
+
+
+def _report(pushed: Pushed, staged: Staged, wanted: Wanted, *, as_json: bool) -> None:
+    import orjson
+
+    if as_json:
+        fields = {"repo": wanted.repo, "url": pushed.url, "commit": pushed.commit, "changed": pushed.changed}
+        fields |= {"tag": wanted.tag, "conversations": staged.statistics.chats}
+        out.print(orjson.dumps(fields).decode(), markup=False)
+        return
+    if not pushed.changed:
+        err.print(f"{wanted.repo} has all of this already: no commit was made.", markup=False)
+    else:
+        table(f"pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
+    out.print(pushed.url, markup=False)
+    err.print(f'Load it: datasets.load_dataset("{wanted.repo}", split="train")', markup=False)

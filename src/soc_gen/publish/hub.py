@@ -1,0 +1,282 @@
+"""Sending a staged folder to the Hub: token, repo, card, one upload, tag; every refusal in one line.
+
+The token is handed to the client and appears nowhere else; it is taken out of every message that comes
+back, should one ever hold it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soc_gen.errors import HubError, UsageError
+from soc_gen.publish.card import Facts
+from soc_gen.publish.card_file import licence_of, write_card
+from soc_gen.publish.stage import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, Staged
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitInfo, HfApi
+
+DEFAULT_LICENCE = "cc-by-4.0"
+_LICENCES = Path(__file__).with_name("licences.txt")
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_WRITE_HINT = "Make a token with write access at https://huggingface.co/settings/tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for."""
+
+    repo: str
+    """``user/name``."""
+    private: bool = False
+    create_pr: bool = False
+    tag: str | None = None
+    revision: str | None = None
+    """Branch to push to, or ``refs/pr/N`` to go on with a pull request; None is main."""
+    licence: str | None = None
+    """None keeps the card's, or takes the default."""
+    card_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What came of a push."""
+
+    url: str
+    """Page of the commit, or of the pull request."""
+    commit: str
+    changed: bool
+    """False: the Hub had all of it already, and no commit was made."""
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Refuse what cannot work, before anything is read or sent.
+
+    Raises:
+        UsageError: A bad repo name or licence, or options that exclude each other.
+    """
+    if not _REPO.fullmatch(wanted.repo) or ".." in wanted.repo or "--" in wanted.repo:
+        raise UsageError(f"not a dataset name: {wanted.repo!r}", hint="Write it as USER/NAME")
+    if wanted.create_pr and (wanted.revision or wanted.tag):
+        hint = "To go on with a pull request use --revision refs/pr/N; tag after the merge"
+        raise UsageError("--create-pr goes with neither --revision nor --tag", hint=hint)
+    if wanted.licence is not None and wanted.licence not in _LICENCES.read_text("utf-8").split():
+        hint = "Use one such as cc-by-4.0, cc-by-nc-4.0, cc0-1.0, odc-by, apache-2.0, mit or other"
+        raise UsageError(f"the Hub knows no licence {wanted.licence!r}", hint=hint)
+
+
+def read_token(token_env: str | None) -> str:
+    """Return the token from the variable ``token_env``, else from ``HF_TOKEN`` or the stored login.
+
+    Raises:
+        UsageError: There is none, or it holds what no token holds.
+    """
+    from huggingface_hub import get_token  # noqa: PLC0415 - heavy
+
+    token = os.environ.get(token_env, "").strip() if token_env else get_token()
+    if not token:
+        what = f"the environment variable {token_env} is empty" if token_env else "no Hub token"
+        hint = "Set HF_TOKEN, or name a variable with --token-env, or run: hf auth login"
+        raise UsageError(what, hint=hint)
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("the Hub token has characters that no token has", hint="Copy it again")
+    return token
+
+
+def connect(wanted: Wanted, token: str, endpoint: str | None = None) -> HfApi:
+    """Return a client whose token the Hub has accepted and that may write.
+
+    Args:
+        wanted: Names the repo in messages.
+        token: The user's token.
+        endpoint: Another Hub than ``HF_ENDPOINT``.
+
+    Raises:
+        HubError: The token is refused or can only read, or the Hub cannot be reached.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415 - heavy
+
+    api = HfApi(endpoint=endpoint, token=token, library_name="soc_gen")
+    with _one_line(wanted.repo, token):
+        access = api.whoami().get("auth", {}).get("accessToken", {})
+    if not _may_write(access):
+        raise HubError("this token can only read", where=wanted.repo, hint=_WRITE_HINT)
+    return api
+
+
+def _may_write(access: dict[str, Any]) -> bool:
+    if access.get("role") == "fineGrained":
+        scopes = access.get("fineGrained", {}).get("scoped", [])
+        allowed = [permission for scope in scopes for permission in scope.get("permissions", [])]
+        return any("write" in permission for permission in allowed)
+    return access.get("role") != "read"
+
+
+def push(api: HfApi, staged: Staged, wanted: Wanted) -> Pushed:
+    """Create the repo if needed, write the card, upload in one commit, tag.
+
+    Raises:
+        HubError: The Hub refused or could not be reached; the same push can be run again.
+    """
+    with _one_line(wanted.repo, str(api.token)):
+        head = _open_repo(api, wanted)
+        _check_tag(api, wanted, head)
+        if wanted.card_only:
+            _check_same_data(api, staged, wanted, head)
+        _write_card(api, staged, wanted, head)
+        info = _upload(api, staged, wanted, head)
+        if wanted.tag:
+            _tag(api, wanted, info.oid)
+    return Pushed(info.pr_url or info.commit_url, info.oid, info.oid != head)
+
+
+def _open_repo(api: HfApi, wanted: Wanted) -> str:
+    """Return the commit the push goes on top of, in a repo and branch that exist from now on."""
+    from huggingface_hub.errors import RevisionNotFoundError  # noqa: PLC0415 - heavy
+
+    if not api.repo_exists(wanted.repo, repo_type="dataset"):
+        api.create_repo(wanted.repo, repo_type="dataset", private=wanted.private or None, exist_ok=True)
+    try:
+        info = api.dataset_info(wanted.repo, revision=wanted.revision)
+    except RevisionNotFoundError:
+        if wanted.revision is None or wanted.revision.startswith("refs/"):
+            raise
+        api.create_branch(wanted.repo, branch=wanted.revision, repo_type="dataset")
+        info = api.dataset_info(wanted.repo, revision=wanted.revision)
+    if wanted.private and info.private is False:
+        api.update_repo_settings(wanted.repo, private=True, repo_type="dataset")
+    return str(info.sha)
+
+
+def _check_tag(api: HfApi, wanted: Wanted, head: str) -> None:
+    """Refuse a tag that stands on another commit; on ``head`` it may be that nothing will change."""
+    at = _tag_commit(api, wanted) if wanted.tag else None
+    if at not in (None, head):
+        raise HubError(f"the tag {wanted.tag} exists already", where=wanted.repo, hint="Choose another --tag")
+
+
+def _tag_commit(api: HfApi, wanted: Wanted) -> str | None:
+    tags = api.list_repo_refs(wanted.repo, repo_type="dataset").tags
+    return next((tag.target_commit for tag in tags if tag.name == wanted.tag), None)
+
+
+def _tag(api: HfApi, wanted: Wanted, commit: str) -> None:
+    at = _tag_commit(api, wanted)
+    if at is None:
+        api.create_tag(wanted.repo, tag=str(wanted.tag), revision=commit, repo_type="dataset")
+    elif at != commit:
+        what = f"the data is uploaded, but the tag {wanted.tag} exists already on an older commit"
+        raise HubError(what, where=wanted.repo, hint="Run again with another --tag")
+
+
+def _check_same_data(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> None:
+    """Refuse a card about other data than the repo has."""
+    from huggingface_hub import RepoFile  # noqa: PLC0415 - heavy
+    from huggingface_hub.utils import sha  # noqa: PLC0415
+
+    same = False
+    for remote in api.get_paths_info(wanted.repo, [DATA], revision=head, repo_type="dataset"):
+        if isinstance(remote, RepoFile):
+            with (staged.folder / DATA).open("rb") as file:
+                ours = sha.sha_fileobj(file).hex() if remote.lfs else sha.git_hash(file.read())
+            same = ours == (remote.lfs.sha256 if remote.lfs else remote.blob_id)
+    if not same:
+        what = f"its {DATA} is not the data of this file, so this card would not be true of it"
+        raise HubError(what, where=wanted.repo, hint="Push without --card-only")
+
+
+def _write_card(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> None:
+    old = _old_card(api, wanted.repo, head)
+    licence = wanted.licence or licence_of(old, wanted.repo) or DEFAULT_LICENCE
+    files = staged.files()
+    if wanted.card_only:
+        files = tuple(api.list_repo_files(wanted.repo, revision=head, repo_type="dataset"))
+    write_card_file(staged, wanted, licence, files, old)
+
+
+def write_card_file(
+    staged: Staged, wanted: Wanted, licence: str, files: tuple[str, ...], old: str | None
+) -> Path:
+    """Write the card into the staged folder and return its path."""
+    facts = Facts(wanted.repo, staged.manifests, staged.statistics, staged.sample, licence, files)
+    path = staged.folder / CARD
+    path.write_text(write_card(facts, old, licence_given=wanted.licence is not None), "utf-8")
+    return path
+
+
+def _old_card(api: HfApi, repo: str, head: str) -> str | None:
+    from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415 - heavy
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = api.hf_hub_download(repo, CARD, repo_type="dataset", revision=head, local_dir=folder)
+        except EntryNotFoundError:
+            return None
+        return Path(path).read_text("utf-8", errors="replace")
+
+
+def _upload(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> CommitInfo:
+    """Upload in one commit on top of ``head``; what an earlier push left and this one lacks is deleted."""
+    ours = [PARQUET, SETTINGS, f"{MANIFESTS}/*"]
+    return api.upload_folder(
+        repo_id=wanted.repo,
+        repo_type="dataset",
+        folder_path=staged.folder,
+        allow_patterns=CARD if wanted.card_only else None,
+        delete_patterns=None if wanted.card_only else ours,
+        revision=wanted.revision,
+        create_pr=wanted.create_pr or None,
+        parent_commit=head,
+        commit_message="Write the card with soc_gen" if wanted.card_only else _message(staged),
+    )
+
+
+def _message(staged: Staged) -> str:
+    return f"Push {staged.statistics.chats:,} conversations with soc_gen"
+
+
+@contextmanager
+def _one_line(repo: str, token: str) -> Iterator[None]:
+    """Turn whatever the Hub's clients raise into a ``HubError`` of one line without the token."""
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # noqa: PLC0415 - made at run time
+
+    try:
+        yield
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError, KeyError) as error:
+        # RuntimeError: of the uploads. ValueError, KeyError: what the client makes of odd answers.
+        what, hint = _explain(
+            error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+        )
+        raise HubError(what.replace(token, "(token)"), where=repo, hint=hint) from None
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415 - heavy
+
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set", "Unset it to push"
+    if not isinstance(error, HfHubHTTPError):
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        return f"the Hub cannot be reached or broke off ({reason[0]})", "Run the same command again to go on"
+    status = error.response.status_code
+    said = (error.server_message or str(error)).strip().splitlines()[0]
+    known = {
+        401: ("the Hub does not accept this token, or there is no such dataset", _WRITE_HINT),
+        403: (f"not allowed: {said}", _WRITE_HINT if "quota" not in said and "storage" not in said else ""),
+        404: (f"not found: {said}", "Look at the name and the revision"),
+        409: (f"in conflict with what is there: {said}", "Run the same command again"),
+        412: (
+            "the dataset was changed meanwhile",
+            "Run the same command again: it starts from what is there now",
+        ),
+        429: ("the Hub asks to slow down (429)", "Run the same command again in a while"),
+    }
+    usual = (f"the Hub answered {status}: {said}", "Run the same command again to go on")
+    return known.get(status, usual)

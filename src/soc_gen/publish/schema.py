@@ -1,0 +1,47 @@
+"""The columns of a dataset, for ``datasets``, for the card's YAML and for Parquet.
+
+Without them in the card, ``load_dataset`` guesses the types from the first rows, and a null, an empty
+list or a key that comes later breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soc_gen.models import Chat
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+_ROWS_AT_ONCE = 1000
+
+
+def features() -> Features:
+    """Return the columns of SOC-2508."""
+    from datasets import Features, List, Value  # noqa: PLC0415 - heavy
+
+    text = Value("string")
+    persona = dict.fromkeys(("name", "username"), text) | {"age": Value("int64"), "traits": List(text)}
+    persona |= dict.fromkeys(("background", "chatting_style", "model", "id"), text)
+    experience = {"persona1": persona, "persona2": persona}
+    experience |= dict.fromkeys(("relationship", "situation", "topic", "id"), text)
+    parts = List({"sender": text, "messages": List(text)})
+    return Features({"chat_id": text, "experience": experience, "chat_parts": parts, "model": text})
+
+
+def write_parquet(path: Path, chats: Iterable[Chat]) -> None:
+    """Write ``chats`` to a Parquet file with the columns of ``features``."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    schema = features().arrow_schema
+    with pq.ParquetWriter(path, schema) as writer:
+        rows: list[dict[str, object]] = []
+        for chat in chats:
+            rows.append(chat.model_dump())
+            if len(rows) == _ROWS_AT_ONCE:
+                writer.write_table(pa.Table.from_pylist(rows, schema))
+                rows.clear()
+        writer.write_table(pa.Table.from_pylist(rows, schema))
