@@ -127,7 +127,7 @@ def unknown_tags(message: str) -> Iterator[re.Match[str]]:
 
 def strip_unknown(message: str) -> str:
     """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``."""
-    return _settle(_strip_unknown_once, message)
+    return _settle(_strip_unknown_once, message) if "<" in message else message
 
 
 def spoken_text(message: str) -> str:
@@ -297,10 +297,13 @@ def _write(piece: Piece) -> str:
 
 
 def _split(message: str) -> list[str]:
-    if not _MARK.search(message):
+    if "<" not in message or not _MARK.search(message):
         return [message]
+    pieces = parse(message)
+    if render(pieces) != message:
+        pieces = parse(normalise(message))
     groups: list[list[Piece]] = []
-    for piece in parse(normalise(message)):
+    for piece in pieces:
         last = groups[-1][-1] if groups else None
         if isinstance(piece, str) and isinstance(last, Tag) and last.name in CAPTIONED:
             groups[-1].append(piece)

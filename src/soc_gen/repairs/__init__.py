@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from soc_gen import tags
 from soc_gen.checks import PromptGrams, may_leak
@@ -39,6 +40,7 @@ class Writer:
 
 
 _NOBODY = Writer()
+T = TypeVar("T", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,9 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     """
     return (
         PartRepair(
-            "encoding", _each(text.fix_encoding), may_apply=lambda said: text.may_be_garbled(said.text)
+            "encoding", _each(text.fix_encoding), may_apply=lambda said: text.may_be_garbled(said.data)
         ),
-        PartRepair("invisible", _each(text.drop_invisible), may_apply=_has_invisible),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=lambda said: text.may_hide(said.data)),
         PartRepair("thinking", _all(machine.drop_thinking), ("<",)),
         PartRepair("template_tokens", _all(machine.drop_template_tokens), ("<", "[", "#", "/")),
         PartRepair("json_leftovers", _all(machine.unpack_json), ('"',)),
@@ -86,15 +88,11 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     )
 
 
-def _found(marks: tuple[str, ...], whole: str) -> bool:
+def _found(marks: tuple[T, ...], whole: T) -> bool:
     for mark in marks:
         if mark in whole:
             return True
     return not marks
-
-
-def _has_invisible(said: Said) -> bool:
-    return not said.text.replace("\n", " ").isprintable()
 
 
 def _ends_oddly(said: Said) -> bool:
@@ -134,7 +132,8 @@ class Repairer:
 
     def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
         self._config = config
-        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+        wanted = (one for one in part_repairs(grams) if getattr(config.repairs, one.name))
+        self._repairs = [(one, tuple(mark.encode() for mark in one.marks)) for one in wanted]
 
     def repair(self, said: Said) -> tuple[Said, list[Change]]:
         """Return what was said, repaired, and what was changed; the same object when nothing was.
@@ -152,7 +151,7 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [one for one in self._repairs if _found(one.marks, said.text) and one.may_apply(said)]
+        active = [one for one, marks in self._repairs if _found(marks, said.data) and one.may_apply(said)]
         if not active:
             return self._reshape(parts, changes)
         writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}

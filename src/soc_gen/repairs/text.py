@@ -23,22 +23,29 @@ _UNSEEN = re.compile(
     "|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|[\u200c\u200d]+(?![^\x00-\x7f])"
 )
 _QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
+_CONTROLS = bytes({*range(32), 127} - {10})
+_HIDERS = (b"\xe2\x80", b"\xe2\x81", b"\xc2", b"\xef")  # where UTF-8 of what _UNSEEN has begins
 _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
 
 
-def may_be_garbled(text: str) -> bool:
-    """Whether ``fix_encoding`` has to look closer."""
-    return "&" in text or _is_garbled(text)
+def may_be_garbled(data: bytes) -> bool:
+    """Whether ``fix_encoding`` has to look closer at a text in UTF-8."""
+    return b"&" in data or not (data.isascii() or _GARBLED.search(data) is None)
 
 
-def _is_garbled(text: str) -> bool:
-    return not text.isascii() and _GARBLED.search(text.encode("utf-8", "replace")) is not None
+def may_hide(data: bytes) -> bool:
+    """Whether ``drop_invisible`` has to look closer at a text in UTF-8, line breaks aside."""
+    if len(data) != len(data.translate(None, _CONTROLS)):
+        return True
+    if data.isascii() or not any(start in data for start in _HIDERS):
+        return False
+    return not data.decode().replace("\n", " ").isprintable()
 
 
 def fix_encoding(text: str) -> str:
     """Undo mojibake (``itâ€™s``) and HTML entities (``&amp;``)."""
-    if _is_garbled(text) and is_bad(text):
+    if not text.isascii() and _GARBLED.search(text.encode("utf-8", "replace")) and is_bad(text):
         text = ftfy.fix_encoding(text)
     return (
         _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text) if "&" in text else text
