@@ -11,6 +11,8 @@ import re
 import ftfy
 from ftfy.badness import is_bad
 
+from soc_gen.said import Said
+
 # Wrongly decoded UTF-8 shows as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
 # as one of ÂÃâ; emoji lie elsewhere. As a pattern over UTF-8, since that is searched ten times as fast.
 _GARBLED = re.compile(rb"[\xc2-\xd4\xe2][\x80-\xbf]{1,2}[\xc2-\xd4\xe2]|\xc3[\x82\x83\xa2]")
@@ -29,18 +31,16 @@ _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
 
 
-def may_be_garbled(data: bytes) -> bool:
-    """Whether ``fix_encoding`` has to look closer at a text in UTF-8."""
-    return b"&" in data or not (data.isascii() or _GARBLED.search(data) is None)
+def may_be_garbled(said: Said) -> bool:
+    """Whether ``fix_encoding`` has to look closer."""
+    return b"&" in said.data or bool(_GARBLED.search(said.rare) and _GARBLED.search(said.data))
 
 
-def may_hide(data: bytes) -> bool:
-    """Whether ``drop_invisible`` has to look closer at a text in UTF-8, line breaks aside."""
-    if len(data) != len(data.translate(None, _CONTROLS)):
+def may_hide(said: Said) -> bool:
+    """Whether ``drop_invisible`` has to look closer, line breaks aside."""
+    if len(said.data) != len(said.data.translate(None, _CONTROLS)):
         return True
-    if data.isascii() or not any(start in data for start in _HIDERS):
-        return False
-    return not data.decode().replace("\n", " ").isprintable()
+    return any(start in said.rare for start in _HIDERS) and not said.text.replace("\n", " ").isprintable()
 
 
 def fix_encoding(text: str) -> str:
