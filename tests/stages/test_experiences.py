@@ -15,7 +15,7 @@ import pytest
 from soc_gen.components import Components, load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experience_forms import SCHEMA, ExperienceJob, beginnings, json_messages
+from soc_gen.experience_forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm import Reply
 from soc_gen.llm.fake import Answer, ScriptedLLM
@@ -23,7 +23,6 @@ from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped
 from soc_gen.stages.experiences import make_experience, plan_experiences
 
-GOLDEN = Path(__file__).parent / "golden_experience_prompt.md"
 GOOD = {
     "situation": "The caretaker painted Ada's window shut on Tuesday. Bo gave him the key, for a promise.",
     "topic": "Ada asks who had the key. Bo would rather talk about how bright the frame looks.",
@@ -199,19 +198,22 @@ def _example(letter: str) -> Experience:
     )
 
 
-def test_the_prompt_is_the_golden_one() -> None:
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_the_prompt_is_the_golden_one(form: str) -> None:
     """Personas without username, model and id; examples that it must be unlike; the nudge last.
 
     Delete the golden file and run the test twice to accept a change.
     """
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
-    messages = json_messages(job, [_example("A"), _example("B")])
+    examples = [_example("A"), _example("B")]
+    messages = json_messages(job, examples) if form == "json" else lines_messages(job)
     text = "".join(f"# {message['role']}\n\n{message['content']}\n\n" for message in messages)
+    golden = Path(__file__).parent / f"golden_experience_{form}.md"
     assert "secret" not in text
-    if not GOLDEN.exists():
-        GOLDEN.write_text(text, "utf-8")
-        pytest.fail(f"{GOLDEN.name} was written; look at it")
-    assert text == GOLDEN.read_text("utf-8")
+    if not golden.exists():
+        golden.write_text(text, "utf-8")
+        pytest.fail(f"{golden.name} was written; look at it")
+    assert text == golden.read_text("utf-8")
 
 
 def test_the_system_text_is_the_same_for_every_job_and_without_examples_there_is_no_gap() -> None:
