@@ -14,7 +14,7 @@ from typing import Any
 
 from soc_gen.models import Chat, Persona
 from soc_gen.prompts import Prompt
-from soc_gen.publish.manifests import Manifest
+from soc_gen.publish.manifests import Manifest, scrub
 from soc_gen.publish.statistics import DISTINCT_WORDS, Statistics, spread
 
 _TEMPLATE = Path(__file__).with_name("card.md")
@@ -158,7 +158,7 @@ def _how_row(manifest: Manifest) -> tuple[str, ...]:
     return (
         _STAGE_NAMES.get(manifest.stage, manifest.stage),
         manifest.soc_gen or "unknown",
-        "none" if no_model else manifest.model or "unknown",
+        "none" if no_model else str(scrub(manifest.model or "unknown")),
         "none" if no_model else str(manifest.endpoint.get("kind", "unknown")),
         "none" if no_model else _sampling(sampling),
         "unknown" if manifest.random_seed is None else str(manifest.random_seed),
