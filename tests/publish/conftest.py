@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 from soc_gen.models import Chat, ChatPart, Experience, Persona
 from soc_gen.publish.hub import Pushed, Wanted, connect, push
 from soc_gen.publish.stage import Staged, stage
+from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 REPO = "mia/night-chats"
 OPENERS = (

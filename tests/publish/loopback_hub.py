@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from hub_store import LARGE, Refused, Repo, Store
+
+from tests.publish.hub_store import LARGE, Refused, Repo, Store
 
 READ_TOKEN, WRITE_TOKEN, OTHER_TOKEN = "hf_readonlytoken", "hf_secretwritetoken", "hf_otherwriter"
 WRITE_SCOPE = {"scoped": [{"entity": {"name": "mia"}, "permissions": ["repo.content.read", "repo.write"]}]}

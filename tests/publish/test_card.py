@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPO, chat, ignore, write_chats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.merge import KEEP, merge_metadata, merge_text, sections
 from soc_gen.publish.stage import Staged, stage
 from soc_gen.publish.statistics import measure, spread
+from tests.publish.conftest import REPO, chat, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"
 SECTIONS = ["Load it", "A sample", "Fields", "How it was made", "Counts", "What is in it", "Tokens and cost",

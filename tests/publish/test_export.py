@@ -9,10 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import chat, ignore, persona, write_chats
 from hypothesis import given
 from hypothesis import strategies as st
-from trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
 
 from soc_gen.errors import UsageError
 from soc_gen.jsonl import read_jsonl
@@ -26,6 +24,8 @@ from soc_gen.publish.export_files import (
     llama_factory_entry,
 )
 from soc_gen.publish.split import Cast, split
+from tests.publish.conftest import chat, ignore, persona, write_chats
+from tests.publish.trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
 
 
 def turns(row: Row) -> list[tuple[str, str]]:

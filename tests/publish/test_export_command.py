@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import chat, write_chats
 from typer.testing import CliRunner
 
 from soc_gen.cli.app import app
 from soc_gen.errors import UsageError
+from tests.publish.conftest import chat, write_chats
 
 
 def run(*arguments: str | Path) -> tuple[str, str]:

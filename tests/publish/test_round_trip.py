@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import REPO, chat, run_python, run_soc, write_chats
-from loopback_hub import WRITE_TOKEN, LoopbackHub
+from tests.publish.conftest import REPO, chat, run_python, run_soc, write_chats
+from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub
 
 LOAD = "import json\nfrom datasets import load_dataset\nprint(json.dumps(list({call})))"
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import chat, ignore, write_chats
 
 from soc_gen.errors import UsageError
 from soc_gen.models import Chat
 from soc_gen.publish.manifests import find_manifests, generation_settings, scrub
 from soc_gen.publish.stage import stage
+from tests.publish.conftest import chat, ignore, write_chats
 
 
 def refused(file: Path, folder: Path) -> str:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import chat, ignore, write_chats
 
 from soc_gen.jsonl import read_jsonl
 from soc_gen.models import Chat
 from soc_gen.publish.export import Format
 from soc_gen.publish.export_files import ExportPlan, export
+from tests.publish.conftest import chat, ignore, write_chats
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 STEPS = 40

@@ -1,0 +1,148 @@
+"""A stage that asks a model, with its files: journal, output, failures, manifest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from soc_gen.config import Config, EndpointConfig
+from soc_gen.journal import Journal
+from soc_gen.jsonl import write_jsonl
+from soc_gen.llm.connect import Connection, public_url
+from soc_gen.manifest import beside, write_manifest
+from soc_gen.meter import Meter
+from soc_gen.models import Failure, Record
+from soc_gen.output import OrderedOutput
+from soc_gen.prompts import prompt_hashes
+from soc_gen.runner import Job, Run, Session, Stop, run_jobs
+
+J = TypeVar("J")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a stage that asks a model is set up, watched and stopped."""
+
+    config: Config
+    endpoint: EndpointConfig
+    """With URLs in it."""
+    stop: Stop
+    meter: Meter
+    restart: bool = False
+    limit: int | None = None
+    """Records at most, from the start of the input."""
+
+    def note(self, kind: str, name: str) -> None:
+        """Count a ``reroll`` or a ``repair``."""
+        {"reroll": self.meter.rerolls, "repair": self.meter.repairs}[kind][name] += 1
+
+    def notice(self, text: str) -> None:
+        """Say what the run waits for."""
+        self.meter.notice = text
+
+
+@dataclass(frozen=True)
+class Work(Generic[J]):
+    """What a stage brings to be run."""
+
+    stage: str
+    inputs: dict[str, Any]
+    """What its result depends on; a journal that began with others is refused."""
+    jobs: Iterable[Job[J]]
+    make: Callable[[Job[J], Session, int], Awaitable[Record]]
+    """Makes one record; is told how many runs have given it up before."""
+    settled: Callable[[int, bytes | None], None] | None = None
+    """Is told of each outcome: the index, and the record as JSON or None."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """More for the manifest."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a stage did."""
+
+    stage: str
+    out: Path
+    records: int
+    """In the output now."""
+    meter: Meter
+    model: str = ""
+    failures: tuple[Failure, ...] = ()
+    stopped: str = ""
+    """Why it ended before it was through, if it did."""
+
+
+async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) -> Report:
+    """Do ``work`` into ``out``; whatever was done before is not done again.
+
+    Raises:
+        SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
+    """
+    with Journal(beside(out, "journal.jsonl"), work.inputs, restart=asking.restart) as journal:
+        output = OrderedOutput(out, journal, restart=asking.restart)
+        run = Run(
+            connection.fleet,
+            journal,
+            connection.slots,
+            asking.stop,
+            asking.meter,
+            asking.config.budget,
+            connection.auto,
+        )
+
+        async def make(job: Job[J], session: Session) -> Record:
+            return await work.make(job, session, journal.failures[job.id])
+
+        if work.settled is not None:
+            for index in journal.failed_indexes:
+                work.settled(index, None)
+        failures: list[Failure] = []
+        try:
+            failures += await run_jobs(run, work.jobs, make, output, work.settled)
+        finally:
+            asking.meter.ended = time.monotonic()
+            write_jsonl(beside(out, "failures.jsonl"), failures)
+            facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
+            facts["outputs"] = [{"path": out.name, "records": journal.done}]
+            facts["reasons"] = Counter(failure.reason for failure in failures)
+            write_manifest(out, work.stage, facts)
+    stopped = asking.stop.reason
+    return Report(work.stage, out, journal.done, asking.meter, connection.model, tuple(failures), stopped)
+
+
+def hashes_of(*prefixes: str) -> dict[str, str]:
+    """Return the sha256 of the prompts whose names begin with one of ``prefixes``."""
+    return {name: digest for name, digest in prompt_hashes().items() if name.startswith(prefixes)}
+
+
+def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str, Any]:
+    meter, totals = asking.meter, journal.totals
+    return {
+        "random_seed": asking.config.random_seed,
+        "config": asking.config.model_dump(mode="json"),
+        "model": connection.model,
+        "endpoint": {
+            "kind": "openai-compatible" if asking.config.endpoint.base_urls else "embedded",
+            "urls": [public_url(url) for url in asking.config.endpoint.base_urls],
+            "structure": connection.capabilities.structure,
+        },
+        "counts": {
+            "in": meter.total,
+            "kept": journal.done,
+            "failed": meter.failed,
+            "replies": totals.replies,
+            "replies_this_run": meter.replies,
+            "replayed_this_run": meter.replayed,
+        },
+        "tokens": {"prompt": totals.prompt, "cached": totals.cached, "completion": totals.completion},
+        "cost": round(meter.cost_of(totals.prompt, totals.cached, totals.completion), 6),
+        "retries": dict(meter.retries),
+        "rerolls": dict(meter.rerolls),
+        "repairs": dict(meter.repairs),
+        "seconds": round(meter.seconds, 1),
+        "stopped": asking.stop.reason,
+    }

@@ -1,0 +1,249 @@
+"""What makes a message bad, told from its text alone; asked at the turn and again when cleaning.
+
+A wrong yes throws away something that was paid for, so each check would rather miss than accuse.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from soc_gen.labels import has_label
+from soc_gen.tags import Tag, parse
+from soc_gen.words import runs, tokens
+
+LEAK_WORDS = 8
+"""Words in a row shared with the prompt that nobody says by chance."""
+
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_AI = r"(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chatbot)"
+_KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
+_CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able to|am not able to)"
+_AI_WORDS = "ai model chatbot artificial"
+
+Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
+
+
+def _phrases(*rows: tuple[str, str]) -> Phrases:
+    """Compile patterns over lower-case text, each after words of which one must be there to look at all."""
+    return tuple((frozenset(tokens(needed)), re.compile(pattern, re.MULTILINE)) for needed, pattern in rows)
+
+
+# People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
+_BREAKS = _phrases(
+    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:]|\s+(?:i|my)\b)"),
+    (
+        _AI_WORDS,
+        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;]|$)|,? (?:and|so|but) i\b)",
+    ),
+    (
+        _AI_WORDS,
+        rf"\bi(?:'m| am) {_AI}{_KIND},? (?:trained|developed|created|made|designed|built) (?:by|to)\b",
+    ),
+    ("cutoff", r"my knowledge cutoff\b"),
+    ("prevents", r"my programming prevents\b"),
+    ("persona simulated", r"in this (?:simulated (?:chat|conversation)|persona)\b"),
+    (
+        "respond reply continue",
+        r"\bi(?:'ll| will) (?:respond|reply|continue) as (?:persona|the character|the other)\b",
+    ),
+)
+_REFUSES = _phrases(
+    (
+        "assist comply fulfil fulfill continue provide engage",
+        rf"sorry,? (?:but )?i ?{_CANNOT} (?:assist|comply|fulfil|continue with this|provide|engage in)",
+    ),
+    ("assist comply", rf"\bi ?{_CANNOT} (?:assist|comply)(?: you)? with (?:that|this|your|such)\b"),
+    (
+        "request",
+        rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with|help with) (?:this|that|your|such) request",
+    ),
+    (
+        "create generate produce",
+        rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:that|this|such|explicit|harmful)",
+    ),
+    ("guidelines policy policies", r"against my (?:content|usage|safety) (?:guidelines|polic)"),
+    ("guidelines policy policies", r"violates? my (?:content|usage|safety) (?:guidelines|polic)"),
+)
+_ASSISTS = _phrases(
+    ("assist", r"how (?:can|may) i assist you\b"),
+    ("help", r"how (?:can|may) i help you (?:today|further)\b"),
+    ("anything", r"anything else (?:that )?i can (?:help|assist)(?: you)? with\b"),
+    (
+        "questions assistance clarification clarifications",
+        r"if you (?:have|need) any (?:other|more|further|additional) (?:questions|assistance|clarif)",
+    ),
+    ("assist help", r"i'm here to (?:assist|help) you with (?:any|your)\b"),
+    ("assist", r"happy to assist you\b"),
+    ("confusion", r"i apologi[sz]e for any confusion\b"),
+    (
+        "sure certainly course absolutely",
+        r"^\W*(?:sure|certainly|of course|absolutely)[!,.] here(?:'s| is| are) (?:the|a|your|my) "
+        r"(?:next|contin|response|reply|conversation|dialogue|message|json|revised|updated|possible|sample)",
+    ),
+    (
+        "continue adjust revise change modify",
+        r"let me know if you(?:'d| would) like (?:me to|any) (?:continue|adjust|revise|change|modif)",
+    ),
+)
+MODEL_WORDS = frozenset(
+    word for phrases in (_BREAKS, _REFUSES, _ASSISTS) for needed, _ in phrases for word in needed
+)
+"""A text with none of these words, as ``tokens`` gives them, passes the next three checks."""
+
+
+_BYE_ALONE = re.compile(
+    r"\W*(?:(?:ok(?:ay)?|alright|well|k|anyway|cool|right|and|love you|ly)\W+)*"
+    r"(?:laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out)\W*(?:\w+\W*)?"
+)
+_DAY = r"later|soon|tomorrow|then|around|there|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_BYE = re.compile(
+    "|".join(
+        (
+            r"\b(?:bye+(?:[- ]?bye+)?|good ?bye+|ciao|cya|ttyl|ttys|peace out|until next time)\b",
+            r"\b(?:adios|adiós|tschüss|tschuess|au revoir|hasta luego|tchau|à (?:bientôt|plus|demain))",
+            r"\bbis (?:später|dann|morgen)\b",
+            rf"\btalk (?:to (?:you|u|ya) )?(?:{_DAY})\b",
+            rf"\b(?:see|c|catch) (?:you|ya|u) (?:{_DAY}|at|on|in|next)\b",
+            r"\bsee (?:you|ya|u)(?=\W*$)",
+            r"\btake care(?! of)\b",
+            r"\b(?:good ?night|sleep (?:well|tight)|sweet dreams|safe (?:travels|trip|flight|drive))\b",
+            r"\bhave (?:a )?(?:good|great|nice|lovely|safe) (?:night|day|one|evening|weekend|trip)\b",
+            r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
+            r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b",
+        )
+    )
+)
+_TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
+
+
+def breaks_character(text: str) -> bool:
+    """Does the writer say that they are a model, or speak of the role-play?"""
+    return _says(text, _BREAKS)
+
+
+def refusal(text: str) -> bool:
+    """Is ``text`` a model declining to go on?"""
+    return _says(text, _REFUSES)
+
+
+def assistant_speak(text: str) -> bool:
+    """Does ``text`` talk like an assistant: offers of service, a refusal, "as an AI"?"""
+    return _says(text, _ASSISTS, _REFUSES, _BREAKS)
+
+
+def near_repeat(message: str, earlier: Iterable[str]) -> bool:
+    """Does ``message`` say again what one of ``earlier`` said, in nearly the same words?
+
+    Messages of fewer than four words ("ok", "lol same") repeat in every talk and never count. Two
+    messages are alike when they share 85 % of their words and 75 % of their neighbouring pairs, so
+    that "at 8 then" and "at 9 then" are different answers.
+    """
+    said = words(message)
+    if len(said) < 4:
+        return False
+    pairs = Counter(itertools.pairwise(said))
+    single = Counter(said)
+    return any(_alike(single, pairs, words(other)) for other in earlier)
+
+
+def farewell(text: str) -> bool:
+    """Is ``text`` a goodbye? A question, or a goodbye that is told about, is not."""
+    plain = _plain(" ".join(map(_text_of, parse(text)))).strip()
+    if not plain or plain.endswith("?") or len(plain) > 300:
+        return False
+    if _BYE_ALONE.fullmatch(plain):
+        return True
+    found = [match for match in _BYE.finditer(plain) if not _TOLD.search(plain[: match.start()])]
+    if not found:
+        return False
+    before, after = _WORD.findall(plain[: found[0].start()]), _WORD.findall(plain[found[-1].end() :])
+    return len(before) <= 3 or len(after) <= 4
+
+
+def speaks_for(text: str, other_names: Collection[str]) -> bool:
+    """Does a line of ``text`` begin with the other person's label (names from ``labels.names_of``)?"""
+    return any(has_label(line, other_names) for line in text.splitlines())
+
+
+def own_label(text: str, own_names: Collection[str]) -> bool:
+    """Does ``text`` begin with its writer's own label (names from ``labels.names_of``)?"""
+    return has_label(text, own_names)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptGrams:
+    """What a recited prompt is found by."""
+
+    runs: frozenset[bytes]
+    """Every run of ``LEAK_WORDS`` words."""
+    hints: frozenset[bytes]
+    """Every run of half as many: in a recital of the prompt, each block of that size is one of them."""
+
+
+def prompt_grams(texts: Iterable[str]) -> PromptGrams:
+    """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
+    said = [tokens(text) for text in texts]
+    long = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS))
+    short = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS // 2))
+    return PromptGrams(frozenset(long), frozenset(short))
+
+
+def may_leak(said: list[bytes], grams: PromptGrams) -> bool:
+    """Could these words recite the prompt? No misses, few alarms, a quarter of the work."""
+    size = LEAK_WORDS // 2
+    blocks = zip(*(said[start::size] for start in range(size)), strict=False)
+    return not grams.hints.isdisjoint(map(b" ".join, blocks))
+
+
+def leaks_prompt(text: str, grams: PromptGrams) -> bool:
+    """Does ``text`` recite ``LEAK_WORDS`` words in a row of the prompt whose ``prompt_grams`` are given?"""
+    said = tokens(text)
+    if len(said) < LEAK_WORDS or not may_leak(said, grams):
+        return False
+    return not grams.runs.isdisjoint(runs(said, LEAK_WORDS))
+
+
+def words(message: str) -> list[str]:
+    """Return the words of ``message`` in lower case, what its media show among them, without its tags."""
+    if "<" in message:
+        message = " ".join(_text_of(piece) for piece in parse(message))
+    return _WORD.findall(_plain(message))
+
+
+def _text_of(piece: str | Tag) -> str:
+    return piece if isinstance(piece, str) else piece.text
+
+
+def _alike(single: Counter[str], pairs: Counter[tuple[str, str]], other: list[str]) -> bool:
+    size = single.total()
+    if len(other) < 4 or min(size, len(other)) < 0.7 * max(size, len(other)):
+        return False
+    if _dice(single, Counter(other)) < 0.85:
+        return False
+    return _dice(pairs, Counter(itertools.pairwise(other))) >= 0.75
+
+
+def _dice(one: Counter[Any], two: Counter[Any]) -> float:
+    return 2 * (one & two).total() / (one.total() + two.total())
+
+
+def _says(text: str, *kinds: Phrases) -> bool:
+    there = MODEL_WORDS.intersection(tokens(text))
+    if not there:
+        return False
+    plain = _plain(text)
+    return any(
+        pattern.search(plain)
+        for phrases in kinds
+        for needed, pattern in phrases
+        if not needed.isdisjoint(there)
+    )
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace("’", "'")

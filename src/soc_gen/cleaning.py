@@ -1,0 +1,274 @@
+"""Clean files: read, examine in as many processes as wanted, decide in order, write aside, rename.
+
+Every line that is read ends in the output or among the rejected. Chats are examined each by itself, in
+chunks that may run anywhere; what repeats what is decided here, in the order of the input. So the result
+is the same for any number of workers. Memory is bounded by the index of duplicates: the text of accepted
+chats waits on disk, beside the output.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from soc_gen.checks import prompt_grams
+from soc_gen.config import CleanConfig
+from soc_gen.dedup import Fingerprint, Verdict, fingerprint
+from soc_gen.errors import SocError, UsageError
+from soc_gen.examining import Outcome, examined_lines
+from soc_gen.inputs import LineReader, expand, printable
+from soc_gen.jsonl import BadLine, read_jsonl, replacing, writing
+from soc_gen.manifest import beside, file_sha256, write_manifest
+from soc_gen.models import Chat, Failure
+from soc_gen.prompts import load_prompt, prompt_names
+from soc_gen.repairs import Change
+from soc_gen.said import Said
+from soc_gen.sources import read_source
+from soc_gen.spool import Spool, Spooled
+from soc_gen.stages.clean import Rules, duplicates, repeats
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class CleanJob:
+    """One run of ``soc clean``."""
+
+    inputs: Sequence[str | Path]
+    """Files or globs."""
+    out: Path
+    config: CleanConfig = field(default_factory=CleanConfig)
+    random_seed: int = 0
+    """Of the shuffle."""
+    workers: int = 1
+    """Processes that examine chats; 1 is this one."""
+    limit: int | None = None
+    """Records at most, from the start of the input."""
+    examples: int = 0
+    """Changes of each repair that are kept to be shown."""
+    progress: Callable[[int, int, int], None] = lambda _read, _size, _records: None
+    """Is told the bytes read, the bytes in all, and the records done."""
+
+
+@dataclass
+class CleanReport:
+    """What a run did."""
+
+    out: Path
+    rejected_out: Path
+    read: int = 0
+    kept: int = 0
+    repaired: int = 0
+    """Kept chats that were changed."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    repairs: Counter[str] = field(default_factory=Counter)
+    """Chats in which each repair changed something, also of those rejected later."""
+    against: int = 0
+    """Chats of other datasets that were not to be repeated."""
+    examples: dict[str, list[Change]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts, for a script or a manifest."""
+        return {
+            "in": self.read,
+            "kept": self.kept,
+            "rejected": self.rejected.total(),
+            "repaired": self.repaired,
+            "rejected_by_reason": dict(sorted(self.rejected.items())),
+            "repairs": dict(sorted(self.repairs.items())),
+            "against": self.against,
+        }
+
+
+def clean_files(job: CleanJob) -> CleanReport:
+    """Clean the chats of ``job.inputs`` into ``job.out``; the rejected and a manifest lie beside it.
+
+    Raises:
+        UsageError: An input that cannot be read, has no records, or would be replaced by the output.
+        OutputError: The output cannot be written; what was there before is still there.
+    """
+    paths = expand(job.inputs)
+    report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
+    for path in paths:
+        if path.resolve() in {job.out.resolve(), report.rejected_out.resolve()}:
+            raise UsageError(
+                "is an input and would be replaced", where=str(path), hint="Choose another --out"
+            )
+    if job.out.is_dir():
+        raise UsageError("is a folder; --out names a file", where=str(job.out))
+    reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
+    hashes = {path: file_sha256(path) for path in paths}
+    with ExitStack() as stack:
+        stack.enter_context(writing(job.out))
+        rejected = stack.enter_context(replacing(report.rejected_out))
+        spool = stack.enter_context(Spool(job.out.parent))
+        run = _Run(job, report, spool, rejected)
+        run.fix_against()
+        run.take_all(reader, paths)
+        with replacing(job.out) as handle:
+            run.write(handle)
+            run.balance()
+    _write_manifest(job, report, reader, hashes)
+    return report
+
+
+class _Run:
+    """The decisions of one run, taken in the order of the input."""
+
+    def __init__(self, job: CleanJob, report: CleanReport, spool: Spool, rejected: IO[bytes]) -> None:
+        self._job = job
+        self._report = report
+        self._spool = spool
+        self._rejected = rejected
+        self._seen = duplicates(job.config)
+        self._others = 0  # numbers below it are chats of other datasets
+        self._gone: set[int] = set()
+
+    def fix_against(self) -> None:
+        """Read the datasets that must not be repeated."""
+        for source in self._job.config.against:
+            before = len(self._spool)
+            for index, record in enumerate(read_source(source, Chat)):
+                if not isinstance(record, BadLine):
+                    self._fix(record, f"{source}:{index + 1}")
+            if len(self._spool) == before:
+                raise UsageError("has no chats to compare with", where=source)
+        self._others = self._report.against = len(self._spool)
+        self._seen.fix()
+
+    def _fix(self, chat: Chat, where: str) -> None:
+        found = self._fingerprint(chat)
+        if self._seen.judge(found).number is not None:
+            line = chat.to_json()
+            self._spool.add(_spooled(found, where, line, line))
+
+    def take_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
+        """Examine every line and decide on it.
+
+        Raises:
+            UsageError: There is none.
+        """
+        rules = Rules(self._job.config, prompt_grams(prompt_texts()), failed_ids(paths))
+        lines = islice(iter(reader), self._job.limit)
+        for outcome in examined_lines(lines, rules, self._job.workers):
+            self._report.read += 1
+            self._take(outcome)
+            if self._report.read % 256 == 0:
+                self._job.progress(reader.position, reader.size, self._report.read)
+        if not self._report.read:
+            raise UsageError("is empty: there is nothing to do", where=", ".join(map(str, paths)))
+
+    def _take(self, outcome: Outcome) -> None:
+        self._note(outcome.changes)
+        if outcome.fingerprint is None:
+            self._reject(
+                outcome.reason, outcome.detail, outcome.where, outcome.as_read, is_json=outcome.is_json
+            )
+            return
+        found = outcome.fingerprint
+        verdict = self._seen.judge(found)
+        if verdict.original is not None:
+            detail = self._repeats(verdict.original, verdict, found)
+            self._reject(str(verdict.kind), detail, outcome.where, outcome.as_read)
+            return
+        self._report.repaired += bool(outcome.changes)
+        number = self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
+        for old in verdict.replaced:
+            self._replace(old, number, verdict, found)
+
+    def _replace(self, old: int, new: int, verdict: Verdict, found: Fingerprint) -> None:
+        was = self._spool.read(old)
+        self._seen.forget(old, Fingerprint(*was.keys, sketch=None))
+        self._gone.add(old)
+        self._report.repaired -= was.as_read != was.line
+        chat = Chat.model_validate_json(was.line)
+        detail = repeats(_name(self._spool.read(new)), verdict, found, self._fingerprint(chat))
+        self._reject("near_duplicate", detail, was.where, was.as_read)
+
+    def _repeats(self, original: int, verdict: Verdict, found: Fingerprint) -> str:
+        other = self._spool.read(original)
+        if verdict.kind != "near_duplicate":
+            return repeats(_name(other), verdict, found, None)
+        return repeats(_name(other), verdict, found, self._fingerprint(Chat.model_validate_json(other.line)))
+
+    def _fingerprint(self, chat: Chat) -> Fingerprint:
+        return fingerprint(Said(chat, self._job.config.shingle_words))
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        self._report.repairs.update({change.repair for change in changes})
+        for change in changes if self._job.examples else ():
+            shown = self._report.examples.setdefault(change.repair, [])
+            if len(shown) < self._job.examples:
+                shown.append(change)
+
+    def _reject(self, reason: str, detail: str, where: str, line: bytes, *, is_json: bool = True) -> None:
+        self._report.rejected[reason] += 1
+        record: object = orjson.Fragment(line) if is_json else line.decode("utf-8", "backslashreplace")
+        rejection = {"reason": reason, "detail": detail, "where": where, "record": record}
+        self._rejected.write(orjson.dumps(rejection) + b"\n")
+
+    def write(self, handle: IO[bytes]) -> None:
+        """Write the chats that stayed."""
+        numbers: Sequence[int] = range(self._others, len(self._spool))
+        if self._job.config.shuffle:
+            numbers = list(numbers)
+            random.Random(self._job.random_seed).shuffle(numbers)
+        for number in numbers:
+            if number not in self._gone:
+                handle.write(self._spool.read(number).line + b"\n")
+                self._report.kept += 1
+
+    def balance(self) -> None:
+        """Refuse a result in which a record is missing."""
+        report = self._report
+        if report.read != report.kept + report.rejected.total():
+            raise SocError(
+                "lost count of the records: this is a bug, and nothing was written", where=str(report.out)
+            )
+
+
+def prompt_texts() -> tuple[str, ...]:
+    """Return the texts of all prompts, to find leaked instructions by."""
+    return tuple(load_prompt(name).text for name in prompt_names())
+
+
+def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
+    """Return the ids in the failures files that lie beside ``paths``."""
+    found = (beside(path, "failures.jsonl") for path in paths)
+    records = (record for path in found if path.is_file() for record in read_jsonl(path, Failure))
+    return frozenset(record.id for record in records if isinstance(record, Failure))
+
+
+def _spooled(found: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
+    return Spooled((found.chat_id, found.text, found.experience, found.words), where, line, as_read)
+
+
+def _name(record: Spooled) -> str:
+    return f"{orjson.loads(record.line)['chat_id']} ({record.where})"
+
+
+def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
+    facts = {
+        "random_seed": job.random_seed,
+        "config": {"clean": job.config.model_dump(mode="json")},
+        "limit": job.limit,
+        "inputs": [
+            {"path": printable(path), "sha256": hashes[path], "records": reader.records[path]}
+            for path in hashes
+        ],
+        "outputs": [
+            {"path": report.out.name, "records": report.kept},
+            {"path": report.rejected_out.name, "records": report.rejected.total()},
+        ],
+        "counts": report.as_dict(),
+    }
+    write_manifest(job.out, "clean", facts)

@@ -1,0 +1,54 @@
+"""``soc check``: what an endpoint can do and how fast, before a run depends on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from soc_gen.cli import options
+from soc_gen.cli.console import out, table
+
+if TYPE_CHECKING:
+    from soc_gen.llm.probe import Finding
+
+
+def check(
+    base_url: options.BaseUrls = None,
+    model: options.Model = None,
+    api_key_env: options.ApiKeyEnv = None,
+    embedded_model: options.EmbeddedModel = None,
+    config: options.ConfigName = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Ask the endpoint one structured question and one plain one; say what it can do and how fast.
+
+    For example:
+
+      soc check
+
+      soc check --base-url http://localhost:8000/v1
+
+      soc check --base-url URL --model Qwen/Qwen3-235B-A22B-Instruct-2507 --api-key-env MY_KEY
+    """
+    from soc_gen.cli.serve import download_progress, tell
+    from soc_gen.llm.connect import served
+    from soc_gen.llm.probe import probe
+
+    settings = options.config_from(locals())
+    with download_progress() as progress, served(settings.endpoint, tell, progress) as endpoint:
+        findings = asyncio.run(probe(endpoint))
+    _show(findings, as_json=as_json)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(1)
+
+
+def _show(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        out.print(orjson.dumps(findings).decode(), markup=False)
+        return
+    rows = [(finding.question, "yes" if finding.good else "NO", finding.answer) for finding in findings]
+    table("What this endpoint can do", ("question", "", "answer"), rows)

@@ -1,0 +1,37 @@
+"""``soc rollout --dry-run``: the forecast, printed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soc_gen.cli.console import out, table
+
+if TYPE_CHECKING:
+    from soc_gen.config import Config
+
+
+def show_forecast(source: Path, config: Config, limit: int | None, *, as_json: bool) -> None:
+    """Print what rolling out ``source`` would take."""
+    import orjson
+
+    from soc_gen import forecast
+    from soc_gen.jsonl import BadLine, read_jsonl
+    from soc_gen.models import Experience
+
+    records = islice(read_jsonl(source, Experience), limit)
+    expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config)
+    if as_json:
+        out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
+        return
+    rows = [(name.replace("_", " "), f"{value:,}") for name, value in list(asdict(expected).items())[:-1]]
+    priced = any(config.endpoint.prices.model_dump().values())
+    rows.append(("cost", f"${expected.cost:.2f}" if priced else "no prices in the config"))
+    table("Expected; nothing was asked", ("what", "how much"), rows)
+    out.print(
+        f"From the real prompts at {forecast.CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
+        f"{forecast.SHARE_OF_MAX_TURNS:.0%} of max_turns and {forecast.REPLY_TOKENS} tokens a reply.",
+        markup=False,
+    )

@@ -1,0 +1,72 @@
+"""``soc rollout``: from experiences to conversations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from soc_gen.cli import options
+
+
+def rollout(
+    experiences: Annotated[Path, typer.Argument(help="JSONL of experiences.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="JSONL of chats.")] = Path("data/chats.jsonl"),
+    max_turns: Annotated[int | None, typer.Option(min=2, help="Longest chat.", show_default=False)] = None,
+    min_turns: Annotated[
+        int | None, typer.Option(min=0, help="Turns in which no chat may end.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take, and ask nothing.", show_default=False)
+    ] = False,
+    base_url: options.BaseUrls = None,
+    model: options.Model = None,
+    api_key_env: options.ApiKeyEnv = None,
+    embedded_model: options.EmbeddedModel = None,
+    concurrency: options.Concurrency = None,
+    seed: options.Seed = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    top_k: options.TopK = None,
+    min_p: options.MinP = None,
+    max_tokens: options.MaxTokens = None,
+    max_cost: options.MaxCost = None,
+    max_total_tokens: options.MaxTotalTokens = None,
+    max_minutes: options.MaxMinutes = None,
+    config: options.ConfigName = None,
+    limit: options.Limit = None,
+    restart: options.Restart = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Play experiences turn by turn until they are conversations.
+
+    Killed or stopped, the same command goes on where it ended: nothing that was paid for is asked again.
+
+    For example:
+
+      soc rollout data/experiences.jsonl
+
+      soc rollout data/experiences.jsonl --base-url http://localhost:8000/v1 --concurrency 64
+
+      soc rollout data/experiences.jsonl --config qwen3-235b --base-url URL --max-cost 5
+    """
+    settings = options.config_from(
+        locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
+    )
+    options.output_path(out)
+    if dry_run:
+        from soc_gen.cli.forecast import show_forecast
+
+        show_forecast(experiences, settings, limit, as_json=as_json)
+        return
+    from soc_gen.cli.watch import finish, run_stages
+    from soc_gen.pipeline import run_rollout
+
+    reports = run_stages(
+        settings,
+        [("rollout", lambda asking: run_rollout(experiences, out, asking))],
+        restart=restart,
+        limit=limit,
+    )
+    finish(reports, f"Next: soc clean {out}", as_json=as_json)

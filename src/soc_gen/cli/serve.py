@@ -1,0 +1,83 @@
+"""``soc serve``: the embedded model on its own, for any OpenAI client."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from soc_gen.cli.console import err, out
+
+
+def serve(
+    embedded_model: str | None = typer.Option(
+        None,
+        help="A name (qwen2.5-1.5b, smollm2-135m, qwen3-0.6b, qwen3-4b), a .gguf file, or a Hub repo: "
+        "USER/NAME or USER/NAME:FILE.gguf. The best one for this machine when not given.",
+    ),
+    port: int = typer.Option(0, min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one."),
+    slots: int = typer.Option(4, min=1, max=64, help="Conversations answered at once, 4096 tokens each."),
+) -> None:
+    """Run the embedded model as an OpenAI-compatible server on this machine, until Ctrl-C.
+
+    Prints the base URL on stdout, everything else on stderr. The first run downloads the weights.
+
+    For example:
+
+      soc serve
+
+      soc serve --embedded-model smollm2-135m --port 8080
+
+      SOC_BASE_URL=http://127.0.0.1:8080/v1 soc rollout data/experiences.jsonl
+    """
+    from soc_gen.llm.embedded import embedded_server
+    from soc_gen.llm.weights import resolve_weights
+
+    with download_progress() as progress:
+        weights = resolve_weights(embedded_model, progress=progress, say=tell)
+    try:
+        tell(f"Loading {weights.stem} …")
+        with embedded_server(weights, slots, port=port) as url:
+            out.print(url, markup=False)
+            tell(f"{weights.stem} answers at {url}, {slots} at a time, no key needed. Ctrl-C ends it.")
+            tell(f"Use it with: soc rollout data/experiences.jsonl --base-url {url}")
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        tell("Stopped.")
+
+
+def tell(line: str) -> None:
+    """Print a line for people on stderr."""
+    err.print(line, markup=False)
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what shows how far a download is: a bar with size, speed and ETA on a terminal."""
+    from rich import progress as bars
+
+    bar = bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+    tasks: dict[str, bars.TaskID] = {}
+
+    def show(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            bar.start()
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=done)
+        if done == total:
+            bar.stop()  # what runs next has a display of its own
+
+    try:
+        yield show
+    finally:
+        bar.stop()

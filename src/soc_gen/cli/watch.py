@@ -1,0 +1,243 @@
+"""Running a stage under the user's eyes: progress, Ctrl-C, and a summary at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import typer
+
+from soc_gen.cli.console import err, out, table
+from soc_gen.cli.serve import download_progress, tell
+
+if TYPE_CHECKING:
+    from soc_gen.asking import Report
+    from soc_gen.cli.options import Stage
+    from soc_gen.config import Config, EndpointConfig
+    from soc_gen.meter import Meter
+    from soc_gen.runner import Stop
+
+_LINE_SECONDS = 30.0
+_FRAME_SECONDS = 0.25
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def run_stages(
+    config: Config, stages: Iterable[tuple[str, Stage]], *, restart: bool, limit: int | None = None
+) -> list[Report]:
+    """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
+    from soc_gen.llm.connect import served
+
+    with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:
+        return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
+
+
+async def _run(
+    config: Config,
+    endpoint: EndpointConfig,
+    stages: Iterable[tuple[str, Stage]],
+    *,
+    restart: bool,
+    limit: int | None,
+) -> list[Report]:
+    from soc_gen.asking import Asking
+    from soc_gen.meter import Meter
+    from soc_gen.runner import Stop
+
+    stop = Stop()
+    _stop_on_signals(stop)
+    reports: list[Report] = []
+    for name, stage in stages:
+        meter = Meter(prices=config.endpoint.prices)
+        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit)
+        async with _progress(name, meter):
+            reports.append(await stage(asking))
+        if stop.is_set() or not reports[-1].records:
+            break
+    return reports
+
+
+def _stop_on_signals(stop: Stop) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def interrupted() -> None:
+        if stop.is_set() and task is not None:
+            task.cancel()
+        else:
+            stop.set("interrupted")
+            tell("Stopping: waiting for the replies in flight. Ctrl-C again leaves without them.")
+
+    with suppress(NotImplementedError):  # Windows has no signal handlers on its loop
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+        loop.add_signal_handler(signal.SIGTERM, interrupted)
+
+
+@asynccontextmanager
+async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
+    show = _show_live if err.is_terminal else _show_lines
+    task = asyncio.create_task(show(name, meter))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _show_lines(name: str, meter: Meter) -> None:
+    while True:
+        await asyncio.sleep(_LINE_SECONDS)
+        tell(f"{name}: {_counts(meter)} · {_costs(meter)}{_remaining(meter)}")
+
+
+async def _show_live(name: str, meter: Meter) -> None:
+    from rich.live import Live
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    def frame() -> Table:
+        grid = Table.grid(padding=(0, 1))
+        finished = meter.resumed + meter.done + meter.failed
+        bar = ProgressBar(total=meter.total or 1, completed=finished, width=24)
+        grid.add_row(Text(name, style="bold"), bar, Text(f"{_counts(meter)}{_remaining(meter)}"))
+        grid.add_row("", "", Text(meter.notice or _costs(meter), style="yellow" if meter.notice else "dim"))
+        return grid
+
+    with Live(frame(), console=err, auto_refresh=False, transient=True) as live:
+        while True:
+            await asyncio.sleep(_FRAME_SECONDS)
+            live.update(frame(), refresh=True)
+
+
+def _counts(meter: Meter) -> str:
+    finished = meter.resumed + meter.done
+    rate = meter.replies / meter.seconds if meter.seconds else 0.0
+    failed = f", {meter.failed} failed" if meter.failed else ""
+    return f"{finished}/{meter.total or '?'} done{failed}, {meter.open} open, {rate:.1f} replies/s"
+
+
+def _costs(meter: Meter) -> str:
+    share = meter.cached_tokens / meter.prompt_tokens if meter.prompt_tokens else 0.0
+    parts = [
+        f"{_short(meter.prompt_tokens)} tokens in ({share:.0%} cached), {_short(meter.completion_tokens)} out"
+    ]
+    if meter.cost:
+        parts.append(f"${meter.cost:.2f}{_expected(meter)}")
+    retries, rerolls = meter.retries.most_common(3), meter.rerolls.most_common(3)
+    if retries:
+        parts.append("repeated: " + ", ".join(f"{kind} {count}" for kind, count in retries))
+    if rerolls:
+        parts.append("asked again: " + ", ".join(f"{kind} {count}" for kind, count in rerolls))
+    return " · ".join(parts)
+
+
+def _expected(meter: Meter) -> str:
+    if not meter.total or not meter.done:
+        return ""
+    return f" of about ${meter.cost / meter.done * (meter.total - meter.resumed):.2f}"
+
+
+def _remaining(meter: Meter) -> str:
+    seconds = meter.eta()
+    return "" if seconds is None else f", {duration(seconds)} left"
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{letter}"
+    return f"{number:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as ``1:02:03``, ``2:03`` or ``12 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def facts(report: Report) -> dict[str, object]:
+    """Return a report as ``--json`` prints it."""
+    meter = report.meter
+    return {
+        "stage": report.stage,
+        "out": str(report.out),
+        "records": report.records,
+        "failed": len(report.failures),
+        "model": report.model,
+        "replies": meter.replies,
+        "replayed": meter.replayed,
+        "tokens": {
+            "prompt": meter.prompt_tokens,
+            "cached": meter.cached_tokens,
+            "completion": meter.completion_tokens,
+        },
+        "cost": round(meter.cost, 6),
+        "seconds": round(meter.seconds, 1),
+        "retries": dict(meter.retries),
+        "rerolls": dict(meter.rerolls),
+        "repairs": dict(meter.repairs),
+        "stopped": report.stopped,
+    }
+
+
+COLUMNS = ("stage", "records", "not", "replies", "replayed", "tokens in", "cached", "out", "time", "file")
+"""Of the summary; ``not`` is what failed or was rejected."""
+
+
+def stage_row(report: Report) -> tuple[str, ...]:
+    """Return the line of the summary for a stage that asked a model."""
+    meter = report.meter
+    share = f"{meter.cached_tokens / meter.prompt_tokens:.0%}" if meter.prompt_tokens else "-"
+    return (
+        report.stage,
+        f"{report.records:,}",
+        f"{len(report.failures):,} failed",
+        f"{meter.replies:,}",
+        f"{meter.replayed:,}",
+        f"{meter.prompt_tokens:,}",
+        share,
+        f"{meter.completion_tokens:,}",
+        duration(meter.seconds) + (f", ${meter.cost:.4f}" if meter.cost else ""),
+        str(report.out),
+    )
+
+
+def tell_trouble(report: Report) -> None:
+    """Say what was not obtained, and why the stage ended early, if it did."""
+    if report.failures:
+        first = report.failures[0]
+        owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."
+        tell(f"{report.stage}: {owed}")
+        tell(f"  the first: {first.reason}: {first.detail}")
+    if report.stopped:
+        tell(f"{report.stage}: stopped, {report.stopped}. The same command goes on where it ended.")
+
+
+def exit_code(reports: list[Report]) -> int:
+    """Return 130 after Ctrl-C, 1 when a stage has nothing to show, else 0."""
+    if any(report.stopped == "interrupted" for report in reports):
+        return INTERRUPTED
+    return int(any(report.failures and not report.records for report in reports))
+
+
+def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
+    """Print the summary and leave with the right exit code."""
+    if as_json:
+        import orjson
+
+        out.print(orjson.dumps([facts(report) for report in reports]).decode(), markup=False)
+    else:
+        table("What was done", COLUMNS, [stage_row(report) for report in reports])
+        for report in reports:
+            tell_trouble(report)
+        out.print(next_step, markup=False)
+    if code := exit_code(reports):
+        raise typer.Exit(code)

@@ -1,0 +1,172 @@
+"""Lines to outcomes: read a line as a chat, examine it; in this process or in several, in order."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing import get_context
+
+import orjson
+from pydantic import ValidationError
+
+from soc_gen.dedup import Fingerprint
+from soc_gen.errors import SocError
+from soc_gen.inputs import Line
+from soc_gen.jsonl import explain
+from soc_gen.models import Chat
+from soc_gen.repairs import Change, Repairer
+from soc_gen.stages.clean import Rules, examine
+
+CHUNK_LINES = 256
+CHUNK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one line by itself."""
+
+    where: str
+    as_read: bytes
+    line: bytes = b""
+    """As it would be written; empty where it is rejected."""
+    reason: str = ""
+    detail: str = ""
+    is_json: bool = True
+    changes: tuple[Change, ...] = ()
+    fingerprint: Fingerprint | None = None
+    """None where it is rejected."""
+
+
+def examined_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterator[Outcome]:
+    """Yield the outcome of each line, in order.
+
+    Raises:
+        SocError: A worker was killed.
+    """
+    if workers == 1:
+        repairer = rules.repairer()
+        yield from (examine_line(line, rules, repairer) for line in lines)
+        return
+    try:
+        for outcomes in _in_processes(_chunks(lines), rules, workers):
+            yield from outcomes
+    except BrokenProcessPool:
+        raise SocError("a worker process was killed", hint="Try fewer --workers") from None
+
+
+def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
+    """Read ``line`` as a chat and examine it."""
+    if line.trouble == "line_too_long":
+        detail = (
+            f"{line.length:,} bytes, at most {rules.config.max_line_mb:g} MiB; only the beginning is kept"
+        )
+        return Outcome(line.where, line.data, reason="line_too_long", detail=detail, is_json=False)
+    try:
+        chat = Chat.model_validate_json(line.data)
+    except ValidationError as error:
+        return _invalid(line, explain(error))
+    written = chat.to_json()
+    twice = _repeated_key(line.data) if written != line.data else None
+    if twice is not None:
+        return _invalid(line, f"the key {twice!r} comes twice in one object")
+    found = examine(chat, rules, repairer)
+    changes = tuple(found.changes)
+    if found.fingerprint is None:
+        is_json = written == line.data or _is_json(line.data)
+        return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
+    if found.chat is not chat:
+        written = found.chat.to_json()
+    return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
+
+
+def _invalid(line: Line, why: str) -> Outcome:
+    is_json = _is_json(line.data)
+    if line.trouble == "torn_line" and not is_json:
+        why = "the file ends in the middle of this line; is it still being written?"
+        return Outcome(line.where, line.data, reason="torn_line", detail=why, is_json=False)
+    return Outcome(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _repeated_key(data: bytes) -> str | None:
+    """Return a key that some object in ``data``, which is JSON, has twice."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        keys: set[str] = set()
+        for key, _ in pairs:
+            if key in keys:
+                found.append(key)
+            keys.add(key)
+
+    json.loads(data, object_pairs_hook=look, parse_int=str)
+    return found[0] if found else None
+
+
+def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    chunk: list[Line] = []
+    size = 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.data)
+        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+_worker: tuple[Rules, Repairer] | None = None  # of this process, when it is a worker
+
+
+def _start(rules: Rules) -> None:
+    global _worker  # noqa: PLW0603 - an executor's initializer has no other way to leave something
+    _worker = (rules, rules.repairer())
+
+
+def _examine_chunk(chunk: list[Line]) -> list[Outcome]:
+    """Examine a chunk in a worker; what the parent has already is not sent back."""
+    if _worker is None:
+        msg = "not a worker"
+        raise RuntimeError(msg)
+    rules, repairer = _worker
+    outcomes = (examine_line(line, rules, repairer) for line in chunk)
+    return [
+        replace(one, where="", as_read=b"", line=b"" if one.line == line.data else one.line)
+        for one, line in zip(outcomes, chunk, strict=True)
+    ]
+
+
+def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> Iterator[list[Outcome]]:
+    waiting: deque[tuple[list[Line], Future[list[Outcome]]]] = deque()
+    # Not fork: the parent may have threads, and Windows and macOS have no safe one.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (rules,)) as pool:
+        try:
+            for chunk in islice(chunks, 2 * workers):
+                waiting.append((chunk, pool.submit(_examine_chunk, chunk)))
+            while waiting:
+                chunk, future = waiting.popleft()
+                outcomes = [_whole(one, line) for one, line in zip(future.result(), chunk, strict=True)]
+                for following in islice(chunks, 1):
+                    waiting.append((following, pool.submit(_examine_chunk, following)))
+                yield outcomes
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _whole(outcome: Outcome, line: Line) -> Outcome:
+    unchanged = outcome.fingerprint is not None and not outcome.line
+    written = line.data if unchanged else outcome.line
+    return replace(outcome, where=line.where, as_read=line.data, line=written)

@@ -1,0 +1,305 @@
+"""Every paid reply, durable before the next turn is asked for; what a second run resumes from.
+
+A journal is one append-only JSONL file: a header with what the run depends on, then one line for each
+reply, each finished record and each failure. Chosen over a database because a cut-off or damaged file
+keeps everything before the damage, and because anyone can read it.
+
+What is guaranteed: when ``append`` returns, the line has been written and synced to disk, so that it
+survives SIGKILL and power loss. Lines that arrive while an ``fsync`` is under way share the next one
+(group commit), which costs about one ``fsync`` for each round trip of the disk and not one for each
+turn. A killed writer leaves at most one torn last line, never acknowledged: it is dropped on opening
+and asked for again. A write that fails (full disk) is cut back to the last whole line.
+
+Memory: offsets of finished records (8 bytes each) and of the replies of unfinished conversations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from filelock import lock_descriptor
+
+from soc_gen.errors import JournalError, OutputError
+from soc_gen.jsonl import drop_torn_tail, writing
+from soc_gen.llm import Reply, Request, Usage
+from soc_gen.models import Failure, Record
+
+VERSION = 1
+Key = tuple[str, int, int]
+"""Conversation, turn, attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the replies in a journal have cost."""
+
+    replies: int = 0
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+
+    def plus(self, usage: Usage) -> Totals:
+        """Return the totals with one more reply."""
+        return Totals(
+            self.replies + 1,
+            self.prompt + usage.prompt,
+            self.cached + usage.cached,
+            self.completion + usage.completion,
+        )
+
+
+class Journal:
+    """An open journal; hold it with ``with``, since it is locked for as long as it is open.
+
+    Args:
+        path: The journal's file.
+        inputs: What the run depends on, flat: names and values shown when they differ.
+        restart: Throw an existing journal away.
+
+    Raises:
+        JournalError: It belongs to other inputs, or a line before the last is damaged.
+        OutputError: The folder cannot be written, or another process has it open.
+    """
+
+    def __init__(self, path: Path, inputs: dict[str, Any], *, restart: bool = False) -> None:
+        self.path = path
+        self.totals = Totals()
+        self.failures: Counter[str] = Counter()
+        """How often each conversation has been given up, by id."""
+        self.failed_indexes: list[int] = []
+        """Positions given up by earlier runs, in that order."""
+        self.done = 0
+        """Finished records."""
+        self._replies: dict[str, dict[tuple[int, int], int]] = {}
+        self._done = array("Q")  # index → offset + 1 of its record; 0: none
+        self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._committer: asyncio.Task[None] | None = None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path.with_suffix(".lock"))
+            try:
+                self._file = self._open(inputs, restart=restart)
+                self._reader = path.open("rb")
+            except BaseException:
+                self._lock.close()
+                raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file and give up the lock."""
+        self._file.close()
+        self._reader.close()
+        self._lock.close()
+
+    def _open(self, inputs: dict[str, Any], *, restart: bool) -> IO[bytes]:
+        if restart:
+            self.path.unlink(missing_ok=True)
+        header = {"kind": "header", "version": VERSION, "inputs": inputs}
+        if self.path.exists():
+            drop_torn_tail(self.path)
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            self.path.write_bytes(orjson.dumps(header, option=orjson.OPT_SORT_KEYS) + b"\n")
+        else:
+            self._read(header)
+        file = self.path.open("r+b", buffering=0)
+        self._end = file.seek(0, os.SEEK_END)
+        os.fsync(file.fileno())
+        return file
+
+    def _read(self, header: dict[str, Any]) -> None:
+        offset = 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    entry = orjson.loads(line)
+                    if number == 1:
+                        _check_header(entry, header, self.path)
+                    else:
+                        self._index(entry, offset)
+                except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                    raise JournalError(
+                        "damaged line in the journal",
+                        where=f"{self.path}:{number}",
+                        hint="Delete that line to have it asked for again, or start over with --restart",
+                    ) from None
+                offset += len(line)
+
+    def _index(self, entry: dict[str, Any], offset: int) -> None:
+        match entry["kind"]:
+            case "reply":
+                replies = self._replies.setdefault(entry["id"], {})
+                replies[entry["turn"], entry["attempt"]] = offset
+                self.totals = self.totals.plus(Usage(*entry["tokens"]))
+            case "done":
+                self._mark_done(entry["index"], offset)
+                self._replies.pop(entry["id"], None)
+            case "failed":
+                self.failures[entry["id"]] += 1
+                self.failed_indexes.append(entry["index"])
+
+    def _mark_done(self, index: int, offset: int) -> None:
+        if index >= len(self._done):
+            self._done.extend([0] * (index + 1 - len(self._done)))
+        self.done += self._done[index] == 0
+        self._done[index] = offset + 1
+
+    def is_done(self, index: int) -> bool:
+        """Whether the record at ``index`` of the input is finished."""
+        return index < len(self._done) and self._done[index] > 0
+
+    def done_indexes(self) -> Iterator[int]:
+        """Yield the positions of the finished records, ascending."""
+        return (index for index, offset in enumerate(self._done) if offset)
+
+    @property
+    def end(self) -> int:
+        """The position after the last finished record."""
+        return len(self._done)
+
+    def record(self, index: int) -> bytes:
+        """Return the finished record at ``index`` as JSON."""
+        return orjson.dumps(self._line_at(self._done[index] - 1)["record"])
+
+    def find(self, request: Request) -> Reply | None:
+        """Return the reply that was already paid for, if ``request`` has one.
+
+        Raises:
+            JournalError: The journal has a reply to another request at this place.
+        """
+        offset = self._replies.get(request.conversation, {}).get((request.turn, request.attempt))
+        if offset is None:
+            return None
+        entry = self._line_at(offset)
+        if entry["request"] != request.fingerprint():
+            raise JournalError(
+                f"turn {request.turn} of {request.conversation} would be asked differently now",
+                where=str(self.path),
+                hint="Run the version of soc_gen that began it, or start over with --restart",
+            )
+        return Reply(
+            entry["text"],
+            entry["finish_reason"],
+            Usage(*entry["tokens"]),
+            entry["seconds"],
+            entry["endpoint"],
+        )
+
+    def _line_at(self, offset: int) -> dict[str, Any]:
+        self._reader.seek(offset)
+        entry: dict[str, Any] = orjson.loads(self._reader.readline())
+        return entry
+
+    async def add_reply(self, request: Request, reply: Reply) -> None:
+        """Keep ``reply``; it is durable when this returns."""
+        usage = reply.usage
+        self.totals = self.totals.plus(usage)
+        await self._append({
+            "kind": "reply",
+            "id": request.conversation,
+            "turn": request.turn,
+            "attempt": request.attempt,
+            "speaker": request.speaker,
+            "request": request.fingerprint(),
+            "text": reply.text,
+            "finish_reason": reply.finish_reason,
+            "tokens": [usage.prompt, usage.cached, usage.completion],
+            "seconds": round(reply.seconds, 3),
+            "endpoint": reply.endpoint,
+        })  # fmt: skip
+
+    async def add_done(self, index: int, key: str, record: Record) -> None:
+        """Keep a finished record."""
+        entry = {"kind": "done", "index": index, "id": key, "record": record.model_dump(mode="json")}
+        self._mark_done(index, await self._append(entry))
+        self._replies.pop(key, None)
+
+    async def add_failure(self, failure: Failure) -> None:
+        """Keep the verdict that a conversation was given up for this run."""
+        self.failures[failure.id] += 1
+        await self._append({"kind": "failed", **failure.model_dump()})
+
+    async def _append(self, entry: dict[str, Any]) -> int:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append((orjson.dumps(entry) + b"\n", future))
+        if self._committer is None:
+            self._committer = asyncio.create_task(self._commit())
+        # Shielded: a cancelled conversation must not take the line of another one with it.
+        return await asyncio.shield(future)
+
+    async def _commit(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                start = self._end
+                try:
+                    await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+                except OutputError as error:
+                    for _, future in batch:
+                        future.set_exception(error)
+                    continue
+                for line, future in batch:
+                    future.set_result(start)
+                    start += len(line)
+        finally:
+            self._committer = None
+
+    def _write(self, data: bytes) -> None:
+        descriptor = self._file.fileno()
+        with writing(self.path):
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, self._end)
+                os.lseek(descriptor, self._end, os.SEEK_SET)
+                raise
+        self._end += len(data)
+
+
+def _check_header(found: dict[str, Any], expected: dict[str, Any], path: Path) -> None:
+    if found["kind"] != "header" or found["version"] != VERSION:
+        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=_OTHER)
+    old, new = found["inputs"], expected["inputs"]
+    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if differing:
+        shown = "; ".join(
+            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
+        )
+        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=_OTHER)
+
+
+_OTHER = "Throw it away with --restart, or choose another --out"
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _lock(path: Path) -> IO[str]:
+    file = path.open("a+", encoding="ascii")
+    if lock_descriptor(file.fileno(), blocking=False):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+    file.seek(0)
+    holder = file.read().strip() or "unknown"
+    file.close()
+    raise OutputError(
+        f"another run (process {holder}) is writing here",
+        where=str(path.with_suffix("")),
+        hint="Wait for it, stop it, or choose another --out",
+    )

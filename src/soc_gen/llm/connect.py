@@ -1,0 +1,102 @@
+"""Opening the endpoints of a run: the configured ones, or the embedded model's server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from soc_gen.config import EndpointConfig
+from soc_gen.errors import UsageError
+from soc_gen.llm.client import Capabilities, Endpoint, choose_model, open_client, read_key
+from soc_gen.llm.embedded import embedded_server
+from soc_gen.llm.fleet import Fleet, Replica, Sleep
+from soc_gen.llm.pace import AutoLimit, Pacer
+from soc_gen.llm.weights import Progress, resolve_weights
+from soc_gen.slots import Slots
+
+EMBEDDED_SLOTS = 4
+_AUTO_START = 8
+_AUTO_HIGHEST = 1024
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What was opened, and what a manifest may say of it."""
+
+    fleet: Fleet
+    model: str
+    capabilities: Capabilities
+    slots: Slots
+    auto: AutoLimit | None
+
+
+@contextmanager
+def served(
+    config: EndpointConfig, say: Callable[[str], None], progress: Progress
+) -> Iterator[EndpointConfig]:
+    """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
+
+    Args:
+        config: Where the model is.
+        say: Is told what is fetched and started, a line at a time.
+        progress: Is told how far a download is.
+
+    Raises:
+        EmbeddedModelError: The embedded model cannot be fetched or started.
+        UsageError: A model was named, but no URL.
+    """
+    if config.base_urls:
+        yield config
+        return
+    if config.model:
+        raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
+    weights = resolve_weights(config.embedded_model, progress=progress, say=say)
+    slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
+    with embedded_server(weights, slots) as url:
+        yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})
+
+
+def public_url(url: str) -> str:
+    """Return ``url`` without user, password and query, fit to be written down."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+@asynccontextmanager
+async def connect(
+    config: EndpointConfig, sleep: Sleep, notice: Callable[[str], None]
+) -> AsyncIterator[Connection]:
+    """Open the endpoints of ``config``, after asking the first what models it has.
+
+    Args:
+        config: Where the model is; has at least one URL.
+        sleep: How the fleet waits.
+        notice: Is told what the run waits for.
+
+    Raises:
+        EndpointError: Nobody listening, wrong key, no such model.
+        UsageError: The key's environment variable is not set.
+    """
+    key = read_key(config.api_key_env)
+    async with open_client(config.base_urls[0], key, config.timeout_seconds) as client:
+        model = await choose_model(client, config.model)
+    capabilities = Capabilities()
+    async with AsyncExitStack() as stack:
+        replicas = []
+        for url in config.base_urls:
+            endpoint = Endpoint(url, model, key, config, capabilities)
+            stack.push_async_callback(endpoint.close)
+            replicas.append(Replica(endpoint, _pacer(config)))
+        fleet = Fleet(replicas, config.give_up_seconds, sleep, notice)
+        auto = AutoLimit(_AUTO_START, _AUTO_HIGHEST) if config.concurrency == "auto" else None
+        slots = Slots(auto.limit if auto else int(config.concurrency))
+        yield Connection(fleet, model, capabilities, slots, auto)
+
+
+def _pacer(config: EndpointConfig) -> Pacer:
+    replicas = len(config.base_urls)
+    requests, tokens = config.requests_per_minute, config.tokens_per_minute
+    return Pacer(requests and requests / replicas, tokens and tokens / replicas)

@@ -1,0 +1,158 @@
+"""What can go wrong with one HTTP exchange, sorted by what has to be done about it.
+
+``Transient``       repeat the very same request, later (connection, timeout, 408, 409, 429, 5xx, a 200
+                    that carries an error, HTML, a cut body or no choices).
+``ContextTooLong``  the conversation is longer than the server takes; repeating cannot help.
+``SchemaRefused``   this server knows no ``response_format``; ask without, for the whole run.
+``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404, other 4xx).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import openai
+
+from soc_gen.errors import EndpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
+OVERLOAD_STATUSES = frozenset({429, 503, 529})
+SCHEMA_STATUSES = frozenset({400, 422})
+CONTEXT_WORDS = (
+    "maximum context length",
+    "exceed_context_size",
+    "context_length_exceeded",
+    "exceeds the context",
+    "context length",
+    "context size",
+    "context window",
+    "`inputs` tokens + `max_new_tokens`",
+    "longer than the model's context",
+)
+SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output", "grammar")
+
+
+class Transient(Exception):  # noqa: N818 - a passing state of the endpoint, not a verdict
+    """One exchange failed in a way that may pass.
+
+    Args:
+        kind: Short stable name, counted: ``http_429``, ``timeout``, ``connection``, ``bad_body`` …
+        retry_after: Seconds the server asked to wait, if it did.
+        overload: The server says or shows that it has too much to do.
+    """
+
+    def __init__(self, kind: str, *, retry_after: float | None = None, overload: bool = False) -> None:
+        self.kind = kind
+        self.retry_after = retry_after
+        self.overload = overload
+        super().__init__(kind)
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether the server counts requests and said "too many"."""
+        return self.kind == "http_429"
+
+
+class ContextTooLong(Exception):  # noqa: N818
+    """The prompt and the reply asked for do not fit into the server's context."""
+
+
+class SchemaRefused(Exception):  # noqa: N818
+    """The server does not take this ``response_format``."""
+
+
+def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Return the seconds a server asks to wait: ``retry-after-ms``, or ``Retry-After`` as number or date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None or value is None:
+        return seconds
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < float("inf") else None
+
+
+def from_exception(error: Exception, url: str) -> Exception:
+    """Return the fault that an exception of the SDK stands for."""
+    if isinstance(error, openai.APITimeoutError):
+        return Transient("timeout", overload=True)
+    if isinstance(error, openai.APIStatusError):
+        return from_status(error.status_code, error.body or error.message, error.response.headers, url)
+    if isinstance(error, openai.APIConnectionError):
+        return Transient("connection")
+    if isinstance(error, json.JSONDecodeError | openai.APIError | UnicodeDecodeError):
+        return Transient("bad_body")
+    return error
+
+
+def from_status(status: int, body: object, headers: Mapping[str, str], url: str) -> Exception:
+    """Return the fault that an HTTP status and its body stand for."""
+    message = error_message(body)
+    if status in TRANSIENT_STATUSES or status >= 500:
+        # A proxy's 500 may wrap a refusal that repeating will not cure.
+        if status == 500 and _mentions(body, CONTEXT_WORDS):
+            return ContextTooLong(message)
+        overload = status in OVERLOAD_STATUSES
+        return Transient(f"http_{status}", retry_after=parse_retry_after(headers), overload=overload)
+    if status in {400, 413, 422} and _mentions(body, CONTEXT_WORDS):
+        return ContextTooLong(message)
+    if status in SCHEMA_STATUSES and _mentions(body, SCHEMA_WORDS):
+        return SchemaRefused(message)
+    return EndpointError(f"{url} answers {status}: {message[:200]}", hint=_advice(status))
+
+
+def from_error_body(error: object, url: str) -> Exception:
+    """Return the fault that a 200 with an ``error`` in its body stands for."""
+    code = str(error.get("code") if isinstance(error, dict) else "")
+    if _mentions(error, CONTEXT_WORDS):
+        return ContextTooLong(error_message(error))
+    if code in {"401", "402", "403"}:
+        return from_status(int(code), error, {}, url)
+    return Transient("error_body", overload=code in {"429", "503", "529"})
+
+
+def error_message(body: object) -> str:
+    """Return the words of an error body: nested (``error.message``), flat (``message``) or text."""
+    if isinstance(body, dict):
+        inner: Any = body.get("error", body)
+        if isinstance(inner, dict):
+            return str(inner.get("message") or inner.get("detail") or inner)
+        return str(inner)
+    return str(body)
+
+
+def _mentions(body: object, words: tuple[str, ...]) -> bool:
+    text = str(body).lower()
+    return any(word in text for word in words)
+
+
+def _advice(status: int) -> str:
+    match status:
+        case 401 | 403:
+            return "Check the key: --api-key-env names the environment variable that has it"
+        case 402:
+            return "The account has no credit left; what is done is kept, run the same command again later"
+        case 404:
+            return "Check --model and --base-url (it usually ends in /v1)"
+        case _:
+            return "The request was refused as it is; soc check shows what this endpoint takes"

@@ -1,0 +1,79 @@
+"""The counters of a run, filled by the runner and read by whoever shows progress or writes the manifest."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from soc_gen.config import Prices
+from soc_gen.llm import Usage
+
+
+def cost(prices: Prices, usage: Usage) -> float:
+    """Return US dollars for ``usage``."""
+    cached_price = prices.input if prices.cached_input is None else prices.cached_input
+    fresh = usage.prompt - usage.cached
+    return (fresh * prices.input + usage.cached * cached_price + usage.completion * prices.output) / 1e6
+
+
+@dataclass
+class Meter:
+    """What has happened so far in this process."""
+
+    prices: Prices = field(default_factory=Prices)
+    total: int | None = None
+    """Records wanted, where it is known."""
+    resumed: int = 0
+    """Records that an earlier run had finished."""
+    done: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    open: int = 0
+    replies: int = 0
+    replayed: int = 0
+    """Replies taken from the journal, not paid again."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    """US dollars."""
+    retries: Counter[str] = field(default_factory=Counter)
+    """Exchanges repeated, by kind."""
+    rerolls: Counter[str] = field(default_factory=Counter)
+    """Replies asked for again because of what they said, by check."""
+    repairs: Counter[str] = field(default_factory=Counter)
+    """Replies put right without asking again, by kind."""
+    notice: str = ""
+    """What the run is waiting for, if it is."""
+    started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
+
+    def count(self, usage: Usage) -> None:
+        """Add one paid reply."""
+        self.replies += 1
+        self.prompt_tokens += usage.prompt
+        self.cached_tokens += usage.cached
+        self.completion_tokens += usage.completion
+        self.cost += cost(self.prices, usage)
+
+    def cost_of(self, prompt: int, cached: int, completion: int) -> float:
+        """Return US dollars for that many tokens."""
+        return cost(self.prices, Usage(prompt, cached, completion))
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken."""
+        return (self.ended or time.monotonic()) - self.started
+
+    def eta(self) -> float | None:
+        """Return the seconds still to go at the pace so far, or None while that cannot be known."""
+        finished = self.done + self.failed
+        if not self.total or not finished:
+            return None
+        return self.seconds / finished * max(0, self.total - self.resumed - finished)

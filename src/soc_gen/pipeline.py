@@ -1,0 +1,133 @@
+"""The stages with their inputs and outputs, in order: each ``run_…`` is one command, less the printing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from soc_gen.asking import Asking, Report, Work, ask, hashes_of
+from soc_gen.components import load_components
+from soc_gen.config import ExperiencesConfig
+from soc_gen.errors import ConversationFailed, UsageError
+from soc_gen.fewshot import Hub
+from soc_gen.jsonl import BadLine, open_input, read_jsonl
+from soc_gen.llm.connect import connect
+from soc_gen.manifest import file_sha256
+from soc_gen.models import Chat, Experience, Persona
+from soc_gen.resources import shipped
+from soc_gen.runner import Job, Session
+from soc_gen.sources import read_source
+from soc_gen.stages.experiences import ExperienceJob, make_experience, plan_experiences
+from soc_gen.stages.personas import check_bank
+from soc_gen.stages.rollout import Rules, chat_id, roll_out
+
+_SEED_EXPERIENCES = shipped("seeds") / "experiences.jsonl"
+
+
+async def run_experiences(out: Path, asking: Asking) -> Report:
+    """Make ``config.experiences.count`` experiences into ``out``.
+
+    Raises:
+        SocError: The personas cannot be read, or the run cannot go on.
+    """
+    config, stage = asking.config, asking.config.experiences
+    personas = _bank(stage)
+    components = load_components()
+    seeds = [record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)]
+    hub = Hub(seeds, stage, config.random_seed)
+
+    async def make(job: Job[ExperienceJob], session: Session, given_up: int) -> Experience:
+        examples = await session.wait_for(hub.examples(job.index))
+        attempts = stage.max_attempts * (1 + given_up)
+        return await make_experience(
+            job.payload, examples, session, stage, attempts=attempts, note=asking.note
+        )
+
+    def settled(index: int, record: bytes | None) -> None:
+        hub.report(index, Experience.model_validate_json(record) if record else None)
+
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+        asking.meter.total = stage.count
+        jobs = (
+            Job(planned.index, planned.id, planned)
+            for planned in plan_experiences(personas, components, stage, config.random_seed)
+        )
+        prompts = hashes_of("experience")
+        inputs = {
+            "personas": _digest(persona.to_json() for persona in personas),
+            "components": file_sha256(shipped("seeds") / "components.json"),
+            "seed_experiences": file_sha256(_SEED_EXPERIENCES),
+            "model": connection.model,
+            "random_seed": config.random_seed,
+            "prompts": prompts,
+            # A larger count only goes on where a smaller one ended.
+            "experiences": stage.model_dump(mode="json", exclude={"max_attempts", "count"}),
+        }
+        facts = {"inputs": [{"path": stage.personas, "records": len(personas)}], "prompts": prompts}
+        work = Work("experiences", inputs, jobs, make, settled, facts)
+        return await ask(work, out, asking, connection)
+
+
+def _bank(config: ExperiencesConfig) -> list[Persona]:
+    source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
+    return check_bank(read_source(source, Persona, config.personas_revision), source)
+
+
+def _digest(lines: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line + b"\n")
+    return digest.hexdigest()
+
+
+async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
+    """Play the experiences in ``source`` into ``out``.
+
+    Raises:
+        SocError: The input cannot be read, or the run cannot go on.
+    """
+    total = _count(source, asking.limit)
+    digest = file_sha256(source)
+    config, rollout = asking.config, asking.config.rollout
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+        asking.meter.total = total
+
+        def jobs() -> Iterator[Job[Experience | BadLine]]:
+            for index, record in enumerate(islice(read_jsonl(source, Experience), asking.limit)):
+                if isinstance(record, BadLine):
+                    yield Job(index, f"{digest[:12]}:{index}", record)
+                else:
+                    yield Job(index, chat_id(record, connection.model, config.random_seed), record)
+
+        async def play(job: Job[Experience | BadLine], session: Session, given_up: int) -> Chat:
+            if isinstance(job.payload, BadLine):
+                raise ConversationFailed("bad_record", f"{job.payload.where}: {job.payload.why}")
+            attempts = rollout.max_attempts * (1 + given_up)
+            rules = Rules(rollout, config.random_seed, connection.model, attempts, asking.note)
+            return await roll_out(job.payload, session, rules)
+
+        prompts = hashes_of("rollout_")
+        inputs = {
+            "experiences": digest,
+            "model": connection.model,
+            "random_seed": config.random_seed,
+            "prompts": prompts,
+            "rollout": rollout.model_dump(mode="json", exclude={"max_attempts"}),
+        }
+        facts = {"inputs": [{"path": str(source), "sha256": digest, "records": total}], "prompts": prompts}
+        return await ask(Work("rollout", inputs, jobs(), play, facts=facts), out, asking, connection)
+
+
+def _count(path: Path, limit: int | None) -> int:
+    """Return how many lines of ``path`` are to be done.
+
+    Raises:
+        UsageError: The file cannot be read, or has none.
+    """
+    with open_input(path) as handle:
+        count = sum(1 for _ in islice((line for line in handle if line.strip()), limit))
+    if not count:
+        raise UsageError("is empty: there is nothing to do", where=str(path))
+    return count

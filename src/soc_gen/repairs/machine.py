@@ -1,0 +1,176 @@
+"""What comes from the machine and not from the person: thinking, template tokens, JSON, notes, the prompt.
+
+Each repair takes the messages of one chat part and returns them without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import orjson
+
+from soc_gen.checks import PromptGrams, leaks_prompt
+
+Messages = list[str]
+
+_SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
+_THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
+_THINK_MARK = re.compile(rf"<(?P<slash>/?){_THINK}>", re.IGNORECASE)
+
+_ROLE = r"(?:system|user|assistant|model|human)"
+_TURN_END = re.compile(
+    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|</s>|<eos>"
+    r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",
+    re.DOTALL,
+)
+_TEMPLATE = re.compile(
+    rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
+    rf"|(?:<\|im_start\|>|<start_of_turn>)(?:\s*{_ROLE}\b)?\s*"
+    r"|<[|｜][^<>|｜\n]{1,40}[|｜]>"
+    r"|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
+    r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
+    r"|(?<!\S)/(?:no_)?think(?!\S)"
+)
+
+_FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_KEYS = ("messages", "message", "content", "text", "reply", "response")
+_JSON_HEAD = re.compile(
+    r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
+)
+_JSON_TAIL = re.compile(r"\\?\"\s*\]\s*\}?\s*(?:```)?\s*$|\\?\"\s*\}\s*(?:```)?\s*$")
+_JSON_GAP = re.compile(r"\\?\"\s*,\s*\\?\"")
+
+_PREAMBLE = re.compile(
+    r"\s*(?:(?:sure|certainly|of course|absolutely|okay|ok|alright)(?: thing)?[!,.]*\s+)?"
+    r"here(?:['’]s| is| are)\s"
+    r"[^\n:]{0,80}\b(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|json|version|output)\b"
+    r"[^\n:]{0,60}:[ \t]*\n*",
+    re.IGNORECASE,
+)
+_ENDED = (
+    r"(?:the )?end(?: of (?:the |this |our )?(?:conversation|chat|dialogue|transcript|scene|talk|call))?"
+    r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
+)
+_END_NOTE = re.compile(
+    rf"\s*(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
+    rf"|(?:-{{2,}}|—+|={{2,}})\s*(?:{_ENDED})[\s.]*(?:-{{2,}}|—+|={{2,}}))\s*$",
+    re.IGNORECASE,
+)
+
+
+def drop_thinking(messages: Messages) -> Messages:
+    """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
+    if not any("<" in message for message in messages):
+        return messages
+    whole = _SEAM.join(messages)
+    kept, position = [], 0
+    for start, end in _thoughts(whole):
+        kept.append(whole[position:start])
+        kept.append(_SEAM if _SEAM in whole[start:end] else "")
+        position = end
+    return "".join([*kept, whole[position:]]).split(_SEAM) if kept else messages
+
+
+def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
+    """Yield where thoughts begin and end, in order, none within another."""
+    opened, done = -1, 0
+    for mark in _THINK_MARK.finditer(whole):
+        if mark["slash"]:
+            start = opened if opened >= 0 else max(done, whole.rfind(_SEAM, done, mark.start()) + 1)
+            yield start, (done := mark.end())
+            opened = -1
+            continue
+        seam = whole.find(_SEAM, opened, mark.start()) if opened >= 0 else -1
+        if seam >= 0:
+            yield opened, (done := seam)
+        if seam >= 0 or opened < 0:
+            opened = mark.start()
+    if opened >= 0:
+        seam = whole.find(_SEAM, opened)
+        yield opened, seam if seam >= 0 else len(whole)
+
+
+def drop_template_tokens(messages: Messages) -> Messages:
+    """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
+    kept = [_TEMPLATE.sub("", _TURN_END.sub("", message)) for message in messages]
+    return kept if kept != messages else messages
+
+
+def unpack_json(messages: Messages) -> Messages:
+    """Return the texts that are packed in JSON, whole or in ruins; other messages as they are."""
+    if len(messages) > 1 and messages[0].lstrip().startswith(("{", "```", "[")):
+        together = _texts_in("\n".join(messages))
+        if together is not None:
+            return together
+    unpacked: Messages = []
+    for message in messages:
+        found = _texts_in(message) if "{" in message or "[" in message else None
+        unpacked.extend(_from_ruins(message) if found is None else found)
+    return unpacked
+
+
+def drop_preambles(messages: Messages) -> Messages:
+    """Take "Sure! Here is Luna's next message:" off the start."""
+    return [
+        _PREAMBLE.sub("", message, count=1) if _PREAMBLE.match(message) else message for message in messages
+    ]
+
+
+def drop_end_notes(messages: Messages) -> Messages:
+    """Take "(end of conversation)" off the end."""
+    return [_END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
+
+
+def drop_leaks(messages: Messages, grams: PromptGrams) -> Messages:
+    """Take out the lines that recite the prompt."""
+    return [
+        "\n".join(line for line in message.split("\n") if not leaks_prompt(line, grams))
+        if leaks_prompt(message, grams)
+        else message
+        for message in messages
+    ]
+
+
+def _texts_in(text: str) -> Messages | None:
+    fenced = _FENCE.fullmatch(text)
+    inner = (fenced[1] if fenced else text).strip()
+    if not inner.startswith(("{", "[")):
+        return None
+    for candidate in (inner, inner.replace('\\"', '"').replace("\\n", "\n")):
+        try:
+            return _strings(orjson.loads(candidate))
+        except orjson.JSONDecodeError:
+            continue
+    return None
+
+
+def _strings(value: object) -> Messages | None:
+    """Return the texts of a reply that was JSON; None when it is no reply."""
+    if isinstance(value, dict):
+        named = next((value[key] for key in _KEYS if key in value), None)
+        return [named] if isinstance(named, str) else _strings(named)
+    if not isinstance(value, list) or not value:
+        return None
+    found: Messages = []
+    for item in value:
+        texts = [item] if isinstance(item, str) else _strings(item) if isinstance(item, dict) else None
+        if texts is None:
+            return None
+        found.extend(texts)
+    return found
+
+
+def _from_ruins(message: str) -> Messages:
+    """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
+    head = _JSON_HEAD.match(message)
+    rest = message[head.end() :] if head else message
+    tail = _JSON_TAIL.search(rest) if head or not ("[" in rest or "{" in rest) else None
+    if not head and not tail:
+        return [message]
+    body = rest[: tail.start()] if tail else rest
+    return [_unescape(text) for text in _JSON_GAP.split(body)]
+
+
+def _unescape(text: str) -> str:
+    return text.replace('\\"', '"').replace("\\n", "\n")

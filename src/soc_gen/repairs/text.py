@@ -1,0 +1,52 @@
+"""Text repairs: wrong encodings, characters nobody sees, quotation marks and spaces around a message.
+
+Emoji, kaomoji, slang, typos and typographic quotes are how people write; they stay.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+import ftfy
+from ftfy.badness import is_bad
+
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#0?39|#x27|#0?34);")
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff]"
+    # Joiners hold emoji and some scripts together; beside ASCII or an end they hold nothing.
+    "|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|[\u200c\u200d]+(?![^\x00-\x7f])"
+)
+_QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
+_LINE_END = re.compile(r"[^\S\n]+(?=\n)")
+_GAP = re.compile(r"\n{3,}")
+
+
+def fix_encoding(text: str) -> str:
+    """Undo mojibake (``itâ€™s``) and HTML entities (``&amp;``)."""
+    if not text.isascii() and is_bad(text):
+        text = ftfy.fix_encoding(text)
+    return (
+        _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text) if "&" in text else text
+    )
+
+
+def drop_invisible(text: str) -> str:
+    """Take out control and zero-width characters; line breaks become one kind, tabs spaces."""
+    if text.isprintable():
+        return text
+    return _UNSEEN.sub("", _LINE_BREAK.sub("\n", text).replace("\t", " "))
+
+
+def unquote(text: str) -> str:
+    """Take off quotation marks, also doubled ones, around a whole message."""
+    match = _QUOTED.fullmatch(text.strip())
+    return match[2] if match and len(match[1]) == len(match[3]) else text
+
+
+def tidy_spaces(text: str) -> str:
+    """Take spaces off the ends of the message and its lines; leave at most one empty line in a row."""
+    text = text.strip()
+    return _GAP.sub("\n\n", _LINE_END.sub("", text)) if "\n" in text else text

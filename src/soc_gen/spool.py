@@ -1,0 +1,77 @@
+"""Accepted chats, put aside on disk until it is known which of them stay and in which order.
+
+Only where each one lies is held in memory: eight bytes a chat.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_HEADER = struct.Struct("<QQQQIII")
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A chat as it was put aside."""
+
+    keys: tuple[int, int, int, int]
+    """Hashes of id, text and experience, and the number of words: its fingerprint without the sketch."""
+    where: str
+    """``file:line`` it was read from."""
+    line: bytes
+    """As it would be written."""
+    as_read: bytes
+    """As it was read."""
+
+
+class Spool:
+    """Numbered records in a temporary file; used as a context, it leaves nothing behind.
+
+    Args:
+        folder: Where the file is made, with room for all of the text.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
+        self._offsets = array("Q")
+        self._end = 0
+        self._moved = False
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self._offsets)
+
+    def add(self, record: Spooled) -> int:
+        """Put ``record`` aside; return its number, from 0."""
+        where = record.where.encode()
+        as_read = b"" if record.as_read == record.line else record.as_read
+        header = _HEADER.pack(*record.keys, len(where), len(record.line), len(as_read))
+        if self._moved:
+            self._file.seek(self._end)
+            self._moved = False
+        written = self._file.write(b"".join((header, where, record.line, as_read)))
+        self._offsets.append(self._end)
+        self._end += written
+        return len(self._offsets) - 1
+
+    def read(self, number: int) -> Spooled:
+        """Return the record of that number."""
+        self._file.seek(self._offsets[number])
+        self._moved = True
+        *keys, where, line, as_read = _HEADER.unpack(self._file.read(_HEADER.size))
+        data = self._file.read(where + line + as_read)
+        text = data[where : where + line]
+        one, two, three, four = keys
+        place = data[:where].decode()
+        return Spooled((one, two, three, four), place, text, data[where + line :] or text)

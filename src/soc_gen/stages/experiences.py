@@ -1,0 +1,157 @@
+"""Stage one: who meets, how they know each other, and why one of them writes now.
+
+Planning is pure and asks no model: pairs by age, a relationship that their ages allow, a trigger.
+``make_experience`` then has a model invent the situation and the topic of one job.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from soc_gen.components import Components, draw, fill_slots, name_personas
+from soc_gen.config import ExperiencesConfig
+from soc_gen.errors import ConversationFailed
+from soc_gen.experience_rules import Brief, Draft, Refusal, example_text, read_draft
+from soc_gen.llm import LLM, PromptMessage, Request
+from soc_gen.models import Experience, Persona, content_id
+from soc_gen.persona_text import persona_card, short_names
+from soc_gen.prompts import load_prompt
+from soc_gen.sampling import child_seed, pair_by_age
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"situation": {"type": "string"}, "topic": {"type": "string"}},
+    "required": ["situation", "topic"],
+    "additionalProperties": False,
+}
+"""What a reply must be. Lengths are checked afterwards: a server that enforces one cuts mid-sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperienceJob:
+    """One experience to be made: everything but the situation and the topic."""
+
+    index: int
+    """Position in the run, from 0."""
+    id: str
+    persona1: Persona
+    """Who writes first."""
+    persona2: Persona
+    relationship: str
+    trigger: str
+    seed: int
+    """From this the seed of each attempt is derived."""
+
+
+def plan_experiences(
+    personas: Sequence[Persona], components: Components, config: ExperiencesConfig, random_seed: int
+) -> Iterator[ExperienceJob]:
+    """Yield ``config.count`` jobs; a longer plan begins with a shorter one's jobs.
+
+    Args:
+        personas: A checked bank: at least two, ids unlike.
+        components: Relationships and triggers to draw from.
+        config: Count and age strength.
+        random_seed: All chance comes from it.
+    """
+    pairs = pair_by_age([persona.age for persona in personas], config.age_strength, random_seed)
+    for index, (one, two) in enumerate(islice(pairs, config.count)):
+        yield _plan_one(index, personas[one], personas[two], components, random_seed)
+
+
+def _plan_one(
+    index: int, one: Persona, two: Persona, components: Components, random_seed: int
+) -> ExperienceJob:
+    rng = random.Random(child_seed(random_seed, "plan", index, one.id, two.id))
+    relationship = draw([choice for choice in components.relationships if choice.fits(one, two)], rng)
+    triggers = [choice for choice in components.triggers if choice.fits(relationship, one, two)]
+    trigger = draw(triggers, rng)
+    first, second = relationship.ordered(*rng.sample([one, two], 2))
+    text = name_personas(fill_slots(relationship.text, components, rng), first, second)
+    job_id = content_id("experience", random_seed, index, first.id, second.id, text, trigger.text)
+    return ExperienceJob(index, job_id, first, second, text, trigger.text, child_seed(random_seed, job_id))
+
+
+async def make_experience(
+    job: ExperienceJob,
+    examples: Sequence[Experience],
+    llm: LLM,
+    config: ExperiencesConfig,
+    *,
+    attempts: int | None = None,
+    note: Callable[[str, str], None] = lambda _kind, _name: None,
+) -> Experience:
+    """Have ``llm`` invent the situation and topic of ``job``.
+
+    Args:
+        job: What is given.
+        examples: Experiences that the new one must be unlike.
+        llm: The model.
+        config: Sampling, and how many replies may be asked for.
+        attempts: Replies that may be asked for, when not ``config.max_attempts``.
+        note: Is told ``("reroll", reason)`` of each refused reply.
+
+    Raises:
+        ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
+    """
+    messages = prompt_messages(job, examples)
+    brief = Brief(
+        (job.persona1, job.persona2), (job.relationship, job.trigger), tuple(map(example_text, examples))
+    )
+    refusals: list[Refusal] = []
+    for attempt in range(attempts or config.max_attempts):
+        seed = child_seed(job.seed, attempt)
+        reply = await llm.complete(Request(job.id, 0, attempt, messages, config.sampling, seed, SCHEMA))
+        draft = read_draft(reply.text, brief)
+        if isinstance(draft, Draft):
+            return _experience(job, draft)
+        refusals.append(draft)
+        note("reroll", draft.reason)
+    raise ConversationFailed("bad_experience", _why(refusals))
+
+
+def _why(refusals: list[Refusal]) -> str:
+    counts = Counter(refusal.reason for refusal in refusals)
+    told = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+    return f"{len(refusals)} replies refused ({told}); the last: {refusals[-1].detail}"
+
+
+def _experience(job: ExperienceJob, draft: Draft) -> Experience:
+    return Experience(
+        persona1=job.persona1,
+        persona2=job.persona2,
+        relationship=job.relationship,
+        situation=draft.situation,
+        topic=draft.topic,
+        id=job.id,
+    )
+
+
+def prompt_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[PromptMessage, ...]:
+    """Return the prompt: a system text that is the same for a whole run, and the job."""
+    name1, name2 = short_names(job.persona1, job.persona2)
+    user = load_prompt("experience_user").render(
+        examples=_shown(examples),
+        persona1=persona_card(job.persona1),
+        persona2=persona_card(job.persona2),
+        name1=name1,
+        name2=name2,
+        relationship=job.relationship,
+        trigger=job.trigger,
+    )
+    system = load_prompt("experience_system").render()
+    return ({"role": "system", "content": system}, {"role": "user", "content": user})
+
+
+def _shown(examples: Sequence[Experience]) -> str:
+    if not examples:
+        return ""
+    lines = (orjson.dumps({"situation": one.situation, "topic": one.topic}).decode() for one in examples)
+    return load_prompt("experience_examples").render(examples="\n".join(lines)) + "\n\n"

@@ -1,0 +1,123 @@
+"""What the checks of a message accuse, and what they leave alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from soc_gen import checks
+from soc_gen.labels import names_of
+
+from .people import LUNA, MAX
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "As an AI language model, I don't have feelings.",
+        "as an AI, i can't eat",
+        "I'm just an AI assistant.",
+        "I am a large language model trained by a lab",
+        "I’m sorry, but I can’t assist with that.",
+        "I cannot fulfill this request.",
+        "How can I assist you today?",
+        "Is there anything else I can help you with?",
+        "Feel free to ask if you have any other questions!",
+        "Sure! Here is the next message:",
+        "that goes against my content policy",
+    ],
+)
+def test_talking_like_an_assistant_is_told(text: str) -> None:
+    assert checks.assistant_speak(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "as an AI researcher I get asked this a lot",
+        "I'm an AI engineer",
+        "i'm not an ai lol",
+        "do you think I'm an AI?",
+        "sorry but i can't make it tonight",
+        "i'm sorry, but i can't help you move on saturday",
+        "i can't help it",
+        "how can i help with the party?",
+        "sure! here's the recipe",
+        "feel free to ask my sister",
+        "i'm here to help if you want to talk",
+        "let me know if you'd like a lift",
+        "sorry for any confusion",
+        "sorry, i can't help with that",
+        "my training data is garbage again",
+        "that's against our safety policy, sorry",
+        "I'm a virtual assistant, i answer emails for dentists",
+    ],
+)
+def test_people_who_sound_a_little_like_one_are_left_alone(text: str) -> None:
+    assert not checks.assistant_speak(text)
+
+
+def test_breaking_character_and_refusing_are_told_apart() -> None:
+    assert checks.breaks_character("as an AI, i have no mother")
+    assert not checks.breaks_character("I cannot assist with that request.")
+    assert checks.refusal("I cannot assist with that request.")
+
+
+@pytest.mark.parametrize(
+    ("message", "earlier", "repeats"),
+    [
+        ("are you coming to the party tonight?", "you coming to the party tonight", True),
+        ("The bus leaves at eight!!", "the bus leaves at eight", True),
+        ("<image>a grey cat on a sill</image>", "<image>a grey cat on a sill</image>", True),
+        ("ok", "ok", False),
+        ("lol same here", "lol same here", False),
+        ("the bus leaves at 8 from the station", "the bus leaves at 9 from the station", False),
+        ("see you at the park", "see you at the station", False),
+        ("i want to meet at six", "you want to meet at six", False),
+        ("", "", False),
+    ],
+)
+def test_a_near_repeat_has_nearly_all_words_in_nearly_the_same_order(
+    message: str, earlier: str, repeats: bool
+) -> None:
+    assert checks.near_repeat(message, ["something else entirely came before", earlier]) is repeats
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bye!", "ok bye", "goodnight", "gn", "night night", "see you tomorrow", "talk later",
+        "take care <3", "ttyl", "alright gotta go, the bus is here", "see ya", "have a good one",
+        "sleep well", "later!", "off to bed now", "thanks again, talk soon", "Ciao!", "ok night luna",
+        "bye bye <image>waving hand</image>",
+    ],
+)  # fmt: skip
+def test_a_goodbye_is_one(text: str) -> None:
+    assert checks.farewell(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "she said bye and left", "are you going to say goodbye?", "i never said goodbye",
+        "the night shift is killing me", "take care of the dog", "see you did it again",
+        "gotta go to the store first and then the bank", "", "ok",
+        "talk to him later about the money, he gets moody and then nothing gets done here",
+        "the good night's rest did wonders for his mood and we even had breakfast",
+    ],
+)  # fmt: skip
+def test_what_only_mentions_one_is_not(text: str) -> None:
+    assert not checks.farewell(text)
+
+
+def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
+    assert checks.speaks_for("hm\nMax: i don't think so", names_of(MAX))
+    assert not checks.speaks_for("hm, Max: no", names_of(MAX))
+    assert not checks.speaks_for("Luna: hi", names_of(MAX))
+    assert checks.own_label("Luna: hi", names_of(LUNA))
+
+
+def test_a_leak_is_eight_words_in_a_row_of_the_prompt() -> None:
+    grams = checks.prompt_grams(["Write short messages, as people do when they type with one thumb."])
+    assert checks.leaks_prompt("ok: write short messages as people do when they type...", grams)
+    assert not checks.leaks_prompt("people do write short messages when they type", grams)
+    assert not checks.leaks_prompt("anything", checks.prompt_grams([]))

@@ -1,0 +1,300 @@
+"""What each repair puts right, what it leaves alone, and that all of them together come to rest."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soc_gen.checks import prompt_grams
+from soc_gen.config import CleanConfig, RepairsConfig
+from soc_gen.models import Chat
+from soc_gen.repairs import Repairer, UnsettledError, Writer, machine, part_repairs, shape, text
+from soc_gen.said import Said
+
+from .people import TALK, chat
+from .test_tags import FRAGMENTS
+
+PROMPT = "Write short messages, as people do when they type with one thumb on a bus."
+GRAMS = prompt_grams([PROMPT])
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (["<think>she is angry</think>what now"], ["what now"]),
+        (["<Thinking>\nlong\n</Thinking>\nhm"], ["\nhm"]),
+        (["i should be short</think>hm"], ["hm"]),
+        (["ok <think>and then"], ["ok "]),
+        (["<think>one", "two", "three</think>said"], ["", "said"]),
+        (["<reasoning>x</reasoning>y"], ["y"]),
+        (["i think <3"], ["i think <3"]),
+    ],
+)
+def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept: list[str]) -> None:
+    assert machine.drop_thinking(written) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("<|im_start|>assistant\nhey", "hey"),
+        ("hey<|im_end|>", "hey"),
+        ("hey<|im_end|>\n<|im_start|>user\nhi to you", "hey"),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nhey<|eot_id|>", "hey"),
+        ("<start_of_turn>model\nhey<end_of_turn>", "hey"),
+        ("[INST] hey [/INST]", " hey "),
+        ("<s>hey</s>", "hey"),
+        ("<｜Assistant｜>hey", "hey"),
+        ("### Response:\nhey", "hey"),
+        ("hey /no_think", "hey "),
+        ("i like |pipes| and <3", "i like |pipes| and <3"),
+        ("model trains and user groups", "model trains and user groups"),
+    ],
+)
+def test_chat_template_tokens_go_and_what_follows_the_turn(written: str, kept: str) -> None:
+    assert machine.drop_template_tokens([written]) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (['{"messages": ["hey", "you there?"]}'], ["hey", "you there?"]),
+        (['```json\n{"messages": ["hey"]}\n```'], ["hey"]),
+        (['{\\"messages\\": [\\"hey\\", \\"you\\"]}'], ["hey", "you"]),
+        (['{"messages": ["hey", "you th'], ["hey", "you th"]),
+        (['hey", "you"]}'], ["hey", "you"]),
+        (['{"messages":', '["hey", "you"]}'], ["hey", "you"]),
+        (['{"message": "hey"}'], ["hey"]),
+        (['{"sender": "Luna", "messages": ["hey"]}'], ["hey"]),
+        (['["hey", "you"]'], ["hey", "you"]),
+        (['{"a": 1}'], ['{"a": 1}']),
+        (["[1, 2]"], ["[1, 2]"]),
+        (["```\nprint(1)\n```"], ["```\nprint(1)\n```"]),
+        (['he said "no" [again]'], ['he said "no" [again]']),
+        (["{shrug} ok"], ["{shrug} ok"]),
+    ],
+)
+def test_json_is_unpacked_whole_or_in_ruins(written: list[str], kept: list[str]) -> None:
+    assert machine.unpack_json(written) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("Sure! Here is the next message:\nhey", "hey"),
+        ("Here's Luna's reply: hey", "hey"),
+        ("Certainly! Here are the messages: hey", "hey"),
+        ("sure! here's the recipe: eggs", "sure! here's the recipe: eggs"),
+        ("here is my number: 5", "here is my number: 5"),
+    ],
+)
+def test_a_preamble_goes(written: str, kept: str) -> None:
+    assert machine.drop_preambles([written]) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("bye (end of conversation)", "bye"),
+        ("[END]", ""),
+        ("ok *conversation ends*", "ok"),
+        ("--- end of chat ---", ""),
+        ("ok (the end of the street)", "ok (the end of the street)"),
+        ("the end", "the end"),
+    ],
+)
+def test_a_note_that_the_talk_ends_goes(written: str, kept: str) -> None:
+    assert machine.drop_end_notes([written]) == [kept]
+
+
+def test_lines_that_recite_the_prompt_go_and_others_stay() -> None:
+    recital = "ok\nwrite short messages as people do when they type\nso"
+    assert machine.drop_leaks([recital, "short messages"], GRAMS) == ["ok\nso", "short messages"]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("itâ€™s fine", "it’s fine"),
+        ("cafÃ©", "café"),
+        ("Tom &amp; Jerry &lt;3", "Tom & Jerry <3"),
+        ("“curly” — ok… 😂 ¯\\_(ツ)_/¯", "“curly” — ok… 😂 ¯\\_(ツ)_/¯"),
+        ("naïve façade, señor", "naïve façade, señor"),
+    ],
+)
+def test_mojibake_is_undone_and_what_people_type_stays(written: str, kept: str) -> None:
+    assert text.fix_encoding(written) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("a\u200bb\ufeff\x00c", "abc"),
+        ("line\r\nnext\u2028third\tcell", "line\nnext\nthird cell"),
+        ("family 👨\u200d👩\u200d👧 ❤\ufe0f", "family 👨\u200d👩\u200d👧 ❤\ufe0f"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("a\u200d b", "a b"),
+        ("\u202eevil", "evil"),
+        ("plain", "plain"),
+    ],
+)
+def test_what_nobody_sees_goes_and_emoji_stay_whole(written: str, kept: str) -> None:
+    assert text.drop_invisible(written) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ('"hey"', "hey"),
+        ('""hey""', "hey"),
+        ("“hey”", "hey"),
+        ('"hey" he said "no"', '"hey" he said "no"'),
+        ('say "no"', 'say "no"'),
+        ('"', '"'),
+    ],
+)
+def test_quotation_marks_around_a_whole_message_go(written: str, kept: str) -> None:
+    assert text.unquote(written) == kept
+
+
+def test_spaces_go_at_the_ends_of_messages_and_lines() -> None:
+    assert text.tidy_spaces("  a  \nb \n\n\n\nc ") == "a\nb\n\nc"
+
+
+def test_parts_are_dropped_when_empty_and_joined_when_of_one_sender() -> None:
+    parts = [("a", ["1"]), ("b", []), ("a", ["2"]), ("b", ["3"])]
+    assert shape.merge_parts(shape.drop_empty_parts(parts)) == [("a", ["1", "2"]), ("b", ["3"])]
+
+
+def test_an_end_is_cut_after_taken_out_early_and_kept_when_last() -> None:
+    end = "<end/>"
+    early = [("a", ["1", end]), ("b", ["2"]), ("a", ["3", end])]
+    assert shape.settle_end(early, 4) == [("a", ["1"]), ("b", ["2"]), ("a", ["3", end])]
+    assert shape.settle_end(early, 0) == [("a", ["1", end])]
+    assert shape.settle_end([("a", ["1"]), ("b", [end, "2"])], 1) == [("a", ["1"]), ("b", [end])]
+    assert shape.settle_end([("a", [end, "1", end])], 4) == [("a", ["1", end])]
+
+
+def repaired(*parts: list[str], config: CleanConfig | None = None) -> list[list[str]]:
+    made, _ = Repairer(config or CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    return [part.messages for part in made.chat.chat_parts]
+
+
+def test_the_repairs_work_through_each_other() -> None:
+    messy = [
+        '{"messages": ["**Luna:** <think>hm</think>[Luna] hey <IMAGE>a cat", "Here is the reply: \\"ok\\""]}'
+    ]
+    assert repaired(messy, ["&lt;Max&gt; \u200bno"]) == [["hey", "<image>a cat</image>", "ok"], ["no"]]
+
+
+def test_a_repair_can_be_switched_off() -> None:
+    off = CleanConfig(repairs=RepairsConfig(speaker_labels=False, unknown_tags=False))
+    assert repaired(["Luna: <sigh> hi"], ["no"], config=off) == [["Luna: <sigh> hi"], ["no"]]
+
+
+def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> None:
+    repairer = Repairer(CleanConfig(), GRAMS)
+    good = Said(chat(*TALK), 3)
+    assert repairer.repair(good)[0] is good
+    _, changes = repairer.repair(Said(chat(["Luna: hi "], ["no"]), 3))
+    assert [change.repair for change in changes] == ["speaker_labels", "spacing"]
+    assert (changes[0].before, changes[0].after) == ("Luna: hi ", "hi ")
+
+
+PIECES = [
+    *FRAGMENTS,
+    *(
+        "Luna: ",
+        "**Max:** ",
+        "[maxo] ",
+        "@moon_luna ",
+        "User: ",
+        '"',
+        "“",
+        "”",
+        '{"messages": ["',
+        '"]}',
+        '", "',
+    ),
+    *(
+        "```json\n",
+        "```",
+        "<think>",
+        "</think>",
+        "<|im_start|>user\n",
+        "<|im_end|>",
+        "</s>",
+        "[INST]",
+        "&lt;",
+    ),
+    *(
+        "&amp;",
+        "itâ€™s",
+        "\u200b",
+        "\u200d",
+        "\x00",
+        "\r\n",
+        "\t",
+        "(end of chat)",
+        "Here is the next message: ",
+    ),
+    *(
+        "Sure! ",
+        PROMPT,
+        "### Response:\n",
+        " - ",
+        "word",
+        "🙂",
+        "\ufeff",
+        "Ã©",
+        "[END]",
+        "\\n",
+        '\\"',
+        "*",
+        "---",
+    ),
+]
+said = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=8).map("".join)
+chats = st.lists(st.lists(said, max_size=3), min_size=1, max_size=7).map(lambda parts: chat(*parts))
+
+
+@settings(max_examples=300)
+@given(chats)
+def test_repairing_comes_to_rest_and_twice_is_once(messy: Chat) -> None:
+    repairer = Repairer(CleanConfig(), GRAMS)
+    once, _ = repairer.repair(Said(messy, 3))
+    again, changes = repairer.repair(once)
+    assert again is once
+    assert not changes
+    assert Chat.model_validate_json(once.chat.to_json()) == once.chat
+
+
+@given(chats)
+def test_a_repair_that_may_not_apply_would_change_nothing(messy: Chat) -> None:
+    said = Said(messy, 3)
+    for repair in part_repairs(GRAMS):
+        if not repair.may_apply(said):
+            for part in messy.chat_parts:
+                assert (
+                    repair.apply(part.messages, Writer(frozenset({"luna"}), frozenset({"max"})))
+                    == part.messages
+                )
+
+
+def test_every_part_repair_has_its_switch() -> None:
+    assert {repair.name for repair in part_repairs(GRAMS)} <= set(RepairsConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<think>", "</think>", "{", '["', "\\", "<|", '"', "\u200d", "(end", "</", " ", "```"]
+)
+def test_hostile_messages_are_repaired_in_linear_time(piece: str) -> None:
+    hostile = [piece * 20_000]
+    for repair in part_repairs(GRAMS):
+        repair.apply(hostile, Writer(frozenset({"luna"}), frozenset({"max"})))
+
+
+def test_a_chat_that_does_not_come_to_rest_is_given_up() -> None:
+    with pytest.raises(UnsettledError):
+        repaired(["Luna: " * 50], ["ok"])

@@ -1,0 +1,97 @@
+"""The command line as a user meets it: as a process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    ("generate", "experiences"),
+    ("rollout",),
+    ("clean",),
+    ("push-to-hub",),
+    ("export",),
+    ("run",),
+    ("serve",),
+    ("check",),
+    ("init",),
+]
+HEAVY = {"pydantic", "openai", "datasets", "huggingface_hub", "numpy", "aiohttp", "pyarrow", "tenacity"}
+
+
+def soc(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``soc`` and return what it did."""
+    return subprocess.run(
+        [sys.executable, "-c", "from soc_gen.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_examples(command: tuple[str, ...]) -> None:
+    """`--help` of every command shows how it is typed."""
+    done = soc(*command, "--help")
+    assert done.returncode == 0
+    assert f"soc {' '.join(command)}" in done.stdout.partition("example")[2]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`soc --help` leaves the libraries of the stages alone, in a fresh process."""
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from soc_gen.cli.app import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert not HEAVY & set(done.stdout.split())
+
+
+def test_an_unknown_option_names_the_nearest_right_one() -> None:
+    """Wrong use is exit code 2, with a suggestion."""
+    done = soc("rollout", "x.jsonl", "--max-turn", "3")
+    assert done.returncode == 2
+    assert "--max-turns" in done.stderr
+
+
+def test_an_error_is_one_line_without_a_trace(tmp_path: Path) -> None:
+    """A missing input is told with its name; exit code 2."""
+    done = soc("rollout", "missing.jsonl", "--base-url", "http://127.0.0.1:9/v1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: missing.jsonl: no such file"
+
+
+def test_nobody_listening_is_told_at_once(tmp_path: Path) -> None:
+    """A closed port is a failed run, exit code 1, before anything is written."""
+    source = tmp_path / "experiences.jsonl"
+    source.write_text("{}\n")
+    done = soc("rollout", str(source), "--base-url", "http://127.0.0.1:9/v1", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nobody answers at http://127.0.0.1:9/v1. ")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_url_without_a_scheme_is_put_right_in_the_message(tmp_path: Path) -> None:
+    """The message shows the URL as it should be written."""
+    done = soc("check", "--base-url", "localhost:8000/v1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "http://localhost:8000/v1" in done.stderr
+
+
+def test_init_writes_a_config_that_loads(tmp_path: Path) -> None:
+    """What `soc init` writes is a valid config, and it does not overwrite one."""
+    from soc_gen.config import load_config
+
+    assert soc("init", cwd=tmp_path).returncode == 0
+    assert load_config(str(tmp_path / "soc.toml")) == load_config("qwen3-235b")
+    again = soc("init", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr

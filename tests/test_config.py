@@ -1,0 +1,58 @@
+"""Presets, and what a wrong setting is told."""
+
+from pathlib import Path
+
+import pytest
+
+from soc_gen.config import Config, load_config
+from soc_gen.errors import UsageError
+from soc_gen.resources import preset_names
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_shipped_preset_is_valid(name: str) -> None:
+    """Each file in configs/ loads into the models, which refuse unknown keys."""
+    assert isinstance(load_config(name), Config)
+
+
+def test_the_presets_are_the_promised_ones() -> None:
+    """The four presets that the documentation names are there."""
+    assert {"quickstart", "qwen3-235b", "qwen3-vllm", "ollama"} <= set(preset_names())
+
+
+def test_an_option_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
+    """Overrides that are None count as not given."""
+    path = tmp_path / "mine.toml"
+    path.write_text("random_seed = 3\n[rollout]\nmax_turns = 12\nmin_turns = 5\n")
+    config = load_config(str(path), {"random_seed": None, "rollout": {"max_turns": 8}})
+    assert (config.random_seed, config.rollout.max_turns, config.rollout.min_turns) == (3, 8, 5)
+    assert config.rollout.max_attempts == Config().rollout.max_attempts
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[rollout]\nmax_turn = 8\n", "unknown key 'rollout.max_turn'; did you mean 'max_turns'?"),
+        ("random_sed = 8\n", "unknown key 'random_sed'; did you mean 'random_seed'?"),
+        ('[endpoint]\nbase_urls = ["localhost:8000/v1"]\n', "has no scheme; write http://localhost:8000/v1"),
+        ("[endpoint]\nconcurrency = 0\n", "endpoint.concurrency"),
+        ("[rollout\n", "not a readable TOML file"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_place_and_the_nearest_right_one(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    """Unknown keys, bad values, URLs without a scheme and broken TOML are wrong use."""
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_config(str(path))
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_is_told_the_ones_there_are() -> None:
+    """The hint lists the presets."""
+    with pytest.raises(UsageError, match="quickstart"):
+        load_config("quickstarted")
