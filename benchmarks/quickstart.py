@@ -1,6 +1,6 @@
 """Play experiences with the quickstart preset and its embedded model: the figures of the talk, and the talk.
 
-python benchmarks/quickstart.py EXPERIENCES [LIMIT] [--seed N]
+python benchmarks/quickstart.py EXPERIENCES [LIMIT] [--seed N] [--out CHATS]
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ _FILLER = re.compile(
 )
 
 
-def roll_out_all(source: Path, limit: int | None, config: Config) -> tuple[list[Chat], Meter]:
-    """Play the first experiences of ``source`` from nothing, and return the chats and what it took."""
-    meter = Meter()
-    with tempfile.TemporaryDirectory() as folder, served(config.endpoint, _say, _quiet) as endpoint:
+def roll_out_all(source: Path, limit: int | None, config: Config, out: Path) -> tuple[list[Chat], Meter]:
+    """Play the first experiences of ``source`` into ``out``, and return the chats and what it took."""
+    with served(config.endpoint, _say, _quiet) as endpoint:
         meter = Meter()  # the clock starts when the model is ready
-        out = Path(folder) / "chats.jsonl"
         asyncio.run(run_rollout(source, out, Asking(config, endpoint, Stop(), meter, limit=limit)))
-        return [chat for chat in read_jsonl(out, Chat) if isinstance(chat, Chat)], meter
+    return [chat for chat in read_jsonl(out, Chat) if isinstance(chat, Chat)], meter
 
 
 def _say(line: str) -> None:
@@ -111,9 +109,12 @@ def main() -> None:
     parser.add_argument("experiences", type=Path)
     parser.add_argument("limit", type=int, nargs="?")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--out", type=Path, help="keeps the chats; a run that was stopped goes on")
     args = parser.parse_args()
     config = load_config("quickstart", {"random_seed": args.seed})
-    chats, meter = roll_out_all(args.experiences, args.limit, config)
+    with tempfile.TemporaryDirectory() as folder:
+        out = args.out or Path(folder) / "chats.jsonl"
+        chats, meter = roll_out_all(args.experiences, args.limit, config, out)
     for chat in chats:
         sys.stdout.write(as_text(chat) + "\n\n")
     for name, value in figures(chats, meter).items():
