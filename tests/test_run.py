@@ -61,7 +61,9 @@ def test_concurrency_changes_nothing_that_is_asked(endpoint: LoopbackEndpoint, t
         endpoint.log.clear()
         command = ("run", "--count", "45", "--base-url", endpoint.url, "--seed", "5", "--concurrency", slots)
         assert soc(*command, cwd=folder).returncode == 0
-        files.append([(folder / f"data/{name}.jsonl").read_bytes() for name in ("experiences", "chats", "clean")])
+        files.append(
+            [(folder / f"data/{name}.jsonl").read_bytes() for name in ("experiences", "chats", "clean")]
+        )
         prompts.append(sorted(exchange.key for exchange in endpoint.log))
     assert files[0] == files[1]
     assert prompts[0] == prompts[1]

