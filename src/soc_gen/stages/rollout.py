@@ -129,6 +129,8 @@ class _Play:
         speaker = len(self.turns) % 2
         early = len(self.turns) < self._rules.config.min_turns
         parsed = self._format.parse(reply, self.experience, speaker)
+        for repair in parsed.repairs:
+            self._rules.note("repair", repair)
         messages, kept = list(parsed.messages), parsed.kept
         ended = parsed.ended or tags.has_end(messages)
         if ended and early:

@@ -5,6 +5,7 @@ The tests of the text itself are in ``soc_gen.checks``, which cleaning uses too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,15 @@ from soc_gen.labels import names_of
 from soc_gen.models import Experience
 
 _REMEMBERED = 24  # messages looked back on for repeats
+_FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
+_MOST_RETOLD = 0.6
+_FILLER = re.compile(
+    r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
+    r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
+    r"|that's (?:great|fine|perfect|understandable)|i understand|i'm sorry|take care"
+    r"|(?:have a )?(?:good|great|nice) day|(?:see|talk to) you (?:later|soon|then))\b"
+    r"(?:,? [\w-]+(?=\W*$))?)+\W*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,33 @@ def _repeats(messages: Sequence[str], context: TurnContext) -> str:
     return ""
 
 
+def _retells(messages: Sequence[str], context: TurnContext) -> str:
+    experience = context.experience
+    given = _runs(f"{experience.situation} {experience.topic}")
+    return _first(lambda message: retells(message, given), messages)
+
+
+def retells(message: str, given: frozenset[tuple[str, ...]]) -> bool:
+    """Is most of ``message`` word for word from the text whose runs of words are ``given``?"""
+    said = _runs(message)
+    return len(said) >= _FEWEST_RUNS and len(said & given) > _MOST_RETOLD * len(said)
+
+
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    said = checks.words(text)
+    return frozenset(zip(said, said[1:], said[2:], strict=False))
+
+
+def _filler_again(messages: Sequence[str], context: TurnContext) -> str:
+    before = context.turns[-1].messages if context.turns else ()
+    return messages[0] if all(map(filler, [*messages, *before])) and before else ""
+
+
+def filler(message: str) -> bool:
+    """Is ``message`` nothing but politeness: greetings, thanks, "no problem", "sounds good"?"""
+    return bool(_FILLER.fullmatch(message.lower().replace("’", "'")))
+
+
 def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
     return next((message for message in messages if test(message)), "")
 
@@ -63,6 +100,8 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "assistant_speak": lambda messages, _: _first(checks.assistant_speak, messages),
     "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),
     "repeat": _repeats,
+    "retells": _retells,
+    "filler": _filler_again,
 }
 """Name of each check, and what gives the message that fails it, or ""."""
 
