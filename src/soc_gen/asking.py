@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
-from soc_gen.llm.connect import Connection, public_url
+from soc_gen.llm.connect import Connection
+from soc_gen.llm.urls import public_url
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.meter import Meter
 from soc_gen.models import Failure, Record
@@ -90,6 +91,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             asking.stop,
             asking.meter,
             asking.config.budget,
+            asking.endpoint.give_up_seconds,
             connection.auto,
         )
 

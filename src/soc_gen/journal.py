@@ -253,6 +253,11 @@ class Journal:
         finally:
             self._committer = None
 
+    async def flush(self) -> None:
+        """Wait until nothing is being written."""
+        while self._committer is not None:
+            await asyncio.shield(self._committer)
+
     def _write(self, data: bytes) -> None:
         descriptor = self._file.fileno()
         with writing(self.path):
