@@ -5,47 +5,35 @@ The tests of the text itself are in ``soc_gen.checks``, which cleaning uses too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from soc_gen import checks, tags
-from soc_gen.formats import BadTurn, Turn
-from soc_gen.labels import names_of
-from soc_gen.models import Experience
+from soc_gen.formats import BadTurn
 
-_REMEMBERED = 24  # messages looked back on for repeats
+REMEMBERED = 24
+"""Messages looked back on for repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
     """Where a turn stands: who writes, and what was said before."""
 
-    experience: Experience
-    turns: tuple[Turn, ...]
-    speaker: int
-
-    @property
-    def own_names(self) -> frozenset[str]:
-        """What the writer is called."""
-        return names_of((self.experience.persona1, self.experience.persona2)[self.speaker])
-
-    @property
-    def other_names(self) -> frozenset[str]:
-        """What the other one is called."""
-        return names_of((self.experience.persona2, self.experience.persona1)[self.speaker])
-
-    @property
-    def earlier(self) -> list[str]:
-        """The last messages of both."""
-        return [message for turn in self.turns for message in turn.messages][-_REMEMBERED:]
+    own_names: frozenset[str]
+    """What the writer is called, from ``labels.names_of``."""
+    other_names: frozenset[str]
+    """What the other one is called."""
+    said: Collection[Sequence[str]]
+    """The last messages of both, as ``checks.words``."""
 
 
 def _repeats(messages: Sequence[str], context: TurnContext) -> str:
-    earlier = context.earlier
+    said = list(context.said)
     for message in messages:
-        if checks.near_repeat(message, earlier):
+        words = checks.words(message)
+        if checks.repeats(words, said):
             return message
-        earlier.append(message)
+        said.append(words)
     return ""
 
 
