@@ -57,6 +57,8 @@ class Work(Generic[J]):
     """Makes one record; is told how many runs have given it up before."""
     settled: Callable[[int, bytes | None], None] | None = None
     """Is told of each outcome: the index, and the record as JSON or None."""
+    rows: bytes = b""
+    """The records of the input, as ``Journal`` takes them."""
     facts: dict[str, Any] = field(default_factory=dict)
     """More for the manifest."""
 
@@ -82,7 +84,8 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
     Raises:
         SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
     """
-    with Journal(beside(out, "journal.jsonl"), work.inputs, restart=asking.restart) as journal:
+    path = beside(out, "journal.jsonl")
+    with Journal(path, work.inputs, rows=work.rows, restart=asking.restart) as journal:
         output = OrderedOutput(out, journal, restart=asking.restart)
         run = Run(
             connection.fleet,
