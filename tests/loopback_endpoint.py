@@ -382,7 +382,10 @@ def compose(body: dict[str, Any], turn: int, end_rate: float, bad_rate: float) -
     if body["messages"][-1]["role"] == "assistant":
         return _line(rng, ends=ends, bad=bad)
     if _asks_for_experience(body):
-        reply = {"situation": f"{_sentence(rng)} They need to sort it out.", "topic": _sentence(rng)}
+        # The prompt names the two in its last line: "… about Mia and Ben."
+        one, _, two = body["messages"][-1]["content"].rstrip(".").rpartition(" about ")[2].partition(" and ")
+        situation = f"{_sentence(rng)}. {one} wants it back today, {two} does not."
+        reply = {"situation": situation, "topic": f"{one} asks what happened {rng.choice(_PARTS[4])}."}
         return orjson.dumps(reply).decode(), "stop"
     messages = [_sentence(rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     if rng.random() < 0.1:

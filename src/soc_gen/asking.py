@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -108,6 +109,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         try:
             failures += await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
+            asking.meter.ended = time.monotonic()
             write_jsonl(beside(out, "failures.jsonl"), failures)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
             facts["outputs"] = [{"path": out.name, "records": journal.done}]

@@ -20,17 +20,17 @@ LEAK_WORDS = 8
 """Words in a row shared with the prompt that nobody says by chance."""
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-_AI = r"(?:an? )?(?:ai|a\.i\.|artificial intelligence|(?:large )?language model|chatbot)"
+_AI = r"(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chatbot)"
 _KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
 _CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able to|am not able to)"
-_AI_WORDS = " ai|language model|artificial|chatbot| a.i."
+_AI_WORDS = "ai model chatbot artificial"
 
-Phrases = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
+Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
 
 
 def _phrases(*rows: tuple[str, str]) -> Phrases:
-    """Compile patterns over lower-case text, each after words one of which must be there (``a|b``)."""
-    return tuple((tuple(needed.split("|")), re.compile(pattern, re.MULTILINE)) for needed, pattern in rows)
+    """Compile patterns over lower-case text, each after words of which one must be there to look at all."""
+    return tuple((frozenset(tokens(needed)), re.compile(pattern, re.MULTILINE)) for needed, pattern in rows)
 
 
 # People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
@@ -44,46 +44,58 @@ _BREAKS = _phrases(
         _AI_WORDS,
         rf"\bi(?:'m| am) {_AI}{_KIND},? (?:trained|developed|created|made|designed|built) (?:by|to)\b",
     ),
-    ("knowledge cutoff", r"\bmy knowledge cutoff\b"),
-    ("my programming", r"\bmy programming prevents\b"),
-    ("in this", r"\bin this (?:simulated (?:chat|conversation)|persona)\b"),
-    ("character", r"\bi(?:'ll| will) (?:respond|reply|continue) as (?:persona|the character|the other)\b"),
+    ("cutoff", r"my knowledge cutoff\b"),
+    ("prevents", r"my programming prevents\b"),
+    ("persona simulated", r"in this (?:simulated (?:chat|conversation)|persona)\b"),
+    (
+        "respond reply continue",
+        r"\bi(?:'ll| will) (?:respond|reply|continue) as (?:persona|the character|the other)\b",
+    ),
 )
 _REFUSES = _phrases(
     (
-        "sorry",
-        rf"\bsorry,? (?:but )?i ?{_CANNOT} (?:assist|comply|fulfil|continue with this|provide|engage in)",
+        "assist comply fulfil fulfill continue provide engage",
+        rf"sorry,? (?:but )?i ?{_CANNOT} (?:assist|comply|fulfil|continue with this|provide|engage in)",
     ),
-    ("with", rf"\bi ?{_CANNOT} (?:assist|comply)(?: you)? with (?:that|this|your|such)\b"),
+    ("assist comply", rf"\bi ?{_CANNOT} (?:assist|comply)(?: you)? with (?:that|this|your|such)\b"),
     (
         "request",
         rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with|help with) (?:this|that|your|such) request",
     ),
-    ("gener", rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:that|this|such|explicit|harmful)"),
-    ("against my", r"\bagainst my (?:content|usage|safety) (?:guidelines|polic)"),
-    ("violate", r"\bviolates? my (?:content|usage|safety) (?:guidelines|polic)"),
+    (
+        "create generate produce",
+        rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:that|this|such|explicit|harmful)",
+    ),
+    ("guidelines policy policies", r"against my (?:content|usage|safety) (?:guidelines|polic)"),
+    ("guidelines policy policies", r"violates? my (?:content|usage|safety) (?:guidelines|polic)"),
 )
 _ASSISTS = _phrases(
-    ("i assist you", r"\bhow (?:can|may) i assist you\b"),
-    ("i help you", r"\bhow (?:can|may) i help you (?:today|further)\b"),
-    ("anything else", r"\banything else (?:that )?i can (?:help|assist)(?: you)? with\b"),
+    ("assist", r"how (?:can|may) i assist you\b"),
+    ("help", r"how (?:can|may) i help you (?:today|further)\b"),
+    ("anything", r"anything else (?:that )?i can (?:help|assist)(?: you)? with\b"),
     (
-        "if you",
-        r"\bif you (?:have|need) any (?:other|more|further|additional) (?:questions|assistance|clarif)",
+        "questions assistance clarification clarifications",
+        r"if you (?:have|need) any (?:other|more|further|additional) (?:questions|assistance|clarif)",
     ),
-    ("i'm here to", r"\bi'm here to (?:assist|help) you with (?:any|your)\b"),
-    ("assist you", r"\bhappy to assist you\b"),
-    ("for any confusion", r"\bi apologi[sz]e for any confusion\b"),
+    ("assist help", r"i'm here to (?:assist|help) you with (?:any|your)\b"),
+    ("assist", r"happy to assist you\b"),
+    ("confusion", r"i apologi[sz]e for any confusion\b"),
     (
-        "here",
+        "sure certainly course absolutely",
         r"^\W*(?:sure|certainly|of course|absolutely)[!,.] here(?:'s| is| are) (?:the|a|your|my) "
         r"(?:next|contin|response|reply|conversation|dialogue|message|json|revised|updated|possible|sample)",
     ),
     (
-        "let me know if",
-        r"\blet me know if you(?:'d| would) like (?:me to|any) (?:continue|adjust|revise|change|modif)",
+        "continue adjust revise change modify",
+        r"let me know if you(?:'d| would) like (?:me to|any) (?:continue|adjust|revise|change|modif)",
     ),
 )
+MODEL_WORDS = frozenset(
+    word for phrases in (_BREAKS, _REFUSES, _ASSISTS) for needed, _ in phrases for word in needed
+)
+"""A text with none of these words, as ``tokens`` gives them, passes the next three checks."""
+
+
 _BYE_ALONE = re.compile(
     r"\W*(?:(?:ok(?:ay)?|alright|well|k|anyway|cool|right|and|love you|ly)\W+)*"
     r"(?:laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out)\W*(?:\w+\W*)?"
@@ -111,18 +123,17 @@ _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|k
 
 def breaks_character(text: str) -> bool:
     """Does the writer say that they are a model, or speak of the role-play?"""
-    return _says(_BREAKS, _plain(text))
+    return _says(text, _BREAKS)
 
 
 def refusal(text: str) -> bool:
     """Is ``text`` a model declining to go on?"""
-    return _says(_REFUSES, _plain(text))
+    return _says(text, _REFUSES)
 
 
 def assistant_speak(text: str) -> bool:
     """Does ``text`` talk like an assistant: offers of service, a refusal, "as an AI"?"""
-    plain = _plain(text)
-    return any(_says(phrases, plain) for phrases in (_ASSISTS, _REFUSES, _BREAKS))
+    return _says(text, _ASSISTS, _REFUSES, _BREAKS)
 
 
 def near_repeat(message: str, earlier: Iterable[str]) -> bool:
@@ -229,8 +240,17 @@ def _dice(one: Counter[Any], two: Counter[Any]) -> float:
     return 2 * (one & two).total() / (one.total() + two.total())
 
 
-def _says(phrases: Phrases, plain: str) -> bool:
-    return any(any(word in plain for word in needed) and pattern.search(plain) for needed, pattern in phrases)
+def _says(text: str, *kinds: Phrases) -> bool:
+    there = MODEL_WORDS.intersection(tokens(text))
+    if not there:
+        return False
+    plain = _plain(text)
+    return any(
+        pattern.search(plain)
+        for phrases in kinds
+        for needed, pattern in phrases
+        if not needed.isdisjoint(there)
+    )
 
 
 def _plain(text: str) -> str:

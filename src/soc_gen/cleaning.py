@@ -21,8 +21,7 @@ import orjson
 
 from soc_gen.checks import prompt_grams
 from soc_gen.config import CleanConfig
-from soc_gen.dedup import Fingerprint, Verdict
-from soc_gen.dedup import fingerprint as fingerprint_of
+from soc_gen.dedup import Fingerprint, Verdict, fingerprint
 from soc_gen.errors import SocError, UsageError
 from soc_gen.examining import Outcome, examined_lines
 from soc_gen.inputs import LineReader, expand, printable
@@ -31,9 +30,10 @@ from soc_gen.manifest import beside, file_sha256, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.prompts import load_prompt, prompt_names
 from soc_gen.repairs import Change
+from soc_gen.said import Said
 from soc_gen.sources import read_source
 from soc_gen.spool import Spool, Spooled
-from soc_gen.stages.clean import Rules, duplicates, repeats, say
+from soc_gen.stages.clean import Rules, duplicates, repeats
 
 MEBIBYTE = 1 << 20
 
@@ -146,8 +146,7 @@ class _Run:
         self._seen.fix()
 
     def _fix(self, chat: Chat, where: str) -> None:
-        said = say(chat, self._job.config)
-        found = fingerprint_of(chat, said.words, said.shingles)
+        found = self._fingerprint(chat)
         if self._seen.judge(found).number is not None:
             line = chat.to_json()
             self._spool.add(_spooled(found, where, line, line))
@@ -202,8 +201,7 @@ class _Run:
         return repeats(_name(other), verdict, found, self._fingerprint(Chat.model_validate_json(other.line)))
 
     def _fingerprint(self, chat: Chat) -> Fingerprint:
-        said = say(chat, self._job.config)
-        return fingerprint_of(chat, said.words, said.shingles)
+        return fingerprint(Said(chat, self._job.config.shingle_words))
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._report.repairs.update({change.repair for change in changes})

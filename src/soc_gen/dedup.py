@@ -15,7 +15,7 @@ from typing import Any, Literal
 from rensa import RMinHash, RMinHashDeduplicator
 from xxhash import xxh3_64_intdigest
 
-from soc_gen.models import Chat
+from soc_gen.said import Said
 
 SLOTS = 128
 SEED = 42
@@ -49,23 +49,16 @@ class Verdict:
     """Accepted before, and now near-duplicates of this longer one."""
 
 
-def fingerprint(chat: Chat, words: list[bytes], shingles: Sequence[bytes]) -> Fingerprint:
-    """Return the fingerprint of ``chat``.
-
-    Args:
-        chat: The chat, repaired.
-        words: All of its words.
-        shingles: Runs of them.
-    """
+def fingerprint(said: Said) -> Fingerprint:
+    """Return the fingerprint of a chat, repaired."""
+    chat = said.chat
     return Fingerprint(
         chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
-        # A chat of pictures alone has no words; its messages still tell it from others.
-        text=xxh3_64_intdigest(
-            b" ".join(words) or repr([part.messages for part in chat.chat_parts]).encode()
-        ),
+        # Without a word (all punctuation), the messages still tell a chat from others.
+        text=xxh3_64_intdigest(b" ".join(said.words) or repr(said.messages).encode()),
         experience=xxh3_64_intdigest(chat.experience.id.encode()),
-        words=len(words),
-        sketch=sketch(shingles) if shingles else None,
+        words=len(said.words),
+        sketch=sketch(said.shingles) if said.shingles else None,
     )
 
 

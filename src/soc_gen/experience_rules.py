@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from soc_gen.llm.json_reply import parse_json_object
-from soc_gen.models import Experience
+from soc_gen.models import Experience, Persona
+from soc_gen.persona_text import short_names
 
 MAX_SITUATION = 300
 """Characters."""
@@ -36,15 +37,13 @@ _GREETING = re.compile(
 _SPEAKS = re.compile(
     r"\b(?:I'm|I’m|I've|I’ve|I'll|I’ll|I am|I have|I was|can you|could you|do you|did you|are you)\b"
 )
-_NOW = re.compile(
-    r"""\b(?:today|tonight|yesterday|tomorrow|now|just|recent(?:ly)?|morning|afternoon|evening|night|noon|midnight|
-    (?:mon|tues|wednes|thurs|fri|satur|sun)days?|week(?:s|end)?|days?|hours?|minutes?|months?|years?|ago|since|until|
-    before|after|when|while|because|but|although|though|still|yet|already|again|if|whether|unless|so|due|deadline|
-    wants?|wanting|needs?|asks?|asking|must|has\ to|have\ to|hopes?|fears?|worr(?:y|ies|ied)|wonders?|plans?|tries|
-    trying|insists?|refuses?|found|finds|finding|lost|loses|broke|broken|breaks|forgot|forgets|missing|missed|misses|
-    cancel\w*|return\w*|sent|sends|saw|sees|heard|hears|told|tells|left|got|gets|arriv\w+|discover\w*|notic\w+|
-    realis\w+|realiz\w+|accus\w+|apolog\w+|\w+ed)\b""",
-    re.IGNORECASE | re.VERBOSE,
+_AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
+_IDLE = re.compile(
+    r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"
+    r"|bond(?:s|ed|ing)? over|chat(?:s|ting)? (?:about|regularly)|(?:common|mutual|shared) interests?"
+    r"|communicat(?:e|es|ing) (?:about|over)|discuss(?:es|ing)? (?:their|the upcoming)"
+    r"|shar(?:e|es|ing) (?:their|stories|experiences|thoughts))\b",
+    re.IGNORECASE,
 )
 
 
@@ -60,11 +59,16 @@ class Draft:
 class Brief:
     """What the model was given, as far as the rules compare with it."""
 
-    names: tuple[str, str]
+    personas: tuple[Persona, Persona]
     given: tuple[str, ...]
     """The relationship and the trigger."""
     examples: tuple[str, ...]
     """Situation and topic of each example."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called."""
+        return short_names(*self.personas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,25 @@ def example_text(experience: Experience) -> str:
 
 
 def read_draft(text: str, brief: Brief) -> Draft | Refusal:
-    """Return the draft in a reply, or the first reason to refuse it."""
+    """Return the draft in a reply, or the first reason to refuse it.
+
+    White space is made even, and full names become the names that the two are called by.
+    """
     found = parse_json_object(text)
     situation, topic = (found.get("situation"), found.get("topic")) if found else (None, None)
     if not isinstance(situation, str) or not isinstance(topic, str):
         return Refusal("wrong_json", "no JSON object with a situation and a topic")
-    draft = Draft(" ".join(situation.split()), " ".join(topic.split()))
+    draft = Draft(_tidy(situation, brief), _tidy(topic, brief))
     for rule in RULES:
         if detail := rule(draft, brief):
             return Refusal(rule.__name__, detail)
     return draft
+
+
+def _tidy(text: str, brief: Brief) -> str:
+    for persona, name in zip(brief.personas, brief.names, strict=True):
+        text = text.replace(persona.name, name)
+    return " ".join(text.split())
 
 
 def empty(draft: Draft, _brief: Brief) -> str | None:
@@ -137,8 +150,21 @@ def names_nobody(draft: Draft, brief: Brief) -> str | None:
 
 
 def no_reason(draft: Draft, _brief: Brief) -> str | None:
-    """Refuse a situation in which nothing happens, is wanted or is due."""
-    return None if _NOW.search(draft.situation) else "names no reason to write now"
+    """Refuse a situation in which the two talk for the sake of talking."""
+    found = _IDLE.search(draft.situation)
+    return f"no reason to write now, they {found[0]!r}" if found else None
+
+
+def retells_card(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation that introduces the two: by age, by a list of traits, by their background."""
+    if found := _AGE.search(draft.situation):
+        return f"introduces someone: {found[0]}"
+    for persona in brief.personas:
+        traits = [trait for trait in persona.traits if trait.casefold() in draft.situation.casefold()]
+        if len(traits) > 1:
+            return f"lists traits: {', '.join(traits)}"
+    share = _shared(draft.situation, [persona.background for persona in brief.personas])
+    return f"{share:.0%} of it is a background" if share > _MAX_SHARED else None
 
 
 def copies_example(draft: Draft, brief: Brief) -> str | None:
@@ -161,6 +187,7 @@ RULES: tuple[Rule, ...] = (
     quotes_messages,
     names_nobody,
     no_reason,
+    retells_card,
     copies_example,
     copies_brief,
 )
@@ -172,7 +199,9 @@ def _words(text: str) -> list[str]:
 
 
 def _is_title(words: list[str]) -> bool:
-    return all(word[0].isupper() or len(word) <= 3 for word in words)
+    """Return whether they are written As Titles Are: small words small, most words large."""
+    large = sum(word[0].isupper() for word in words)
+    return 2 * large >= len(words) and all(word[0].isupper() for word in words if len(word) > 3)
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

@@ -47,6 +47,7 @@ class Meter:
     notice: str = ""
     """What the run is waiting for, if it is."""
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     def count(self, usage: Usage) -> None:
         """Add one paid reply."""
@@ -68,7 +69,7 @@ class Meter:
     @property
     def seconds(self) -> float:
         """How long the run has taken."""
-        return time.monotonic() - self.started
+        return (self.ended or time.monotonic()) - self.started
 
     def eta(self) -> float | None:
         """Return the seconds still to go at the pace so far, or None while that cannot be known."""

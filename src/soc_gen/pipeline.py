@@ -41,8 +41,10 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
 
     async def make(job: Job[ExperienceJob], session: Session, given_up: int) -> Experience:
         examples = await session.wait_for(hub.examples(job.index))
-        more = stage.model_copy(update={"max_attempts": stage.max_attempts * (1 + given_up)})
-        return await make_experience(job.payload, examples, session, more, asking.meter.rerolls)
+        attempts = stage.max_attempts * (1 + given_up)
+        return await make_experience(
+            job.payload, examples, session, stage, attempts=attempts, note=asking.note
+        )
 
     def settled(index: int, record: bytes | None) -> None:
         hub.report(index, Experience.model_validate_json(record) if record else None)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from soc_gen import checks
 from soc_gen.config import CleanConfig
 from soc_gen.errors import MissingExtraError
 from soc_gen.labels import names_of
-from soc_gen.models import Chat
+from soc_gen.said import Said
 
 REASONS = {
     "invalid_record": "not a chat: broken JSON, a missing or wrong field, a key that comes twice",
@@ -39,25 +38,8 @@ REASONS = {
 }
 """Code of each reason, and what it means."""
 
-_FEWEST_RUNS = 60  # of three words, below which repetition says nothing
 _WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
 _ENOUGH_WORDS = 20  # to tell a language
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A chat with what several checks need of it, worked out once."""
-
-    chat: Chat
-    text: str
-    """All messages, a line each."""
-    words: list[bytes]
-    shingles: list[bytes]
-
-    @property
-    def messages(self) -> Iterator[str]:
-        """All messages in order."""
-        return (message for part in self.chat.chat_parts for message in part.messages)
 
 
 Check = Callable[[Said, CleanConfig], str | None]
@@ -84,7 +66,7 @@ def _too_few_parts(said: Said, config: CleanConfig) -> str | None:
 
 
 def _too_few_messages(said: Said, config: CleanConfig) -> str | None:
-    return _fewer(sum(1 for _ in said.messages), config.min_messages, "messages")
+    return _fewer(len(said.messages), config.min_messages, "messages")
 
 
 def _too_few_words(said: Said, config: CleanConfig) -> str | None:
@@ -104,7 +86,7 @@ def _one_sided(said: Said, _: CleanConfig) -> str | None:
 
 def _talks_like(test: Callable[[str], bool]) -> Check:
     def check(said: Said, config: CleanConfig) -> str | None:
-        if config.allow_assistant_speak or not test(said.text):
+        if config.allow_assistant_speak or not said.may_be_model or not test(said.text):
             return None
         return _quote(next((message for message in said.messages if test(message)), said.text))
 
@@ -112,7 +94,7 @@ def _talks_like(test: Callable[[str], bool]) -> Check:
 
 
 def _speaks_for_other(said: Said, _: CleanConfig) -> str | None:
-    if all("\n" not in message for message in said.messages):
+    if said.one_line_each:
         return None
     one, two = said.chat.experience.persona1, said.chat.experience.persona2
     others = {one.id: names_of(two), two.id: names_of(one)}
@@ -124,13 +106,13 @@ def _speaks_for_other(said: Said, _: CleanConfig) -> str | None:
 
 
 def _looping(said: Said, config: CleanConfig) -> str | None:
-    share = _repetition(said)
+    share = said.repetition
     return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
 
 
 def _echo(said: Said, config: CleanConfig) -> str | None:
     parts = said.chat.chat_parts
-    if config.max_echo == 1 or len(parts) < 3 or _repetition(said) < _WORTH_A_LOOK:
+    if config.max_echo == 1 or len(parts) < 3 or said.repetition < _WORTH_A_LOOK:
         return None
     pairs = itertools.pairwise(parts)
     echoes = sum(any(checks.near_repeat(m, heard.messages) for m in part.messages) for heard, part in pairs)
@@ -160,11 +142,6 @@ def _wrong_language(said: Said, config: CleanConfig) -> str | None:
         raise MissingExtraError("py3langid", "language") from None
     found, _ = classify(re.sub(r"<[^<>]*>", " ", said.text))
     return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
-
-
-def _repetition(said: Said) -> float:
-    count = len(said.shingles)
-    return 1 - len(set(said.shingles)) / count if count >= _FEWEST_RUNS else 0.0
 
 
 def _quote(text: str) -> str:

@@ -10,6 +10,7 @@ from soc_gen.checks import prompt_grams
 from soc_gen.config import CleanConfig, RepairsConfig
 from soc_gen.models import Chat
 from soc_gen.repairs import Repairer, UnsettledError, Writer, machine, part_repairs, shape, text
+from soc_gen.said import Said
 
 from .people import TALK, chat
 from .test_tags import FRAGMENTS
@@ -176,8 +177,8 @@ def test_an_end_is_cut_after_taken_out_early_and_kept_when_last() -> None:
 
 
 def repaired(*parts: list[str], config: CleanConfig | None = None) -> list[list[str]]:
-    made, _ = Repairer(config or CleanConfig(), GRAMS).repair(chat(*parts))
-    return [part.messages for part in made.chat_parts]
+    made, _ = Repairer(config or CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    return [part.messages for part in made.chat.chat_parts]
 
 
 def test_the_repairs_work_through_each_other() -> None:
@@ -194,9 +195,9 @@ def test_a_repair_can_be_switched_off() -> None:
 
 def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
-    good = chat(*TALK)
+    good = Said(chat(*TALK), 3)
     assert repairer.repair(good)[0] is good
-    _, changes = repairer.repair(chat(["Luna: hi "], ["no"]))
+    _, changes = repairer.repair(Said(chat(["Luna: hi "], ["no"]), 3))
     assert [change.repair for change in changes] == ["speaker_labels", "spacing"]
     assert (changes[0].before, changes[0].after) == ("Luna: hi ", "hi ")
 
@@ -262,18 +263,18 @@ chats = st.lists(st.lists(said, max_size=3), min_size=1, max_size=7).map(lambda 
 @given(chats)
 def test_repairing_comes_to_rest_and_twice_is_once(messy: Chat) -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
-    once, _ = repairer.repair(messy)
+    once, _ = repairer.repair(Said(messy, 3))
     again, changes = repairer.repair(once)
     assert again is once
     assert not changes
-    assert Chat.model_validate_json(once.to_json()) == once
+    assert Chat.model_validate_json(once.chat.to_json()) == once.chat
 
 
 @given(chats)
 def test_a_repair_that_may_not_apply_would_change_nothing(messy: Chat) -> None:
-    whole = " ".join(message for part in messy.chat_parts for message in part.messages)
+    said = Said(messy, 3)
     for repair in part_repairs(GRAMS):
-        if not repair.may_apply(whole):
+        if not repair.may_apply(said):
             for part in messy.chat_parts:
                 assert (
                     repair.apply(part.messages, Writer(frozenset({"luna"}), frozenset({"max"})))

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 from soc_gen.models import Chat, ChatPart, Experience, Persona
 from soc_gen.publish.hub import Pushed, Wanted, connect, push
 from soc_gen.publish.stage import Staged, stage
+from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 REPO = "mia/night-chats"
 OPENERS = (
@@ -133,11 +133,13 @@ def lfs_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopbac
 
 def _hub(folder: Path, monkeypatch: pytest.MonkeyPatch, *, xet: bool) -> Iterator[LoopbackHub]:
     from huggingface_hub import constants
-    from huggingface_hub.utils import _http, disable_progress_bars  # type: ignore[attr-defined]
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", not xet)
-    monkeypatch.setattr(_http.time, "sleep", ignore)  # the client's pauses between retries
+    monkeypatch.setattr(
+        "huggingface_hub.utils._http.time.sleep", ignore
+    )  # the client's pauses between retries
     with running(LoopbackHub(folder / "hub", xet=xet)) as hub:
         hub.store.folder.mkdir()
         yield hub

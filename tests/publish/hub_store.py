@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,23 +23,30 @@ class Refused(Exception):  # noqa: N818 - it is an answer
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a commit: its bytes, and whether git holds a pointer instead of them."""
+    """One file of a commit: in git itself, or a large one that git has a pointer to."""
 
-    content: bytes
+    read: Callable[[], bytes]
+    """Put together when asked for: until then another process may have the Xet store open."""
+    size: int
+    oid: str
+    """sha256 of a large file, git's hash of another."""
     large: bool
 
     @property
-    def oid(self) -> str:
-        if self.large:
-            return hashlib.sha256(self.content).hexdigest()
-        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()  # noqa: S324 - git's
+    def content(self) -> bytes:
+        return self.read()
 
     def info(self, path: str) -> dict[str, Any]:
-        size = len(self.content)
-        found: dict[str, Any] = {"type": "file", "path": path, "size": size, "oid": self.oid[:40]}
+        found: dict[str, Any] = {"type": "file", "path": path, "size": self.size, "oid": self.oid[:40]}
         if self.large:
-            found["lfs"] = {"oid": self.oid, "size": size, "pointerSize": 130}
+            found["lfs"] = {"oid": self.oid, "size": self.size, "pointerSize": 130}
         return found
+
+
+def small(content: bytes) -> Entry:
+    """Return a file that git has itself."""
+    oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324 - git's
+    return Entry(lambda: content, len(content), oid, large=False)
 
 
 Tree = dict[str, Entry]
@@ -96,7 +104,7 @@ class Store:
 
     def create(self, name: str, *, private: bool) -> Repo:
         repo = self.repos[name] = Repo(private)
-        repo.add("main", {".gitattributes": Entry(b"*.parquet filter=lfs\n", large=False)}, "initial commit")
+        repo.add("main", {".gitattributes": small(b"*.parquet filter=lfs\n")}, "initial commit")
         return repo
 
     def commit(self, name: str, ref: str, lines: list[dict[str, Any]]) -> str:
@@ -111,18 +119,20 @@ class Store:
             if line["key"] == "deletedFile":
                 del tree[value["path"]]
             elif line["key"] == "file":
-                tree[value["path"]] = Entry(base64.b64decode(value["content"]), large=False)
+                tree[value["path"]] = small(base64.b64decode(value["content"]))
             else:
-                tree[value["path"]] = Entry(self.large_file(value["oid"]), large=True)
+                tree[value["path"]] = self.large_file(value["oid"])
         return repo.add(ref, tree, header["value"]["summary"])
 
-    def large_file(self, sha256: str) -> bytes:
+    def large_file(self, sha256: str) -> Entry:
         if sha256 in self.blobs:
-            return self.blobs[sha256]
+            content = self.blobs[sha256]
+            return Entry(lambda: content, len(content), sha256, large=True)
         xet_hash, size = self.xet_files().get(sha256, ("", 0))
         if not xet_hash:
             raise Refused(400, f"LFS pointer pointed to a file that does not exist: {sha256}")
-        return read_xet(self.cas, xet_hash, size, self.folder / "reconstructed")
+        target = self.folder / sha256
+        return Entry(lambda: read_xet(self.cas, xet_hash, size, target), size, sha256, large=True)
 
     def xet_files(self) -> dict[str, tuple[str, int]]:
         """Return the Xet hash and the size of every file in the shards, by sha256."""

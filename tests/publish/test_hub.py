@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import REPO, Pusher, chat, ignore, write_chats
-from loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
 
 from soc_gen.errors import HubError, UsageError
 from soc_gen.publish.hub import Wanted, check_wanted, read_token
 from soc_gen.publish.stage import Staged, stage
+from tests.publish.conftest import REPO, Pusher, chat, ignore, write_chats
+from tests.publish.loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
 
 # huggingface_hub 2.4 hands files to its HTTP client in a way that this calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -220,14 +220,14 @@ def test_card_only_sends_the_card_and_only_for_the_same_data(
 
 def test_the_owners_words_survive_the_next_push(lfs_hub: LoopbackHub, pusher: Pusher) -> None:
     """Section, banner, YAML key and licence of the owner's, edited on the website."""
-    from hub_store import Entry
+    from tests.publish.hub_store import small
 
     pusher(lfs_hub)
     repo = lfs_hub.store.repos[REPO]
     card = tree(lfs_hub)["README.md"].decode()
     card = card.replace("license: cc-by-4.0", "license: mit\nannotations_creators:\n- machine-generated")
     card = card.replace("# night-chats", "![a banner](x.png)\n\n# Night chats") + "\n## Thanks\n\nTo Bo.\n"
-    repo.add("main", {**repo.tree("main"), "README.md": Entry(card.encode(), large=False)}, "edit")
+    repo.add("main", {**repo.tree("main"), "README.md": small(card.encode())}, "edit")
     pusher(lfs_hub)
     assert tree(lfs_hub)["README.md"].decode() == card.replace("`cc-by-4.0`", "`mit`")
     assert not pusher(lfs_hub).changed

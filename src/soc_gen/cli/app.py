@@ -8,11 +8,14 @@ import sys
 import typer
 
 from soc_gen.cli.check import check
+from soc_gen.cli.clean import clean
 from soc_gen.cli.console import err
+from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
 from soc_gen.cli.publish import push_to_hub
 from soc_gen.cli.rollout import rollout
+from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
 from soc_gen.errors import SocError
 
@@ -48,7 +51,7 @@ def _root(
 generate = typer.Typer(help="Make what a rollout starts from.", no_args_is_help=True)
 generate.command()(experiences)
 app.add_typer(generate, name="generate")
-for command in (rollout, push_to_hub, serve, check, init):
+for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
     app.command()(command)
 
 

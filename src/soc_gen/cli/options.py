@@ -10,7 +10,12 @@ import typer
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from soc_gen.asking import Asking, Report
     from soc_gen.config import Config
+
+    Stage = Callable[[Asking], Awaitable[Report]]
 
 DEFAULT_PRESET = "quickstart"
 _MODEL = "The model"

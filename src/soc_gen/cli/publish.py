@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,16 +88,22 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool) -> None:
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
 
 
-def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar with the time left on a terminal; yield what is told of every step."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda steps: bars.advance(task, steps)
+
+
+def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
     from soc_gen.publish.stage import stage
 
-    size = file.stat().st_size if file.is_file() else None
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("Validating", total=size)
-        return stage(file, folder, parquet=parquet, advance=lambda count: progress.advance(task, count))
+    with progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
+        return stage(file, folder, parquet=parquet, advance=advance)
 
 
 def _sizes(staged: Staged) -> list[tuple[str, str]]:

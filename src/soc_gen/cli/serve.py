@@ -74,6 +74,8 @@ def download_progress() -> Iterator[Callable[[str, int, int], None]]:
             bar.start()
             tasks[name] = bar.add_task(name, total=total)
         bar.update(tasks[name], completed=done)
+        if done == total:
+            bar.stop()  # what runs next has a display of its own
 
     try:
         yield show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from soc_gen.cli.console import err, out, table
 from soc_gen.cli.serve import download_progress, tell
 
 if TYPE_CHECKING:
-    from soc_gen.asking import Asking, Report
+    from soc_gen.asking import Report
+    from soc_gen.cli.options import Stage
     from soc_gen.config import Config, EndpointConfig
     from soc_gen.meter import Meter
     from soc_gen.runner import Stop
@@ -23,8 +24,6 @@ _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-Stage = Callable[["Asking"], Awaitable["Report"]]
 
 
 def run_stages(
@@ -57,7 +56,7 @@ async def _run(
         asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit)
         async with _progress(name, meter):
             reports.append(await stage(asking))
-        if stop.is_set():
+        if stop.is_set() or not reports[-1].records:
             break
     return reports
 
@@ -189,53 +188,37 @@ def facts(report: Report) -> dict[str, object]:
     }
 
 
-def summarise(reports: list[Report], next_step: str) -> None:
-    """Print what the stages that asked a model did, and what to do next."""
-    rows = []
-    for report in reports:
-        meter = report.meter
-        share = f"{meter.cached_tokens / meter.prompt_tokens:.0%}" if meter.prompt_tokens else "-"
-        rows.append((
-            report.stage,
-            report.records,
-            len(report.failures),
-            f"{meter.replies:,}",
-            f"{meter.replayed:,}",
-            f"{meter.prompt_tokens:,}",
-            share,
-            f"{meter.completion_tokens:,}",
-            f"${meter.cost:.4f}" if meter.cost else "-",
-            duration(meter.seconds),
-        ))  # fmt: skip
-    columns = (
-        "stage",
-        "records",
-        "failed",
-        "replies",
-        "replayed",
-        "tokens in",
-        "cached",
-        "out",
-        "cost",
-        "time",
+COLUMNS = ("stage", "records", "not", "replies", "replayed", "tokens in", "cached", "out", "time", "file")
+"""Of the summary; ``not`` is what failed or was rejected."""
+
+
+def stage_row(report: Report) -> tuple[str, ...]:
+    """Return the line of the summary for a stage that asked a model."""
+    meter = report.meter
+    share = f"{meter.cached_tokens / meter.prompt_tokens:.0%}" if meter.prompt_tokens else "-"
+    return (
+        report.stage,
+        f"{report.records:,}",
+        f"{len(report.failures):,} failed",
+        f"{meter.replies:,}",
+        f"{meter.replayed:,}",
+        f"{meter.prompt_tokens:,}",
+        share,
+        f"{meter.completion_tokens:,}",
+        duration(meter.seconds) + (f", ${meter.cost:.4f}" if meter.cost else ""),
+        str(report.out),
     )
-    table("What was done", columns, rows)
-    for report in reports:
-        _tell_trouble(report)
-    out.print(next_step, markup=False)
 
 
-def _tell_trouble(report: Report) -> None:
+def tell_trouble(report: Report) -> None:
+    """Say what was not obtained, and why the stage ended early, if it did."""
     if report.failures:
         first = report.failures[0]
-        tell(
-            f"{report.stage}: {len(report.failures)} not obtained, owed to the next run of the same command."
-        )
+        owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."
+        tell(f"{report.stage}: {owed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
-        tell(
-            f"{report.stage}: stopped, {report.stopped}. Run the same command again to go on where it ended."
-        )
+        tell(f"{report.stage}: stopped, {report.stopped}. The same command goes on where it ended.")
 
 
 def exit_code(reports: list[Report]) -> int:
@@ -252,6 +235,9 @@ def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
 
         out.print(orjson.dumps([facts(report) for report in reports]).decode(), markup=False)
     else:
-        summarise(reports, next_step)
+        table("What was done", COLUMNS, [stage_row(report) for report in reports])
+        for report in reports:
+            tell_trouble(report)
+        out.print(next_step, markup=False)
     if code := exit_code(reports):
         raise typer.Exit(code)

@@ -25,6 +25,7 @@ from soc_gen.llm.machine import usable_cores
 from soc_gen.llm.weights_table import cache_folder
 
 STOP_SECONDS = 5.0
+KILLED = -9
 # With libgomp's default, threads that wait spin: on a busy machine 23 tokens/s became 0.7.
 SPIN = {"GOMP_SPINCOUNT": "1000"}
 
@@ -129,8 +130,8 @@ def _fail(what: str, child: Child, log: Path) -> NoReturn:
     text = log.read_text("utf-8", "replace").strip()
     complaint = re.search(r"^\S+ E (.+)$", text, re.MULTILINE)  # llama.cpp's first error is the cause
     why = complaint[1] if complaint else text.rpartition("\n")[2]
-    if child.returncode is not None and child.returncode < 0:
-        why = f"ended by signal {-child.returncode}; out of memory?"
+    if child.returncode == KILLED:
+        why = "it was killed; out of memory?"
     raise EmbeddedModelError(
         f"the embedded model's server {what}" + (f" ({why})" if why else ""), hint=f"Its log: {log}"
     )

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _follow_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin: a thread in its buffer makes Python abort at its end
         pass
     os._exit(0)  # nothing here needs saving, and an orderly end would wait for running requests
 
@@ -72,6 +72,7 @@ def _serve(plan: ServerPlan):  # type: ignore[no-untyped-def] # noqa: ANN202 - x
     params.port = plan.port
     params.verbosity = WARNINGS
     params.ui = False
+    params.cors_origins = "localhost"  # not for any web page that a browser has open
     return xllamacpp.Server(params)
 
 

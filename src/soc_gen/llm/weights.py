@@ -46,7 +46,7 @@ def resolve_weights(
         return _best(folder, progress, say)
     if name in table():
         return fetch_weights(table()[name], folder, progress, say)
-    if (name.endswith(".gguf") and ":" not in name) or Path(name).exists():
+    if (name.endswith(".gguf") and ":" not in name) or Path(name).is_file():
         return _checked(Path(name).expanduser())
     if match := HUB_REPO.fullmatch(name):
         return _from_any_repo(match["repo"], match["file"], say)

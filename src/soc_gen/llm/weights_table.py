@@ -57,7 +57,8 @@ class Weights(Row):
 
     def __str__(self) -> str:
         """Return what to tell a user before a download."""
-        return f"{self.name} ({self.title}; {self.size / 1e9:.2g} GB, {self.licence})"
+        size = f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
+        return f"{self.name} ({self.title}; {size}, {self.licence})"
 
 
 @cache

@@ -19,7 +19,7 @@ BEGIN = (
 )
 END = "<!-- soc_gen:end -->"
 KEEP = "soc_gen:keep"
-_MARKED = re.compile(r"<!-- soc_gen:begin\b.*?-->.*?<!-- soc_gen:end -->", re.DOTALL)
+_BEGIN_MARK = "<!-- soc_gen:begin"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _JOINED = ("tags", "task_categories")
 _NAMED = ("configs", "dataset_info")
@@ -38,9 +38,22 @@ def merge_text(new: str, old: str | None, title: str) -> str:
     if old is None or not old.strip():
         return "\n\n".join([f"# {title}", block, *ours]) + "\n"
     top, *theirs = sections(old)
-    marked = _MARKED.search(top)
-    head = f"{top[: marked.start()]}{block}{top[marked.end() :]}" if marked else f"{top}\n\n{block}"
-    return "\n\n".join([head.strip(), *_interleave(ours, theirs)]) + "\n"
+    return "\n\n".join([_replace_block(top, block), *_interleave(ours, theirs)]) + "\n"
+
+
+def _replace_block(top: str, block: str) -> str:
+    """Put ``block`` in the place of the first pair of marks, or after ``top`` when it has none."""
+    lines = _lines(top)
+    begin = None
+    for number, (line, fenced) in enumerate(lines):
+        if line.startswith(_BEGIN_MARK) and not fenced:
+            begin = number
+        elif line.strip() == END and not fenced and begin is not None:
+            before, after = (
+                "\n".join(text for text, _ in part) for part in (lines[:begin], lines[number + 1 :])
+            )
+            return f"{before}\n{block}\n{after}".strip()
+    return f"{top}\n\n{block}".strip()
 
 
 def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
@@ -65,17 +78,27 @@ def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
 def sections(markdown: str) -> list[str]:
     """Return the text before the first ``##`` heading, then each section; code fences are left whole."""
     found: list[list[str]] = [[]]
+    for line, fenced in _lines(markdown):
+        if line.startswith("## ") and not fenced:
+            found.append([])
+        found[-1].append(line)
+    return ["\n".join(lines).strip() for lines in found]
+
+
+def _lines(markdown: str) -> list[tuple[str, bool]]:
+    """Return each line and whether it is in a code fence; a fence left open is closed at the end."""
+    found: list[tuple[str, bool]] = []
     fence = ""
     for line in markdown.splitlines():
         mark = _FENCE.match(line)
+        found.append((line, bool(fence)))
         if mark and not fence:
             fence = mark[1]
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
-        if line.startswith("## ") and not fence:
-            found.append([])
-        found[-1].append(line)
-    return ["\n".join(lines).strip() for lines in found]
+    if fence:
+        found.append((fence, True))  # or it would swallow what comes after it in a merged card
+    return found
 
 
 def _heading(section: str) -> str:

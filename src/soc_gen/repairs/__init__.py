@@ -5,6 +5,7 @@ That a cleaned chat is a fixed point of all repairs together is what makes clean
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from soc_gen.labels import names_of, strip_label
 from soc_gen.models import Chat, ChatPart
 from soc_gen.repairs import machine, shape, text
 from soc_gen.repairs.shape import Part
-from soc_gen.words import tokens
+from soc_gen.said import Said
 
 MAX_PASSES = 10
 """Passes after which a chat that still changes is given up. None is known that needs more than four."""
@@ -44,8 +45,8 @@ class PartRepair:
 
     name: str
     """Its switch in ``RepairsConfig``."""
-    may_apply: Callable[[str], bool]
-    """Looks at the text of the whole chat; False spares all of its parts the repair."""
+    may_apply: Callable[[Said], bool]
+    """Looks at the whole chat; False spares all of its parts the repair."""
     apply: Callable[[list[str], Writer], list[str]]
 
 
@@ -55,47 +56,44 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     Args:
         grams: What a recited prompt is found by.
     """
-    template: tuple[str, ...] = (
-        "<|",
-        "<｜",
-        "<s>",
-        "</",
-        "_of_turn>",
-        "<bos>",
-        "<eos>",
-        "<pad>",
-        "<unk>",
-        "<tool_",
-        "<answer>",
-    )
-    template += ("<response>", "<output>", "INST]", "SYS>>", "[gMASK]", "##", "/think", "/no_think")
-    marks = (":", "：", "[", "<", "@", " - ", " – ", " — ", " | ")
     return (
-        PartRepair("encoding", lambda whole: "&" in whole or not whole.isascii(), _each(text.fix_encoding)),
-        PartRepair("invisible", lambda whole: not whole.isprintable(), _each(text.drop_invisible)),
+        PartRepair(
+            "encoding", lambda said: "&" in said.text or not said.text.isascii(), _each(text.fix_encoding)
+        ),
+        PartRepair("invisible", _has_invisible, _each(text.drop_invisible)),
         PartRepair("thinking", _has("<"), _all(machine.drop_thinking)),
-        PartRepair("template_tokens", _has(*template), _all(machine.drop_template_tokens)),
+        PartRepair("template_tokens", _has("<", "[", "#", "/"), _all(machine.drop_template_tokens)),
         PartRepair("json_leftovers", _has('"'), _all(machine.unpack_json)),
         PartRepair(
-            "preambles", _has("ere is", "ere's", "ere’s", "ere are", "ERE"), _all(machine.drop_preambles)
+            "preambles",
+            lambda said: ":" in said.text and _HERE.search(said.text) is not None,
+            _all(machine.drop_preambles),
         ),
         PartRepair("end_notes", _has(")", "]", "*", "--", "—", "=="), _all(machine.drop_end_notes)),
         PartRepair("quotation_marks", _has('"', "“", "”"), _each(text.unquote)),
-        PartRepair("speaker_labels", _has(*marks), _unlabel),
+        PartRepair("speaker_labels", _has(":", "：", "[", "<", "@", " - ", " – ", " — ", " | "), _unlabel),
         PartRepair("unknown_tags", _has("<"), _each(tags.strip_unknown)),
         PartRepair("tags", _has("<"), _all(tags.split_tags)),
         PartRepair(
             "leaked_instructions",
-            lambda whole: bool(grams.runs) and may_leak(tokens(whole), grams),
+            lambda said: may_leak(said.words, grams),
             lambda messages, _: machine.drop_leaks(messages, grams),
         ),
-        PartRepair("spacing", lambda _: True, _each(text.tidy_spaces)),
-        PartRepair("empty", lambda _: True, _all(shape.drop_empty)),
+        PartRepair("spacing", _has_spaces, _each(text.tidy_spaces)),
+        PartRepair("empty", lambda said: not all(map(str.strip, said.messages)), _all(shape.drop_empty)),
     )
 
 
-def _has(*pieces: str) -> Callable[[str], bool]:
-    return lambda whole: any(piece in whole for piece in pieces)
+def _has(*pieces: str) -> Callable[[Said], bool]:
+    return lambda said: any(piece in said.text for piece in pieces)
+
+
+def _has_invisible(said: Said) -> bool:
+    return not (said.text.isprintable() or said.text.replace("\n", " ").isprintable())
+
+
+def _has_spaces(said: Said) -> bool:
+    return not said.one_line_each or list(map(str.strip, said.messages)) != said.messages
 
 
 def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
@@ -108,6 +106,9 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
     return [strip_label(message, writer.own, writer.other) for message in messages]
+
+
+_HERE = re.compile("here(?:['’]s| is| are)", re.IGNORECASE)
 
 
 class UnsettledError(Exception):
@@ -126,26 +127,26 @@ class Repairer:
         self._config = config
         self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
 
-    def repair(self, chat: Chat) -> tuple[Chat, list[Change]]:
-        """Return ``chat`` repaired, and what was changed; the same object when nothing was.
+    def repair(self, said: Said) -> tuple[Said, list[Change]]:
+        """Return what was said, repaired, and what was changed; the same object when nothing was.
 
         Raises:
             UnsettledError: It does not come to rest.
         """
-        before: list[Part] = [(part.sender, part.messages) for part in chat.chat_parts]
-        parts = before
         changes: list[Change] = []
         for _ in range(MAX_PASSES):
-            changed = self._pass(chat, parts, changes)
-            if changed == parts:
-                return (chat if changed == before else _with_parts(chat, changed)), changes
-            parts = changed
+            before: list[Part] = [(part.sender, part.messages) for part in said.chat.chat_parts]
+            after = self._pass(said, before, changes)
+            if after == before:
+                return said, changes
+            said = Said(_with_parts(said.chat, after), said.shingle_words)
         raise UnsettledError
 
-    def _pass(self, chat: Chat, parts: list[Part], changes: list[Change]) -> list[Part]:
-        whole = " ".join(message for _, messages in parts for message in messages)
-        active = [repair for repair in self._repairs if repair.may_apply(whole)]
-        writers = _writers(chat) if any(repair.name == "speaker_labels" for repair in active) else {}
+    def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
+        active = [repair for repair in self._repairs if repair.may_apply(said)]
+        if not active:
+            return self._reshape(parts, changes)
+        writers = _writers(said.chat) if any(repair.name == "speaker_labels" for repair in active) else {}
         made: list[Part] = []
         for sender, messages in parts:
             kept = messages

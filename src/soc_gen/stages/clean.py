@@ -12,9 +12,9 @@ from soc_gen.checks import PromptGrams, prompt_grams
 from soc_gen.config import CleanConfig
 from soc_gen.dedup import Duplicates, Fingerprint, Verdict, fingerprint
 from soc_gen.models import Chat, Rejection
-from soc_gen.rejects import Said, reject
+from soc_gen.rejects import reject
 from soc_gen.repairs import Change, Repairer, UnsettledError
-from soc_gen.words import runs, tokens
+from soc_gen.said import Said
 
 END = "<end/>"
 
@@ -50,23 +50,15 @@ class Rules:
 def examine(chat: Chat, rules: Rules, repairer: Repairer) -> Examined:
     """Repair ``chat`` and check it by itself."""
     try:
-        repaired, changes = repairer.repair(chat)
+        said, changes = repairer.repair(Said(chat, rules.config.shingle_words))
     except UnsettledError:
         return Examined(chat, [], "unsettled", "the repairs do not come to rest")
-    if chat.chat_id in rules.failed and not _ended(repaired):
+    if chat.chat_id in rules.failed and not _ended(said.chat):
         return Examined(chat, changes, "cut_off", "its rollout failed and it has no <end/>")
-    said = say(repaired, rules.config)
     rejected = reject(said, rules.config)
     if rejected:
         return Examined(chat, changes, *rejected)
-    return Examined(repaired, changes, fingerprint=fingerprint(repaired, said.words, said.shingles))
-
-
-def say(chat: Chat, config: CleanConfig) -> Said:
-    """Return ``chat`` with its text, words and runs of words."""
-    text = "\n".join(message for part in chat.chat_parts for message in part.messages)
-    words = tokens(text)
-    return Said(chat, text, words, runs(words, config.shingle_words))
+    return Examined(said.chat, changes, fingerprint=fingerprint(said))
 
 
 def duplicates(config: CleanConfig) -> Duplicates:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -84,7 +84,9 @@ async def make_experience(
     examples: Sequence[Experience],
     llm: LLM,
     config: ExperiencesConfig,
-    refused: Counter[str] | None = None,
+    *,
+    attempts: int | None = None,
+    note: Callable[[str, str], None] = lambda _kind, _name: None,
 ) -> Experience:
     """Have ``llm`` invent the situation and topic of ``job``.
 
@@ -93,24 +95,25 @@ async def make_experience(
         examples: Experiences that the new one must be unlike.
         llm: The model.
         config: Sampling, and how many replies may be asked for.
-        refused: Counts the reasons of refused replies, if given.
+        attempts: Replies that may be asked for, when not ``config.max_attempts``.
+        note: Is told ``("reroll", reason)`` of each refused reply.
 
     Raises:
         ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
     """
     messages = prompt_messages(job, examples)
-    names = short_names(job.persona1, job.persona2)
-    brief = Brief(names, (job.relationship, job.trigger), tuple(map(example_text, examples)))
+    brief = Brief(
+        (job.persona1, job.persona2), (job.relationship, job.trigger), tuple(map(example_text, examples))
+    )
     refusals: list[Refusal] = []
-    for attempt in range(config.max_attempts):
+    for attempt in range(attempts or config.max_attempts):
         seed = child_seed(job.seed, attempt)
         reply = await llm.complete(Request(job.id, 0, attempt, messages, config.sampling, seed, SCHEMA))
         draft = read_draft(reply.text, brief)
         if isinstance(draft, Draft):
             return _experience(job, draft)
         refusals.append(draft)
-        if refused is not None:
-            refused[draft.reason] += 1
+        note("reroll", draft.reason)
     raise ConversationFailed("bad_experience", _why(refusals))
 
 

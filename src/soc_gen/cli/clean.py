@@ -1,0 +1,170 @@
+"""``soc clean``: from what was rolled out to what is worth training on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from soc_gen.cli import options
+from soc_gen.cli.console import err, out, table
+
+if TYPE_CHECKING:
+    from soc_gen.cleaning import CleanReport
+
+_WHAT = "What is kept"
+_EXAMPLES = 2  # of each repair
+_LONGEST_SHOWN = 160  # characters
+
+
+def clean(
+    chats: Annotated[
+        list[str],
+        typer.Argument(help="JSONL of chats, also .gz and .zst; files or globs.", show_default=False),
+    ],
+    to: Annotated[Path, typer.Option("--out", help="JSONL of clean chats.")] = Path("data/clean.jsonl"),
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH|HUB_ID",
+            help="Chats that must not be repeated; may come several times.",
+            rich_help_panel=_WHAT,
+            show_default=False,
+        ),
+    ] = None,
+    near_duplicates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIMILARITY|off",
+            help="From which two chats are one; 0.8 when not given.",
+            rich_help_panel=_WHAT,
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="longest|first",
+            help="Which of near-duplicates stays; the longest when not given.",
+            rich_help_panel=_WHAT,
+            show_default=False,
+        ),
+    ] = None,
+    min_parts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Fewest chat parts; 2 when not given.", rich_help_panel=_WHAT, show_default=False
+        ),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="Keep chats in this language only.",
+            rich_help_panel=_WHAT,
+            show_default=False,
+        ),
+    ] = None,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Write in an order drawn from --seed.")] = False,
+    show_examples: Annotated[
+        bool, typer.Option("--show-examples", help="Print messages before and after each repair.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; the result is the same for any number.")
+    ] = 1,
+    seed: options.Seed = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="A preset or a .toml file.", rich_help_panel="The run", show_default=False),
+    ] = None,
+    limit: options.Limit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Repair what can be repaired, reject the rest with a reason, drop what repeats.
+
+    What is read is either kept or, whole and with the reason, in *.rejected.jsonl beside the output.
+
+    For example:
+
+      soc clean data/chats.jsonl
+
+      soc clean 'runs/*/chats.jsonl.gz' --out data/clean.jsonl --workers 8 --show-examples
+
+      soc clean data/batch2.jsonl --against data/clean.jsonl --out data/clean2.jsonl
+    """
+    from soc_gen.cleaning import CleanJob, clean_files
+    from soc_gen.config import load_config
+
+    wanted: dict[str, Any] = {
+        "against": tuple(against) if against else None,
+        "near_duplicates": near_duplicates,
+        "keep": keep,
+        "min_parts": min_parts,
+        "language": language,
+        "shuffle": shuffle or None,
+    }
+    settings = load_config(config, {"random_seed": seed, "clean": wanted})
+    options.output_path(to)
+    with _progress() as progress:
+        job = CleanJob(
+            inputs=chats,
+            out=to,
+            config=settings.clean,
+            random_seed=settings.random_seed,
+            workers=workers,
+            limit=limit,
+            examples=_EXAMPLES if show_examples else 0,
+            progress=progress,
+        )
+        report = clean_files(job)
+    _summarise(report, as_json=as_json)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, int], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("clean"),
+        BarColumn(),
+        TextColumn("{task.fields[records]:,} chats"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("clean", total=None, records=0)
+        yield lambda read, size, records: bar.update(task, completed=read, total=size, records=records)
+
+
+def _summarise(report: CleanReport, *, as_json: bool) -> None:
+    if as_json:
+        import orjson
+
+        facts = {"out": str(report.out), "rejected_out": str(report.rejected_out), **report.as_dict()}
+        out.print(orjson.dumps(facts).decode(), markup=False)
+        return
+    rows = [("read", f"{report.read:,}")]
+    rows += [(f"repair: {name}", f"{count:,}") for name, count in sorted(report.repairs.items())]
+    rows += [(f"rejected: {reason}", f"{count:,}") for reason, count in report.rejected.most_common()]
+    rows += [("kept", f"{report.kept:,}"), ("  of them repaired", f"{report.repaired:,}")]
+    table("Chats", ("step", "chats"), rows)
+    for name, changes in sorted(report.examples.items()):
+        for change in changes:
+            out.print(f"{name}\n  - {_short(change.before)}\n  + {_short(change.after)}", markup=False)
+    rejected = (
+        f"; {report.rejected.total():,} rejected, with reasons: {report.rejected_out}"
+        if report.rejected
+        else ""
+    )
+    out.print(f"{report.out}{rejected}", markup=False)
+    if report.kept:
+        out.print(f"Next: soc push-to-hub {report.out} USER/NAME", markup=False)
+    else:
+        err.print("nothing was kept: the rejected file says why, chat by chat", markup=False)
+
+
+def _short(text: str) -> str:
+    shown = repr(text)[1:-1]
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

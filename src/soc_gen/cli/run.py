@@ -1,0 +1,121 @@
+"""``soc run``: all three stages in order, from one config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soc_gen.cli import options
+from soc_gen.cli.console import out, table
+
+if TYPE_CHECKING:
+    from soc_gen.asking import Asking, Report
+    from soc_gen.cleaning import CleanReport
+    from soc_gen.config import Config
+    from soc_gen.models import Chat
+
+
+def run(
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Experiences, and so chats at most.", show_default=False)
+    ] = None,
+    out_dir: Annotated[Path, typer.Option(help="Folder for all that is written.")] = Path("data"),
+    base_url: options.BaseUrls = None,
+    model: options.Model = None,
+    api_key_env: options.ApiKeyEnv = None,
+    embedded_model: options.EmbeddedModel = None,
+    concurrency: options.Concurrency = None,
+    seed: options.Seed = None,
+    temperature: options.Temperature = None,
+    top_p: options.TopP = None,
+    top_k: options.TopK = None,
+    min_p: options.MinP = None,
+    max_tokens: options.MaxTokens = None,
+    max_cost: options.MaxCost = None,
+    max_total_tokens: options.MaxTotalTokens = None,
+    max_minutes: options.MaxMinutes = None,
+    config: options.ConfigName = None,
+    restart: options.Restart = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make experiences, play them, clean the chats: the whole of it, with one command.
+
+    Without an endpoint it uses the embedded model: no key, no GPU. Stopped or killed, the same command goes
+    on where it ended; a larger --count goes on where a smaller one ended.
+
+    For example:
+
+      soc run
+
+      soc run --config qwen3-235b --base-url https://host/v1 --count 1000 --max-cost 20
+
+      soc run --config my.toml --out-dir runs/one
+    """
+    from soc_gen.cli.watch import INTERRUPTED, exit_code, run_stages
+
+    settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
+    reports = run_stages(settings, _asking_stages(out_dir), restart=restart)
+    cleaned = None
+    if exit_code(reports) != INTERRUPTED and len(reports) > 1 and reports[-1].records:
+        cleaned = _clean(out_dir, settings)
+    _show(reports, cleaned, as_json=as_json)
+    if code := exit_code(reports):
+        raise typer.Exit(code)
+
+
+def _asking_stages(folder: Path) -> list[tuple[str, options.Stage]]:
+    from soc_gen.pipeline import run_experiences, run_rollout
+
+    experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
+
+    async def make(asking: Asking) -> Report:
+        return await run_experiences(experiences, asking)
+
+    async def play(asking: Asking) -> Report:
+        return await run_rollout(experiences, chats, asking)
+
+    return [("experiences", make), ("rollout", play)]
+
+
+def _clean(folder: Path, config: Config) -> CleanReport:
+    from soc_gen.cleaning import CleanJob, clean_files
+
+    job = CleanJob([folder / "chats.jsonl"], folder / "clean.jsonl", config.clean, config.random_seed)
+    return clean_files(job)
+
+
+def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) -> None:
+    from soc_gen.cli.chat import show_chat
+    from soc_gen.cli.watch import COLUMNS, facts, stage_row, tell_trouble
+
+    if as_json:
+        import orjson
+
+        done = [facts(report) for report in reports]
+        if cleaned:
+            done.append({"stage": "clean", "out": str(cleaned.out), **cleaned.as_dict()})
+        out.print(orjson.dumps(done).decode(), markup=False)
+        return
+    chat = _longest(cleaned.out) if cleaned else None
+    if chat:
+        show_chat(chat)
+    rows = [stage_row(report) for report in reports]
+    if cleaned:
+        lost = sum(cleaned.rejected.values())
+        rows.append(("clean", str(cleaned.kept), f"{lost} rejected", *["-"] * 6, str(cleaned.out)))
+    table("What was done", COLUMNS, rows)
+    for report in reports:
+        tell_trouble(report)
+    if cleaned:
+        out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
+
+
+def _longest(path: Path) -> Chat | None:
+    """Return the chat with the most messages: the one to show."""
+    from soc_gen.jsonl import read_jsonl
+    from soc_gen.models import Chat
+
+    chats = (record for record in read_jsonl(path, Chat) if isinstance(record, Chat))
+    return max(chats, key=lambda chat: sum(len(part.messages) for part in chat.chat_parts), default=None)

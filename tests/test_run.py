@@ -1,0 +1,91 @@
+"""The whole of it: `soc run` as a process against a real HTTP server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import load_dataset
+
+from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
+from tests.test_cli import soc
+
+SCHEMA = ["chat_id", "experience", "chat_parts", "model"]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[LoopbackEndpoint]:
+    with LoopbackEndpoint(Behaviour(end_rate=0.3)) as running:
+        yield running
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_200_conversations_go_through_all_stages(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """200 experiences become 200 chats, in their order, and every chat is kept or rejected."""
+    done = soc("run", "--count", "200", "--base-url", endpoint.url, "--concurrency", "64", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = tmp_path / "data"
+    experiences, chats = rows(data / "experiences.jsonl"), rows(data / "chats.jsonl")
+    assert [chat["experience"]["id"] for chat in chats] == [row["id"] for row in experiences]
+    assert len(chats) == 200
+    assert len(rows(data / "clean.jsonl")) + len(rows(data / "clean.rejected.jsonl")) == 200
+    for name in ("experiences.jsonl", "chats.jsonl", "clean.jsonl"):
+        assert f"data/{name}" in done.stdout
+
+
+def test_a_second_run_pays_for_nothing(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """The same command again asks nothing and leaves the same bytes; a larger count only adds."""
+    command = ("run", "--base-url", endpoint.url, "--concurrency", "8", "--count")
+    assert soc(*command, "6", cwd=tmp_path).returncode == 0
+    asked, before = endpoint.answers, (tmp_path / "data/chats.jsonl").read_bytes()
+    assert soc(*command, "6", cwd=tmp_path).returncode == 0
+    assert endpoint.answers == asked
+    assert (tmp_path / "data/chats.jsonl").read_bytes() == before
+    assert soc(*command, "9", cwd=tmp_path).returncode == 0
+    after = (tmp_path / "data/chats.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert after.count(b"\n") == 9
+    assert endpoint.repeated == 0
+
+
+def test_concurrency_changes_nothing_that_is_asked(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """One slot and 32 slots: the same experiences, the same prompts, the same chats."""
+    files, prompts = [], []
+    for slots in ("1", "32"):
+        folder = tmp_path / slots
+        folder.mkdir()
+        endpoint.log.clear()
+        command = ("run", "--count", "45", "--base-url", endpoint.url, "--seed", "5", "--concurrency", slots)
+        assert soc(*command, cwd=folder).returncode == 0
+        files.append(
+            [(folder / f"data/{name}.jsonl").read_bytes() for name in ("experiences", "chats", "clean")]
+        )
+        prompts.append(sorted(exchange.key for exchange in endpoint.log))
+    assert files[0] == files[1]
+    assert prompts[0] == prompts[1]
+
+
+def test_a_clean_file_loads_with_the_columns_of_soc_2508(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """`datasets` reads it, and every row has these keys and no others."""
+    assert soc("run", "--count", "12", "--base-url", endpoint.url, cwd=tmp_path).returncode == 0
+    clean = tmp_path / "data/clean.jsonl"
+    loaded = load_dataset("json", data_files=str(clean), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.column_names == SCHEMA
+    person = ["name", "username", "age", "traits", "background", "chatting_style", "model", "id"]
+    for row in rows(clean):
+        assert list(row) == SCHEMA
+        assert list(row["experience"]) == ["persona1", "persona2", "relationship", "situation", "topic", "id"]
+        assert list(row["experience"]["persona1"]) == list(row["experience"]["persona2"]) == person
+        assert all(list(part) == ["sender", "messages"] for part in row["chat_parts"])
+
+
+def test_the_summary_can_be_read_by_a_script(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """`--json` prints one JSON value on stdout, and nothing else."""
+    done = soc("run", "--count", "3", "--base-url", endpoint.url, "--json", cwd=tmp_path)
+    stages = json.loads(done.stdout)
+    assert [stage["stage"] for stage in stages] == ["experiences", "rollout", "clean"]
+    assert stages[1]["records"] == 3
