@@ -108,7 +108,7 @@ class Fleet:
             EndpointError: Wrong key or model, or no replica has answered for too long.
         """
         replica = await self._choose(request.conversation)
-        await self._wait(replica.pacer.reserve(time.monotonic()))
+        await self._queue(replica.pacer)
         sent_at = time.monotonic()
         try:
             reply = await replica.endpoint.ask(request)
@@ -122,7 +122,7 @@ class Fleet:
             raise
         self._refusals = 0
         replica.succeeded()
-        replica.pacer.served(sent_at, reply.usage.prompt + reply.usage.completion)
+        replica.pacer.served(reply.usage.prompt + reply.usage.completion)
         self._last_success = time.monotonic()
         return reply
 
@@ -162,9 +162,14 @@ class Fleet:
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            await self._sleep(seconds)
+    async def _queue(self, pacer: Pacer) -> None:
+        """Wait until it is this request's turn."""
+        while True:
+            place = pacer.reserve(time.monotonic())
+            if place.wait > 0:
+                await self._sleep(place.wait)
+            if pacer.holds(place, time.monotonic()):
+                return
 
     def _move(self, conversation: str, replica: Replica) -> Replica:
         self.forget(conversation)
