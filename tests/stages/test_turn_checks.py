@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.formats import BadTurn, Turn
-from soc_gen.stages.turn_checks import TurnContext, check_turn, filler
+from soc_gen.checks import words
+from soc_gen.formats import BadTurn
+from soc_gen.labels import names_of
+from soc_gen.stages.turn_checks import TurnContext, check_turn, filler, word_runs
 from tests.formats.test_transcript import MEETING
 
 
 def _after(*lines: str) -> TurnContext:
-    meeting = MEETING.model_copy(
-        update={"situation": "A hot tub is going into Col's garden, at the family price, from the groom."}
-    )
-    turns = tuple(Turn(number % 2, (line,), line) for number, line in enumerate(lines))
-    return TurnContext(meeting, turns, len(lines) % 2)
+    given = word_runs("A hot tub is going into Col's garden, at the family price, from the groom.")
+    people = [names_of(person) for person in (MEETING.persona1, MEETING.persona2)]
+    said = [words(line) for line in lines]
+    return TurnContext(people[len(lines) % 2], people[1 - len(lines) % 2], said, lines[-1:], given)
 
 
 @pytest.mark.parametrize(
