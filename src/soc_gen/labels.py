@@ -21,7 +21,8 @@ _COLON = re.compile(
 )
 _BRACKETS = re.compile(r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*")
 # Nobody talks to themselves: one's own name with a dash or an @ is a label too.
-_OWN = re.compile(r"\s*(?:(?P<name>[^\n]{1,60}?)\s[-–—|]\s+|@(?P<irc>[\w.-]{1,60})(?!\S)\s*)")
+_OWN = re.compile(r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+|@(?P<irc>[\w.-]{1,60})(?!\S)\s*)")
+_DASHES = (" -", " –", " —", " |", "\t")
 _ROLE = re.compile(
     r"(?:user|assistant|human|(?:persona|person|speaker|participant|character)\s?[#_]?(?:\d|[ab]|one|two))"
 )
@@ -60,8 +61,12 @@ def _label_end(text: str, own: Collection[str], other: Collection[str]) -> int:
         name = _named(match)
         if name in own or name in other or _ROLE.fullmatch(name):
             return match.end()
-    match_own = _OWN.match(text)
-    return match_own.end() if match_own and _named(match_own) in own else 0
+    start = text[:70]
+    if "@" in start or any(dash in start for dash in _DASHES):
+        match_own = _OWN.match(text)
+        if match_own and _named(match_own) in own:
+            return match_own.end()
+    return 0
 
 
 def _marked(text: str) -> list[re.Match[str]]:

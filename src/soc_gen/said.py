@@ -22,26 +22,17 @@ class Said:
     def __init__(self, chat: Chat, shingle_words: int) -> None:
         self.chat = chat
         self.shingle_words = shingle_words
-
-    @cached_property
-    def messages(self) -> list[str]:
+        self.messages = [message for part in chat.chat_parts for message in part.messages]
         """All messages in order."""
-        return [message for part in self.chat.chat_parts for message in part.messages]
-
-    @cached_property
-    def text(self) -> str:
+        self.text = "\n".join(self.messages)
         """All messages, a line each."""
-        return "\n".join(self.messages)
+        self.words = tokens(self.text)
+        """All words."""
 
-    @cached_property
+    @property
     def one_line_each(self) -> bool:
         """No message has a line break in it."""
         return self.text.count("\n") < max(1, len(self.messages))
-
-    @cached_property
-    def words(self) -> list[bytes]:
-        """All words."""
-        return tokens(self.text)
 
     @cached_property
     def shingles(self) -> list[bytes]:

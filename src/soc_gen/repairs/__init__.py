@@ -5,7 +5,6 @@ That a cleaned chat is a fixed point of all repairs together is what makes clean
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,15 +38,20 @@ class Writer:
     other: frozenset[str] = frozenset()
 
 
+_NOBODY = Writer()
+
+
 @dataclass(frozen=True, slots=True)
 class PartRepair:
-    """A repair of the messages of one part."""
+    """A repair of the messages of one part, and what tells that there is nothing to repair."""
 
     name: str
     """Its switch in ``RepairsConfig``."""
-    may_apply: Callable[[Said], bool]
-    """Looks at the whole chat; False spares all of its parts the repair."""
     apply: Callable[[list[str], Writer], list[str]]
+    marks: tuple[str, ...] = ()
+    """Parts in which none of these is found are spared; none: no part is."""
+    may_apply: Callable[[Said], bool] = lambda _: True
+    """Chats for which this is False are spared."""
 
 
 def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
@@ -58,38 +62,43 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     """
     return (
         PartRepair(
-            "encoding", lambda said: "&" in said.text or not said.text.isascii(), _each(text.fix_encoding)
+            "encoding", _each(text.fix_encoding), may_apply=lambda said: text.may_be_garbled(said.text)
         ),
-        PartRepair("invisible", _has_invisible, _each(text.drop_invisible)),
-        PartRepair("thinking", _has("<"), _all(machine.drop_thinking)),
-        PartRepair("template_tokens", _has("<", "[", "#", "/"), _all(machine.drop_template_tokens)),
-        PartRepair("json_leftovers", _has('"'), _all(machine.unpack_json)),
-        PartRepair(
-            "preambles",
-            lambda said: ":" in said.text and _HERE.search(said.text) is not None,
-            _all(machine.drop_preambles),
-        ),
-        PartRepair("end_notes", _has(")", "]", "*", "--", "—", "=="), _all(machine.drop_end_notes)),
-        PartRepair("quotation_marks", _has('"', "“", "”"), _each(text.unquote)),
-        PartRepair("speaker_labels", _has(":", "：", "[", "<", "@", " - ", " – ", " — ", " | "), _unlabel),
-        PartRepair("unknown_tags", _has("<"), _each(tags.strip_unknown)),
-        PartRepair("tags", _has("<"), _all(tags.split_tags)),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=_has_invisible),
+        PartRepair("thinking", _all(machine.drop_thinking), ("<",)),
+        PartRepair("template_tokens", _all(machine.drop_template_tokens), ("<", "[", "#", "/")),
+        PartRepair("json_leftovers", _all(machine.unpack_json), ('"',)),
+        PartRepair("preambles", _all(machine.drop_preambles), (":",), lambda said: b"here" in said.words),
+        PartRepair("end_notes", _all(machine.drop_end_notes), may_apply=_ends_oddly),
+        PartRepair("quotation_marks", _each(text.unquote), ('"', "“", "”")),
+        PartRepair("speaker_labels", _unlabel, (":", "：", "[", "<", "@", "-", "–", "—", "|")),
+        PartRepair("unknown_tags", _each(tags.strip_unknown), ("<",)),
+        PartRepair("tags", _all(tags.split_tags), ("<",)),
         PartRepair(
             "leaked_instructions",
-            lambda said: may_leak(said.words, grams),
             lambda messages, _: machine.drop_leaks(messages, grams),
+            may_apply=lambda said: may_leak(said.shingles, said.shingle_words, grams),
         ),
-        PartRepair("spacing", _has_spaces, _each(text.tidy_spaces)),
-        PartRepair("empty", lambda said: not all(map(str.strip, said.messages)), _all(shape.drop_empty)),
+        PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
+        PartRepair(
+            "empty", _all(shape.drop_empty), may_apply=lambda said: not all(map(str.strip, said.messages))
+        ),
     )
 
 
-def _has(*pieces: str) -> Callable[[Said], bool]:
-    return lambda said: any(piece in said.text for piece in pieces)
+def _found(marks: tuple[str, ...], whole: str) -> bool:
+    for mark in marks:
+        if mark in whole:
+            return True
+    return not marks
 
 
 def _has_invisible(said: Said) -> bool:
-    return not (said.text.isprintable() or said.text.replace("\n", " ").isprintable())
+    return not said.text.replace("\n", " ").isprintable()
+
+
+def _ends_oddly(said: Said) -> bool:
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.messages])
 
 
 def _has_spaces(said: Said) -> bool:
@@ -108,7 +117,7 @@ def _unlabel(messages: list[str], writer: Writer) -> list[str]:
     return [strip_label(message, writer.own, writer.other) for message in messages]
 
 
-_HERE = re.compile("here(?:['’]s| is| are)", re.IGNORECASE)
+_NOTE_ENDS = frozenset(")]*-—=")
 
 
 class UnsettledError(Exception):
@@ -143,22 +152,19 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [repair for repair in self._repairs if repair.may_apply(said)]
+        active = [one for one in self._repairs if _found(one.marks, said.text) and one.may_apply(said)]
         if not active:
             return self._reshape(parts, changes)
-        writers = _writers(said.chat) if any(repair.name == "speaker_labels" for repair in active) else {}
-        made: list[Part] = []
+        writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
+        made = []
         for sender, messages in parts:
-            kept = messages
-            for repair in active:
-                repaired = repair.apply(kept, writers.get(sender, Writer()))
-                if repaired != kept:
-                    changes.append(Change(repair.name, " ⏎ ".join(kept), " ⏎ ".join(repaired)))
-                    kept = repaired
-            made.append((sender, kept))
+            writer = writers.get(sender, _NOBODY)
+            made.append((sender, _repair_part(messages, writer, active, changes)))
         return self._reshape(made, changes)
 
     def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
+        if shape.is_settled(parts):
+            return parts
         steps: tuple[tuple[str, Callable[[list[Part]], list[Part]]], ...] = (
             ("empty", shape.drop_empty_parts),
             ("merged_parts", shape.merge_parts),
@@ -170,6 +176,19 @@ class Repairer:
                 changes.append(Change(name, _outline(parts), _outline(after)))
                 parts = after
         return parts
+
+
+def _repair_part(
+    messages: list[str], writer: Writer, active: list[PartRepair], changes: list[Change]
+) -> list[str]:
+    whole = "\n".join(messages)
+    for repair in active:
+        if _found(repair.marks, whole):
+            repaired = repair.apply(messages, writer)
+            if repaired != messages:
+                changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
+                messages, whole = repaired, "\n".join(repaired)
+    return messages
 
 
 def _writers(chat: Chat) -> dict[str, Writer]:
