@@ -95,6 +95,8 @@ def test_a_fence_or_prose_around_the_object_is_no_fault() -> None:
         ({"topic": "Maya asks 'did you let that man in' and waits."}, "quotes_messages"),
         ({"topic": "Hey Tim, who had the key on Tuesday morning?"}, "quotes_messages"),
         ({"topic": "Tim, do you know who had the key on Tuesday?"}, "quotes_messages"),
+        ({"situation": "The nudge seems to be that Maya wants her socks back."}, "tells_the_task"),
+        ({"topic": "The first person asks Maya who had the key."}, "tells_the_task"),
         ({"situation": "The caretaker painted the window shut, and somebody let him in."}, "names_nobody"),
         ({"situation": "Maya and Tim catch up over the window and the socks."}, "no_reason"),
         ({"situation": "Maya and Tim are chatting about their hopes and the spring."}, "no_reason"),

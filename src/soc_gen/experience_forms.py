@@ -32,7 +32,8 @@ SCHEMA: dict[str, Any] = {
 """What a reply must be. Lengths are checked afterwards: a server that enforces one cuts mid-sentence."""
 
 
-_SENTENCES = (2, 1, 1)  # that are kept of what happened, of the other's view, of the first message
+_LINE = 140  # characters of a line, after which no further sentence of it is kept
+_TOLD = 2  # sentences of a background: told more, a small model tries to use all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ async def from_lines(job: ExperienceJob, _examples: Sequence[Experience], ask: A
     """Have three lines continued, one after the other; None when one is empty or does not end."""
     prompt = lines_messages(job)
     written, lines = f"The nudge is {job.trigger}. In this case:", []
-    for beginning, most in zip(beginnings(job), _SENTENCES, strict=True):
+    for beginning in beginnings(job):
         written = f"{written}\n{beginning}"
         unfinished: PromptMessage = {"role": "assistant", "content": written}
-        added = _whole(await ask.line([*prompt, unfinished]), most)
+        added = _whole(await ask.line([*prompt, unfinished]))
         if not added:
             return None
         written = f"{written} {added}"
@@ -97,12 +98,17 @@ async def from_lines(job: ExperienceJob, _examples: Sequence[Experience], ask: A
     return Draft(f"{lines[0]} {lines[1]}", lines[2])
 
 
-def _whole(reply: Reply, most: int) -> str:
-    """Return the first sentences of a line, without one that was cut off."""
+def _whole(reply: Reply) -> str:
+    """Return the sentences of a line that fit into it, the first whatever its length, none cut off."""
     found = sentences(reply.text.strip().partition("\n")[0])
-    if reply.finish_reason == "length" and len(found) <= most:
+    if reply.finish_reason == "length":
         found.pop()
-    return " ".join(found[:most])
+    kept = found[:1]
+    for sentence in found[1:]:
+        if len(" ".join([*kept, sentence])) > _LINE:
+            break
+        kept.append(sentence)
+    return " ".join(kept)
 
 
 def beginnings(job: ExperienceJob) -> list[str]:
@@ -137,13 +143,17 @@ def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
         name2=name2,
         age1=str(job.persona1.age),
         age2=str(job.persona2.age),
-        background1=" ".join(job.persona1.background.split()),
-        background2=" ".join(job.persona2.background.split()),
+        background1=_outline(job.persona1),
+        background2=_outline(job.persona2),
         relationship=job.relationship,
         trigger=job.trigger,
     )
     system = load_prompt("experience_lines_system").render()
     return ({"role": "system", "content": system}, {"role": "user", "content": user})
+
+
+def _outline(persona: Persona) -> str:
+    return " ".join(sentences(" ".join(persona.background.split()))[:_TOLD])
 
 
 def _shown(examples: Sequence[Experience]) -> str:

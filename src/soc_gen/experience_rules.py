@@ -38,6 +38,7 @@ _GREETING = re.compile(
 _SPEAKS = re.compile(
     r"\b(?:I'm|I’m|I've|I’ve|I'll|I’ll|I am|I have|I was|can you|could you|do you|did you|are you)\b"
 )
+_TASK = re.compile(r"\b(?:the nudge|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE)
 _AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
 _IDLE = re.compile(
     r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"
@@ -153,6 +154,12 @@ def quotes_messages(draft: Draft, _brief: Brief) -> str | None:
     return None
 
 
+def tells_the_task(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse what speaks of the instructions instead of the two people."""
+    found = _TASK.search(f"{draft.situation} {draft.topic}")
+    return f"speaks of the task: {found[0]}" if found else None
+
+
 def names_nobody(draft: Draft, brief: Brief) -> str | None:
     """Refuse a situation in which neither of the two is named."""
     text = draft.situation.casefold()
@@ -197,6 +204,7 @@ RULES: tuple[Rule, ...] = (
     too_long,
     topic_sentences,
     quotes_messages,
+    tells_the_task,
     names_nobody,
     no_reason,
     retells_card,

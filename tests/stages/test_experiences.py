@@ -271,9 +271,11 @@ def test_a_line_that_is_empty_or_does_not_end_is_refused(bad: Answer) -> None:
     assert len({request.seed for request in llm.requests}) == 5
 
 
-def test_a_line_that_runs_on_keeps_its_first_sentences() -> None:
-    """Two of what happened, one of the other's view; a sentence that was cut off is none."""
-    made, llm = _lines("saw it. He ran. He fell.", Reply("told him no. And th", "length"), LINES[2])
+def test_a_line_that_runs_on_keeps_the_sentences_that_fit() -> None:
+    """The first whatever its length; a sentence that was cut off is none."""
+    made, llm = _lines(
+        f"saw it. He ran. {'He fell ' * 30}.", Reply("told him no. And th", "length"), LINES[2]
+    )
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
     when, view, _ = beginnings(job)
     assert isinstance(made, Experience)
