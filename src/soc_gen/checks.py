@@ -102,27 +102,30 @@ _BYE_ALONE = re.compile(
 )
 _DAY = r"later|soon|tomorrow|then|around|there|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _BYE = tuple(
-    (tuple(hints.split()), re.compile(pattern))
+    (tuple(hints.split("|")), re.compile(pattern))
     for hints, pattern in (
         ("bye", r"\b(?:bye+(?:[- ]?bye+)?|good ?bye+)\b"),
-        ("ciao cya adi luego tchau peace", r"\b(?:ciao|cya|adios|adiós|hasta luego|tchau|peace out)\b"),
-        ("ttyl ttys tsch until", r"\b(?:ttyl|ttys|tschüss|tschuess|until next time)\b"),
-        ("revoir bis à", r"\b(?:au revoir|à (?:bientôt|plus|demain)|bis (?:später|dann|morgen))\b"),
+        ("ciao|cya|adi|hasta|tchau|peace out", r"\b(?:ciao|cya|adios|adiós|hasta luego|tchau|peace out)\b"),
+        ("ttyl|ttys|tsch|until next", r"\b(?:ttyl|ttys|tschüss|tschuess|until next time)\b"),
+        ("au revoir|bis |à ", r"\b(?:au revoir|à (?:bientôt|plus|demain)|bis (?:später|dann|morgen))\b"),
         ("talk", rf"\btalk (?:to (?:you|u|ya) )?(?:{_DAY})\b"),
-        ("c catch", rf"\b(?:c|catch) (?:you|ya|u) (?:{_DAY}|at|on|in|next)\b"),
-        ("see", rf"\bsee (?:you|ya|u)(?: (?:{_DAY}|at|on|in|next)\b|(?=\W*$))"),
-        ("care", r"\btake care(?! of)\b"),
+        ("c y|c u|catch", rf"\b(?:c|catch) (?:you|ya|u) (?:{_DAY}|at|on|in|next)\b"),
+        ("see y|see u", rf"\bsee (?:you|ya|u)(?: (?:{_DAY}|at|on|in|next)\b|(?=\W*$))"),
+        ("take care", r"\btake care(?! of)\b"),
         ("night", r"\bgood ?night\b"),
         (
-            "sleep dreams safe",
+            "sleep |sweet dreams|safe ",
             r"\b(?:sleep (?:well|tight)|sweet dreams|safe (?:travels|trip|flight|drive))\b",
         ),
-        ("have", r"\bhave (?:a )?(?:good|great|nice|lovely|safe) (?:night|day|one|evening|weekend|trip)\b"),
         (
-            "gotta got have need better",
+            "have a|have g",
+            r"\bhave (?:a (?:good|great|nice|lovely|safe)|good|great) (?:night|day|one|evening|weekend|trip)\b",
+        ),
+        (
+            "gotta |got to |have to |need to |better ",
             r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
         ),
-        ("bed sleep", r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b"),
+        ("to bed|to sleep", r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b"),
     )
 )
 """Goodbyes, each with letters of which some must be there to look at all."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from soc_gen import tags
 from soc_gen.checks import PromptGrams, may_leak
 from soc_gen.config import CleanConfig
-from soc_gen.labels import names_of, strip_label
+from soc_gen.labels import label_starts, may_have_label, names_of, strip_label
 from soc_gen.models import Chat, ChatPart
 from soc_gen.repairs import machine, shape, text
 from soc_gen.repairs.shape import Part
@@ -36,9 +37,13 @@ class Writer:
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()
+    starts: tuple[str, ...] = label_starts(frozenset())
+    """What a message must begin with, marks aside, to begin with a label."""
 
 
 _NOBODY = Writer()
+_NOWHERE = (b"\xff",)  # never in UTF-8
+T = TypeVar("T", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +66,22 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         grams: What a recited prompt is found by.
     """
     return (
-        PartRepair(
-            "encoding", _each(text.fix_encoding), may_apply=lambda said: text.may_be_garbled(said.text)
-        ),
-        PartRepair("invisible", _each(text.drop_invisible), may_apply=_has_invisible),
+        PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
         PartRepair("thinking", _all(machine.drop_thinking), ("<",)),
         PartRepair("template_tokens", _all(machine.drop_template_tokens), ("<", "[", "#", "/")),
         PartRepair("json_leftovers", _all(machine.unpack_json), ('"',)),
-        PartRepair("preambles", _all(machine.drop_preambles), (":",), lambda said: b"here" in said.words),
+        PartRepair(
+            "preambles",
+            _all(machine.drop_preambles),
+            (":",),
+            lambda said: b"ere" in said.data or b"ERE" in said.data,
+        ),
         PartRepair("end_notes", _all(machine.drop_end_notes), may_apply=_ends_oddly),
         PartRepair("quotation_marks", _each(text.unquote), ('"', "“", "”")),
         PartRepair("speaker_labels", _unlabel, (":", "：", "[", "<", "@", "-", "–", "—", "|")),
         PartRepair("unknown_tags", _each(tags.strip_unknown), ("<",)),
-        PartRepair("tags", _all(tags.split_tags), ("<",)),
+        PartRepair("tags", _all(tags.split_tags), may_apply=lambda said: b"<" in said.data),
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
@@ -86,15 +94,11 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     )
 
 
-def _found(marks: tuple[str, ...], whole: str) -> bool:
+def _found(marks: tuple[T, ...], whole: T) -> bool:
     for mark in marks:
         if mark in whole:
             return True
     return not marks
-
-
-def _has_invisible(said: Said) -> bool:
-    return not said.text.replace("\n", " ").isprintable()
 
 
 def _ends_oddly(said: Said) -> bool:
@@ -114,7 +118,10 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
-    return [strip_label(message, writer.own, writer.other) for message in messages]
+    return [
+        strip_label(message, writer.own, writer.other) if may_have_label(message, writer.starts) else message
+        for message in messages
+    ]
 
 
 _NOTE_ENDS = frozenset(")]*-—=")
@@ -134,7 +141,8 @@ class Repairer:
 
     def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
         self._config = config
-        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+        wanted = (one for one in part_repairs(grams) if getattr(config.repairs, one.name))
+        self._repairs = [(one, *_split_marks(one.marks)) for one in wanted]
 
     def repair(self, said: Said) -> tuple[Said, list[Change]]:
         """Return what was said, repaired, and what was changed; the same object when nothing was.
@@ -152,7 +160,11 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [one for one in self._repairs if _found(one.marks, said.text) and one.may_apply(said)]
+        active = [
+            one
+            for one, marks, rare in self._repairs
+            if (_found(marks, said.bare) or _found(rare, said.rare)) and one.may_apply(said)
+        ]
         if not active:
             return self._reshape(parts, changes)
         writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
@@ -191,10 +203,18 @@ def _repair_part(
     return messages
 
 
+def _split_marks(marks: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the marks as UTF-8, ASCII and others apart; a repair without marks always has its way."""
+    ascii_marks = tuple(mark.encode() for mark in marks if mark.isascii())
+    rare_marks = tuple(mark.encode() for mark in marks if not mark.isascii())
+    return ascii_marks, rare_marks or (_NOWHERE if ascii_marks else ())
+
+
 def _writers(chat: Chat) -> dict[str, Writer]:
     one, two = chat.experience.persona1, chat.experience.persona2
     names_one, names_two = names_of(one), names_of(two)
-    return {two.id: Writer(names_two, names_one), one.id: Writer(names_one, names_two)}
+    starts = label_starts(names_one | names_two)
+    return {two.id: Writer(names_two, names_one, starts), one.id: Writer(names_one, names_two, starts)}
 
 
 def _with_parts(chat: Chat, parts: list[Part]) -> Chat:
