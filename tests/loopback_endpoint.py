@@ -84,6 +84,8 @@ class Behaviour:
     context_form: str = "vllm"
     key: str | None = None
     """The API key that is asked for."""
+    echo_key: bool = False
+    """The refusal of a wrong key repeats it."""
     models: tuple[str, ...] | None = (MODEL,)
     """None: there is no such list."""
     echo: bool = False
@@ -195,10 +197,11 @@ class LoopbackEndpoint:
         return _json({})
 
     def _wrong_key(self, request: web.Request) -> web.Response | None:
-        wanted = self.behaviour.key
-        if wanted is None or request.headers.get("Authorization") == f"Bearer {wanted}":
+        wanted, given = self.behaviour.key, request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if wanted is None or given == wanted:
             return None
-        return _error(401, "Incorrect API key provided", "invalid_api_key")
+        said = f": {given}" if self.behaviour.echo_key else ""
+        return _error(401, f"Incorrect API key provided{said}", "invalid_api_key")
 
     async def _completions(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
@@ -359,7 +362,7 @@ _WHAT = (
     "seven chairs|the dog's lead|a wet umbrella|the projector cable|our map|some cheese|the old bike|a drill"
 )
 _WHERE = (
-    "behind the bakery|on the 38 bus|at the allotment|in the lift|under the stairs|by the canal|near platform 4"
+    "behind the bakery|on the 38 bus|at the allotment|in the lift|under the stairs|by the canal|platform 4"
     "|outside the vet|in Leeds|at the pool|on the roof|next to the freezer"
 )
 _WHEN = "on Tuesday|around six|before lunch|last March|at 7:40|over the weekend|during the match|yesterday"

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
-from soc_gen.llm.connect import Connection, public_url
+from soc_gen.llm.connect import Connection
+from soc_gen.llm.urls import public_url
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.meter import Meter
 from soc_gen.models import Failure, Record
@@ -57,6 +58,8 @@ class Work(Generic[J]):
     """Makes one record; is told how many runs have given it up before."""
     settled: Callable[[int, bytes | None], None] | None = None
     """Is told of each outcome: the index, and the record as JSON or None."""
+    rows: bytes = b""
+    """The records of the input, as ``Journal`` takes them."""
     facts: dict[str, Any] = field(default_factory=dict)
     """More for the manifest."""
 
@@ -82,7 +85,8 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
     Raises:
         SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
     """
-    with Journal(beside(out, "journal.jsonl"), work.inputs, restart=asking.restart) as journal:
+    path = beside(out, "journal.jsonl")
+    with Journal(path, work.inputs, rows=work.rows, restart=asking.restart) as journal:
         output = OrderedOutput(out, journal, restart=asking.restart)
         run = Run(
             connection.fleet,
@@ -91,6 +95,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             asking.stop,
             asking.meter,
             asking.config.budget,
+            asking.endpoint.give_up_seconds,
             connection.auto,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,12 +163,15 @@ def near_repeat(message: str, earlier: Iterable[str]) -> bool:
     messages are alike when they share 85 % of their words and 75 % of their neighbouring pairs, so
     that "at 8 then" and "at 9 then" are different answers.
     """
-    said = words(message)
+    return repeats(words(message), map(words, earlier))
+
+
+def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
+    """Like ``near_repeat``, for messages that are ``words`` already."""
     if len(said) < 4:
         return False
-    pairs = Counter(itertools.pairwise(said))
-    single = Counter(said)
-    return any(_alike(single, pairs, words(other)) for other in earlier)
+    known = set(said)
+    return any(_may_be_alike(said, known, other) and _alike(said, other) for other in earlier)
 
 
 def farewell(text: str) -> bool:
@@ -244,13 +247,18 @@ def _text_of(piece: str | Tag) -> str:
     return piece if isinstance(piece, str) else piece.text
 
 
-def _alike(single: Counter[str], pairs: Counter[tuple[str, str]], other: list[str]) -> bool:
-    size = single.total()
-    if len(other) < 4 or min(size, len(other)) < 0.7 * max(size, len(other)):
+def _may_be_alike(said: Sequence[str], known: set[str], other: Sequence[str]) -> bool:
+    """Look whether ``_alike`` can be true at all: cheap, and nearly always the end of it."""
+    both = len(said) + len(other)
+    if len(other) < 4 or min(len(said), len(other)) < 0.7 * max(len(said), len(other)):
         return False
-    if _dice(single, Counter(other)) < 0.85:
+    return 2 * sum(word in known for word in other) >= 0.85 * both
+
+
+def _alike(said: Sequence[str], other: Sequence[str]) -> bool:
+    if _dice(Counter(said), Counter(other)) < 0.85:
         return False
-    return _dice(pairs, Counter(itertools.pairwise(other))) >= 0.75
+    return _dice(Counter(itertools.pairwise(said)), Counter(itertools.pairwise(other))) >= 0.75
 
 
 def _dice(one: Counter[Any], two: Counter[Any]) -> float:

@@ -33,6 +33,8 @@ from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 
 VERSION = 1
+ROW_BYTES = 8
+"""Of the digest that stands for one record of the input."""
 Key = tuple[str, int, int]
 """Conversation, turn, attempt."""
 
@@ -61,7 +63,9 @@ class Journal:
 
     Args:
         path: The journal's file.
-        inputs: What the run depends on, flat: names and values shown when they differ.
+        inputs: What the run depends on; names and values are shown when they differ.
+        rows: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Records
+            may be added to it between runs, at its end or between others: what was done stays done.
         restart: Throw an existing journal away.
 
     Raises:
@@ -69,7 +73,9 @@ class Journal:
         OutputError: The folder cannot be written, or another process has it open.
     """
 
-    def __init__(self, path: Path, inputs: dict[str, Any], *, restart: bool = False) -> None:
+    def __init__(
+        self, path: Path, inputs: dict[str, Any], *, rows: bytes = b"", restart: bool = False
+    ) -> None:
         self.path = path
         self.totals = Totals()
         self.failures: Counter[str] = Counter()
@@ -80,13 +86,14 @@ class Journal:
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
         self._done = array("Q")  # index → offset + 1 of its record; 0: none
+        self._rows = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(path.with_suffix(".lock"))
             try:
-                self._file = self._open(inputs, restart=restart)
+                self._open(inputs, rows, restart=restart)
                 self._reader = path.open("rb")
             except BaseException:
                 self._lock.close()
@@ -101,38 +108,65 @@ class Journal:
         self._reader.close()
         self._lock.close()
 
-    def _open(self, inputs: dict[str, Any], *, restart: bool) -> IO[bytes]:
+    def _open(self, inputs: dict[str, Any], rows: bytes, *, restart: bool) -> None:
         if restart:
             self.path.unlink(missing_ok=True)
-        header = {"kind": "header", "version": VERSION, "inputs": inputs}
         if self.path.exists():
             drop_torn_tail(self.path)
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            self.path.write_bytes(orjson.dumps(header, option=orjson.OPT_SORT_KEYS) + b"\n")
-        else:
-            self._read(header)
-        file = self.path.open("r+b", buffering=0)
-        self._end = file.seek(0, os.SEEK_END)
-        os.fsync(file.fileno())
-        return file
+        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": rows.hex()}]
+        if self.path.exists() and self.path.stat().st_size:
+            self._read(inputs)
+            news = [{"kind": "rows", "rows": rows.hex()}] if self._moved(rows) else []
+        self._file = self.path.open("ab", buffering=0)
+        self._end = self._file.tell()
+        try:
+            self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
+            _sync_folder(self.path.parent)
+        except BaseException:
+            self._file.close()
+            raise
 
-    def _read(self, header: dict[str, Any]) -> None:
+    def _read(self, inputs: dict[str, Any]) -> None:
         offset = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
                     entry = orjson.loads(line)
                     if number == 1:
-                        _check_header(entry, header, self.path)
+                        _check_header(entry, inputs, self.path)
+                        self._rows = bytes.fromhex(entry["rows"])
                     else:
                         self._index(entry, offset)
-                except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                except (ValueError, KeyError, TypeError, AttributeError):
                     raise JournalError(
                         "damaged line in the journal",
                         where=f"{self.path}:{number}",
                         hint="Delete that line to have it asked for again, or start over with --restart",
                     ) from None
                 offset += len(line)
+
+    def _moved(self, rows: bytes) -> bool:
+        """Follow the input to what it is now; return whether it has changed.
+
+        Raises:
+            JournalError: Records that were there are gone, changed, or in another order.
+        """
+        if rows == self._rows:
+            return False
+        places = _places(self._rows, rows)
+        if places is None or len(self._done) > len(places):
+            raise JournalError(
+                "the records of the input are not those the run began with (more may be added, but none"
+                " taken out or changed)",
+                where=str(self.path),
+                hint=_OTHER,
+            )
+        done = array("Q", bytes(8 * (places[len(self._done) - 1] + 1 if self._done else 0)))
+        for index, offset in enumerate(self._done):
+            done[places[index]] = offset
+        self._done, self._rows = done, rows
+        self.failed_indexes = [places[index] for index in self.failed_indexes]
+        return True
 
     def _index(self, entry: dict[str, Any], offset: int) -> None:
         match entry["kind"]:
@@ -143,6 +177,8 @@ class Journal:
             case "done":
                 self._mark_done(entry["index"], offset)
                 self._replies.pop(entry["id"], None)
+            case "rows":
+                self._moved(bytes.fromhex(entry["rows"]))
             case "failed":
                 self.failures[entry["id"]] += 1
                 self.failed_indexes.append(entry["index"])
@@ -253,6 +289,11 @@ class Journal:
         finally:
             self._committer = None
 
+    async def flush(self) -> None:
+        """Wait until nothing is being written."""
+        while self._committer is not None:
+            await asyncio.shield(self._committer)
+
     def _write(self, data: bytes) -> None:
         descriptor = self._file.fileno()
         with writing(self.path):
@@ -268,16 +309,48 @@ class Journal:
         self._end += len(data)
 
 
-def _check_header(found: dict[str, Any], expected: dict[str, Any], path: Path) -> None:
+def _places(old: bytes, new: bytes) -> array[int] | None:
+    """Return where each row of ``old`` is in ``new``, or None where one is missing or out of order."""
+    places, position = array("Q"), 0
+    for start in range(0, len(old), ROW_BYTES):
+        row = old[start : start + ROW_BYTES]
+        while new[position : position + ROW_BYTES] != row:
+            position += ROW_BYTES
+            if position >= len(new):
+                return None
+        places.append(position // ROW_BYTES)
+        position += ROW_BYTES
+    return places
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name survive power loss, where the system lets folders be synced."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
     if found["kind"] != "header" or found["version"] != VERSION:
         raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=_OTHER)
-    old, new = found["inputs"], expected["inputs"]
+    old, new = _flat(found["inputs"]), _flat(inputs)
     differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     if differing:
         shown = "; ".join(
             f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
         )
         raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=_OTHER)
+
+
+def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values by dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in inputs.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found
 
 
 _OTHER = "Throw it away with --restart, or choose another --out"
@@ -300,6 +373,6 @@ def _lock(path: Path) -> IO[str]:
     file.close()
     raise OutputError(
         f"another run (process {holder}) is writing here",
-        where=str(path.with_suffix("")),
+        where=str(path.with_suffix(".jsonl")),
         hint="Wait for it, stop it, or choose another --out",
     )

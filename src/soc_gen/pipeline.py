@@ -12,10 +12,11 @@ from soc_gen.components import load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed, UsageError
 from soc_gen.fewshot import Hub
+from soc_gen.journal import ROW_BYTES
 from soc_gen.jsonl import BadLine, open_input, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
-from soc_gen.models import Chat, Experience, Persona
+from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
 from soc_gen.runner import Job, Session
 from soc_gen.sources import read_source
@@ -66,7 +67,7 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
             "experiences": stage.model_dump(mode="json", exclude={"max_attempts", "count"}),
         }
         facts = {"inputs": [{"path": stage.personas, "records": len(personas)}], "prompts": prompts}
-        work = Work("experiences", inputs, jobs, make, settled, facts)
+        work = Work("experiences", inputs, jobs, make, settled, facts=facts)
         return await ask(work, out, asking, connection)
 
 
@@ -88,17 +89,26 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
     Raises:
         SocError: The input cannot be read, or the run cannot go on.
     """
-    total = _count(source, asking.limit)
+    rows = _rows(source)
+    total = min(len(rows) // ROW_BYTES, asking.limit or len(rows))
     digest = file_sha256(source)
     config, rollout = asking.config, asking.config.rollout
     async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
         asking.meter.total = total
 
         def jobs() -> Iterator[Job[Experience | BadLine]]:
+            seen: set[str] = set()
             for index, record in enumerate(islice(read_jsonl(source, Experience), asking.limit)):
                 if isinstance(record, BadLine):
-                    yield Job(index, f"{digest[:12]}:{index}", record)
+                    row = rows[index * ROW_BYTES : (index + 1) * ROW_BYTES]
+                    yield Job(index, content_id(row.hex()), record)
+                elif record.id in seen:
+                    twice = BadLine(
+                        f"{source}:{index + 1}", f"an experience before it has the id {record.id}"
+                    )
+                    yield Job(index, content_id("again", record.id), twice)
                 else:
+                    seen.add(record.id)
                     yield Job(index, chat_id(record, connection.model, config.random_seed), record)
 
         async def play(job: Job[Experience | BadLine], session: Session, given_up: int) -> Chat:
@@ -110,24 +120,25 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
 
         prompts = hashes_of("rollout_")
         inputs = {
-            "experiences": digest,
             "model": connection.model,
             "random_seed": config.random_seed,
             "prompts": prompts,
-            "rollout": rollout.model_dump(mode="json", exclude={"max_attempts"}),
+            "rollout": rollout.model_dump(mode="json", exclude={"max_attempts", "on_context_length"}),
         }
         facts = {"inputs": [{"path": str(source), "sha256": digest, "records": total}], "prompts": prompts}
-        return await ask(Work("rollout", inputs, jobs(), play, facts=facts), out, asking, connection)
+        work = Work("rollout", inputs, jobs(), play, rows=rows, facts=facts)
+        return await ask(work, out, asking, connection)
 
 
-def _count(path: Path, limit: int | None) -> int:
-    """Return how many lines of ``path`` are to be done.
+def _rows(path: Path) -> bytes:
+    """Return a digest for each record of ``path``, one after the other.
 
     Raises:
         UsageError: The file cannot be read, or has none.
     """
     with open_input(path) as handle:
-        count = sum(1 for _ in islice((line for line in handle if line.strip()), limit))
-    if not count:
+        lines = (line.strip() for line in handle)
+        rows = b"".join(hashlib.blake2b(line, digest_size=ROW_BYTES).digest() for line in lines if line)
+    if not rows:
         raise UsageError("is empty: there is nothing to do", where=str(path))
-    return count
+    return rows

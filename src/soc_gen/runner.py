@@ -12,16 +12,17 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from soc_gen.config import Budget
-from soc_gen.errors import ConversationFailed, SocError
-from soc_gen.journal import Journal
+from soc_gen.errors import ConversationFailed
+from soc_gen.journal import Journal, Totals
 from soc_gen.llm import Reply, Request
-from soc_gen.llm.faults import ContextTooLong, Transient
+from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet
 from soc_gen.llm.pace import AutoLimit
 from soc_gen.meter import Meter
@@ -34,7 +35,6 @@ T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
 _LONGEST_WAIT = 30.0
-_MOST_WAITING = 1024  # conversations open beyond the slots, waiting
 
 
 class Stopped(Exception):  # noqa: N818 - a wish, not an error
@@ -46,10 +46,10 @@ class Stop:
 
     def __init__(self) -> None:
         self.reason = ""
-        self.error: SocError | None = None
+        self.error: BaseException | None = None
         self._event = asyncio.Event()
 
-    def set(self, reason: str, error: SocError | None = None) -> None:
+    def set(self, reason: str, error: BaseException | None = None) -> None:
         """Stop, for the first reason given."""
         if not self._event.is_set():
             self.reason, self.error = reason, error
@@ -80,12 +80,13 @@ class Stop:
             wanted.cancel()
             stopped.cancel()
 
-    def check(self, budget: Budget, meter: Meter) -> None:
-        """Stop when a bound of ``budget`` is reached."""
-        if budget.max_cost is not None and meter.cost >= budget.max_cost:
-            self.set(f"the budget of ${budget.max_cost:g} is spent")
-        if budget.max_tokens is not None and meter.tokens >= budget.max_tokens:
-            self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
+    def check(self, budget: Budget, totals: Totals, meter: Meter) -> None:
+        """Stop when a bound of ``budget`` is reached: in money and tokens that of all runs of this output."""
+        cost = meter.cost_of(totals.prompt, totals.cached, totals.completion)
+        if budget.max_cost is not None and cost >= budget.max_cost:
+            self.set(f"the budget of ${budget.max_cost:g} is spent: raise it to go on")
+        if budget.max_tokens is not None and totals.prompt + totals.completion >= budget.max_tokens:
+            self.set(f"the budget of {budget.max_tokens:,} tokens is spent: raise it to go on")
         if budget.max_minutes is not None and meter.seconds >= budget.max_minutes * 60:
             self.set(f"the {budget.max_minutes:g} minutes are over")
 
@@ -111,6 +112,8 @@ class Run:
     stop: Stop
     meter: Meter
     budget: Budget
+    give_up_seconds: float = 600.0
+    """How long an overloaded endpoint is asked the same."""
     auto: AutoLimit | None = None
     """None: the number of slots stays as it is."""
 
@@ -142,23 +145,29 @@ class Session:
         reply = await self._ask(request)
         run.meter.count(reply.usage)
         await run.journal.add_reply(request, reply)
-        run.stop.check(run.budget, run.meter)
+        run.stop.check(run.budget, run.journal.totals, run.meter)
         return reply
 
     async def _ask(self, request: Request) -> Reply:
+        """Make exchanges until one succeeds: the one place where a request is repeated."""
+        began = time.monotonic()
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
-            wait=_wait_seconds,
-            stop=self._hopeless,
+            wait=_wait,
+            stop=lambda state: self._hopeless(_fault(state), state.attempt_number, time.monotonic() - began),
             sleep=self._pause,
             reraise=True,
         )
         try:
             return await attempts(self._exchange, request)
         except Transient as fault:
-            raise ConversationFailed("endpoint", f"gave up after repeated {fault.kind}") from None
+            raise ConversationFailed(
+                "endpoint", f"gave up after repeated faults, the last: {fault.kind}"
+            ) from None
         except ContextTooLong as error:
             raise ConversationFailed("context_length", str(error)[:200]) from None
+        except Refused as error:
+            raise ConversationFailed("refused", str(error)[:200]) from None
 
     async def _exchange(self, request: Request) -> Reply:
         run = self._run
@@ -180,11 +189,13 @@ class Session:
             run.slots.resize(run.auto.replied(time.monotonic(), reply.seconds, busy=busy))
         return reply
 
-    def _hopeless(self, state: RetryCallState) -> bool:
-        fault = state.outcome.exception() if state.outcome else None
-        if isinstance(fault, Transient) and fault.overload:
-            return False  # it will pass; the fleet gives up when nothing answers for too long
-        return state.attempt_number >= _FAULTS_OF_ONE_REQUEST
+    def _hopeless(self, fault: Transient, faults: int, seconds: float) -> bool:
+        if faults < _FAULTS_OF_ONE_REQUEST:
+            return False
+        if fault.overload and fault.kind != "timeout":
+            return seconds > self._run.give_up_seconds
+        # While nobody is answered it is the endpoint, not the request; the fleet gives up on that.
+        return self._run.fleet.silent_for() < seconds
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:
@@ -193,17 +204,30 @@ class Session:
             await self._run.stop.sleep(seconds)
 
 
-def _wait_seconds(state: RetryCallState) -> float:
+def _fault(state: RetryCallState) -> Transient:
+    fault = state.outcome.exception() if state.outcome else None
+    if not isinstance(fault, Transient):
+        msg = "only transient faults are repeated"
+        raise TypeError(msg)
+    return fault
+
+
+def _wait(state: RetryCallState) -> float:
+    return wait_seconds(_fault(state), state.attempt_number)
+
+
+def wait_seconds(fault: Transient, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
     After a 429 it goes straight back into the row, since the whole fleet waits there.
+
+    Args:
+        fault: The last one.
+        faults: How many this request has had.
     """
-    fault = state.outcome.exception() if state.outcome else None
-    if not isinstance(fault, Transient):
-        return 0.0
     if fault.rate_limited and fault.retry_after is not None:
         return 0.0
-    backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(state.attempt_number - 1, 10))
+    backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(faults - 1, 10))
     return max(fault.retry_after or 0.0, backoff * random.uniform(0.5, 1.0))
 
 
@@ -226,55 +250,89 @@ async def run_jobs(
     Raises:
         SocError: The run cannot go on; what was in flight has been waited for and kept.
     """
-    failures: list[Failure] = []
-    tasks: set[asyncio.Task[None]] = set()
-    room = asyncio.Semaphore(_MOST_WAITING)
-
-    def note(index: int) -> None:
-        if settled is not None:
-            settled(index, run.journal.record(index) if run.journal.is_done(index) else None)
-        output.settle(index)
-
-    async def one(job: Job[J]) -> None:
-        run.meter.open += 1
-        try:
-            record = await work(job, Session(run, job.index))
-            await run.journal.add_done(job.index, job.id, record)
-            run.meter.done += 1
-            note(job.index)
-        except Stopped:
-            pass
-        except ConversationFailed as verdict:
-            failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
-            await run.journal.add_failure(failure)
-            failures.append(failure)
-            run.meter.failed += 1
-            note(job.index)
-        except SocError as error:
-            run.stop.set("error", error)
-        finally:
-            run.meter.open -= 1
-            run.fleet.forget(job.id)
-            run.slots.release()
-            room.release()
-
+    crowd = _Conversations(run, work, output, settled)
+    run.stop.check(run.budget, run.journal.totals, run.meter)
     try:
         for job in jobs:
             if run.journal.is_done(job.index):
                 run.meter.resumed += 1
-                note(job.index)
-                continue
-            await room.acquire()
-            await run.slots.acquire(job.index)
-            if run.stop.is_set():
+                crowd.note(job.index)
+            elif not await crowd.open(job):
                 break
-            task = asyncio.create_task(one(job))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        while tasks:
-            await asyncio.wait(tasks)
+        await crowd.ended()
     finally:
+        await crowd.leave()
+        await run.journal.flush()
         output.finish()
     if run.stop.error is not None:
         raise run.stop.error
-    return sorted(failures, key=lambda failure: failure.index)
+    return sorted(crowd.failures, key=lambda failure: failure.index)
+
+
+@dataclass
+class _Conversations(Generic[J]):
+    """Those that are open, one task and one slot each."""
+
+    run: Run
+    work: Callable[[Job[J], Session], Awaitable[Record]]
+    output: OrderedOutput
+    settled: Callable[[int, bytes | None], None] | None
+    failures: list[Failure] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def open(self, job: Job[J]) -> bool:
+        """Begin ``job`` when a slot is free; False when the run is to stop instead."""
+        slots = self.run.slots
+        await slots.acquire(job.index)
+        if self.run.stop.is_set():
+            slots.release()
+            return False
+        self.run.meter.open += 1
+        task = asyncio.create_task(self._play(job))
+        self.tasks.add(task)
+        task.add_done_callback(partial(self._close, job))
+        return True
+
+    async def _play(self, job: Job[J]) -> None:
+        run = self.run
+        try:
+            record = await self.work(job, Session(run, job.index))
+        except Stopped:
+            return
+        except ConversationFailed as verdict:
+            failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
+            await run.journal.add_failure(failure)
+            self.failures.append(failure)
+            run.meter.failed += 1
+        else:
+            await run.journal.add_done(job.index, job.id, record)
+            run.meter.done += 1
+        self.note(job.index)
+
+    def _close(self, job: Job[J], task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.run.meter.open -= 1
+        self.run.fleet.forget(job.id)
+        self.run.slots.release()
+        # Whatever it is, a run that goes on without this conversation would hide it.
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.run.stop.set("error", error)
+
+    def note(self, index: int) -> None:
+        """Tell whoever wants to know that ``index`` has an outcome."""
+        journal = self.run.journal
+        if self.settled is not None:
+            self.settled(index, journal.record(index) if journal.is_done(index) else None)
+        self.output.settle(index)
+
+    async def ended(self) -> None:
+        """Wait until none is open."""
+        while self.tasks:
+            await asyncio.wait(self.tasks)
+
+    async def leave(self) -> None:
+        """Break off those that are still open: what they wait for is not kept."""
+        for task in self.tasks:
+            task.cancel()
+        await self.ended()

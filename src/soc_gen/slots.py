@@ -14,6 +14,9 @@ OPEN, FRESH = 0, 1
 class Slots:
     """A counter of free places whose size may change while it is used.
 
+    No more conversations wait with their slot lent than there are slots, so that a bad hour of the
+    endpoint does not open conversations without end.
+
     Args:
         limit: Conversations open at once.
     """
@@ -21,6 +24,7 @@ class Slots:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._used = 0
+        self._lent = 0
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
 
     @property
@@ -40,9 +44,6 @@ class Slots:
 
     async def acquire(self, order: int, rank: int = FRESH) -> None:
         """Wait for a slot; conversations that have begun go before new ones, lower ``order`` first."""
-        if self._used < self._limit and not self._queue:
-            self._used += 1
-            return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (rank, order, future))
         self._wake()
@@ -60,6 +61,8 @@ class Slots:
 
     def _wake(self) -> None:
         while self._queue and self._used < self._limit:
+            if self._queue[0][0] == FRESH and self._lent >= self._limit:
+                return
             _, _, future = heapq.heappop(self._queue)
             if not future.done():
                 self._used += 1
@@ -68,11 +71,19 @@ class Slots:
     @asynccontextmanager
     async def lent(self, order: int) -> AsyncIterator[None]:
         """Let others use this conversation's slot while it waits; take one again, before new ones."""
+        self._lent += 1
         self.release()
         try:
             yield
         finally:
-            await self.acquire(order, OPEN)
+            try:
+                await self.acquire(order, OPEN)
+            except asyncio.CancelledError:
+                self._used += 1  # its holder is going to release what it never got back
+                raise
+            finally:
+                self._lent -= 1
+                self._wake()
 
     async def yield_if_over(self, order: int) -> None:
         """Between two turns: step back while more slots are held than there are."""

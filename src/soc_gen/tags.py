@@ -79,11 +79,15 @@ Piece = str | Tag
 
 def parse(message: str) -> list[Piece]:
     """Return the texts and tags of ``message`` in order; what means nothing is left out."""
+    if "<" not in message:
+        return _join_texts([message.strip()])
     return _Parser(message).pieces()
 
 
 def problems(message: str) -> list[str]:
     """Return what is wrong with the tags of ``message``, in words; sloppy but clear forms are fine."""
+    if "<" not in message:
+        return []
     parser = _Parser(message)
     parser.pieces()
     unknown = [f"unknown tag {match.group()}" for match in unknown_tags(message)]

@@ -7,6 +7,7 @@ assistant message for each reply and a short user line naming who writes next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import orjson
 
@@ -59,6 +60,7 @@ def _opening(experience: Experience, name: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _next(name: str, hint: str) -> str:
     return load_prompt("rollout_json_next").render(name=name, hint=f" {hint}" if hint else "")
 

@@ -1,12 +1,14 @@
 """One endpoint, one exchange: a ``Request`` goes out as JSON, a ``Reply`` or a fault comes back.
 
-The SDK's own retries are off: who repeats what, and when, is decided in ``soc_gen.llm.fleet`` alone.
-The body is encoded here and handed over as bytes, since the SDK's walk through the messages costs more
-for each turn than all the rest (6 ms at 40 messages against 1 ms).
+Through the OpenAI SDK, with its own retries off: who repeats what, and when, is decided in
+``soc_gen.runner`` alone. The body is encoded here and handed over as bytes, since the SDK's walk through the
+messages costs more for each turn than all the rest (6 ms at 40 messages), and the answer is read here,
+since servers answer in more shapes than the SDK's types foresee.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -17,20 +19,22 @@ import httpx2
 import openai
 import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
-from openai.types.chat import ChatCompletion
 
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.decode import decode
-from soc_gen.llm.faults import SchemaRefused, from_exception
+from soc_gen.llm.decode import decode, decode_models
+from soc_gen.llm.faults import SchemaRefused, Transient, from_status
+from soc_gen.llm.urls import public_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soc_gen.config import EndpointConfig
     from soc_gen.llm import Reply, Request
 
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
-_SDK_ERRORS = (openai.APIError, json.JSONDecodeError, UnicodeDecodeError, httpx2.HTTPError)
+_LIST_SECONDS = 20.0
 
 Structure = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -105,24 +109,24 @@ def without_echo(text: str, request: Request) -> str:
 
 
 class Endpoint:
-    """One OpenAI-compatible server.
+    """One OpenAI-compatible server. Made inside a running event loop; ``close`` it.
 
     Args:
         url: Base URL.
-        model: Name the server knows the model by.
         key: API key, if it wants one.
         config: Timeouts and headers.
         capabilities: Shared by all replicas of a run.
     """
 
-    def __init__(
-        self, url: str, model: str, key: str | None, config: EndpointConfig, capabilities: Capabilities
-    ) -> None:
-        self.url = url
-        self.model = model
+    def __init__(self, url: str, key: str | None, config: EndpointConfig, capabilities: Capabilities) -> None:
+        self.url = public_url(url)
+        """Fit to be shown and written down."""
+        self.model = ""
+        """Name the server knows the model by; set before the first ``ask``."""
+        self._key = key
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
-        self._client = open_client(url, key, config.timeout_seconds)
+        self._client = _open_client(url, key, config.timeout_seconds)
 
     async def ask(self, request: Request) -> Reply:
         """Make one exchange.
@@ -130,6 +134,7 @@ class Endpoint:
         Raises:
             Transient: Worth repeating as it is.
             ContextTooLong: Not worth repeating.
+            Refused: Not worth repeating, and not the fault of anything that was foreseen.
             EndpointError: Nothing is worth repeating.
         """
         while True:
@@ -148,65 +153,111 @@ class Endpoint:
             headers[self._affinity_header] = request.conversation
         started = time.monotonic()
         try:
-            completion = await self._client.post(
-                "/chat/completions", content=body, options={"headers": headers}, cast_to=ChatCompletion
+            answer = await self._client.post(
+                "/chat/completions", content=body, options={"headers": headers}, cast_to=httpx2.Response
             )
-        except _SDK_ERRORS as error:
-            raise from_exception(error, self.url) from None
-        reply = decode(completion, self.url, time.monotonic() - started)
+        except openai.OpenAIError as error:
+            raise self._fault(error) from None
+        reply = decode(_parsed(answer), self.url, time.monotonic() - started)
         return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
+
+    def _fault(self, error: openai.OpenAIError) -> Exception:
+        """Return the fault that an exception of the SDK stands for."""
+        if isinstance(error, openai.APIStatusError):
+            answer = error.response
+            return from_status(answer.status_code, self._readable(answer.content), answer.headers, self.url)
+        if isinstance(error, openai.APITimeoutError):
+            if isinstance(error.__cause__, httpx2.ConnectTimeout):
+                return Transient("connection")
+            return Transient("timeout", overload=True)
+        if isinstance(error.__cause__, httpx2.RemoteProtocolError | httpx2.DecodingError):
+            return Transient("bad_body")
+        return Transient("connection")
+
+    def _readable(self, raw: bytes) -> object:
+        """Return the body of an error, without the key that some servers repeat in it."""
+        text = raw.decode("utf-8", "replace")
+        text = text.replace(self._key, "***") if self._key else text
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+
+    async def models(self) -> list[str] | None:
+        """Return the models the endpoint names, or None where it does not list any.
+
+        Raises:
+            EndpointError: Wrong key.
+            Transient: Nobody listening.
+        """
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                answer = await self._client.get("/models", cast_to=httpx2.Response)
+        except TimeoutError:
+            raise Transient("timeout") from None
+        except openai.AuthenticationError as error:
+            raise self._fault(error) from None
+        except openai.APIStatusError:
+            return None  # many a server has no such list, or is busy: then the first request will tell
+        except openai.OpenAIError as error:
+            raise self._fault(error) from None
+        return decode_models(_parsed(answer))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
 
-def open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpenAI:
-    """Return an SDK client that repeats nothing by itself and holds as many connections as asked of it."""
+def _parsed(answer: httpx2.Response) -> object:
+    if "html" in answer.headers.get("content-type", ""):
+        return None
+    try:
+        return orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(answer.content)  # takes half a surrogate pair, which a model may well write
+    except (ValueError, RecursionError):
+        raise Transient("bad_body") from None
+
+
+def _open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpenAI:
+    """Return an SDK client that repeats nothing by itself."""
     timeout = httpx2.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
     return AsyncOpenAI(
         base_url=url,
-        # The SDK insists on a key; servers without one ignore it.
-        api_key=key or "none",
+        api_key=key or "none",  # the SDK insists on one; servers without keys ignore it
         max_retries=0,
         timeout=timeout,
         http_client=DefaultAioHttpClient(limits=_LIMITS, timeout=timeout),
     )
 
 
-async def list_models(client: AsyncOpenAI) -> list[str] | None:
-    """Return the models an endpoint names, or None where it does not list any.
+async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str:
+    """Return the model to ask for: the wanted one, or the only one that the replicas have.
 
     Raises:
-        EndpointError: Wrong key, or nobody listening.
+        EndpointError: They do not have it, or have several and none was named, or none is there.
+        UsageError: They list none, and none was named.
     """
-    url = str(client.base_url).rstrip("/")
-    try:
-        return [model.id async for model in client.models.list()]
-    except (openai.APIConnectionError, httpx2.HTTPError):
-        raise EndpointError(
-            f"nobody answers at {url}", hint="Start the server, or check --base-url"
-        ) from None
-    except openai.AuthenticationError as error:
-        raise from_exception(error, url) from None
-    except (*_SDK_ERRORS, TypeError, AttributeError):
-        return None  # many a server has no such list; the first request will tell
-
-
-async def choose_model(client: AsyncOpenAI, wanted: str | None) -> str:
-    """Return the model to ask for: the wanted one, or the only one the endpoint has.
-
-    Raises:
-        EndpointError: The endpoint does not have it, or has several and none was named.
-    """
-    models = await list_models(client)
+    endpoint, models = await _first_list(endpoints)
     if wanted and (not models or wanted in models):
         return wanted
-    url = str(client.base_url).rstrip("/")
     if not models:
-        raise UsageError(f"{url} lists no models", hint="Name one with --model")
+        raise UsageError(f"{endpoint.url} lists no models", hint="Name one with --model")
     if not wanted and len(models) == 1:
         return models[0]
     shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
-    what = f"{url} has no model {wanted!r}" if wanted else f"{url} has several models"
+    what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
     raise EndpointError(what, hint=f"Name one of them with --model: {shown}")
+
+
+async def _first_list(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, list[str] | None]:
+    """Return the first replica that is there, and its list; it is enough that one is."""
+    for endpoint in endpoints:
+        try:
+            return endpoint, await endpoint.models()
+        except Transient:
+            continue
+    urls = ", ".join(endpoint.url for endpoint in endpoints)
+    raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")

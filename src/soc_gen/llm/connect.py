@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from soc_gen.config import EndpointConfig
 from soc_gen.errors import UsageError
-from soc_gen.llm.client import Capabilities, Endpoint, choose_model, open_client, read_key
+from soc_gen.llm.client import Capabilities, Endpoint, choose_model, read_key
 from soc_gen.llm.embedded import embedded_server
 from soc_gen.llm.fleet import Fleet, Replica, Sleep
 from soc_gen.llm.pace import AutoLimit, Pacer
@@ -58,18 +57,11 @@ def served(
         yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})
 
 
-def public_url(url: str) -> str:
-    """Return ``url`` without user, password and query, fit to be written down."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
 @asynccontextmanager
 async def connect(
     config: EndpointConfig, sleep: Sleep, notice: Callable[[str], None]
 ) -> AsyncIterator[Connection]:
-    """Open the endpoints of ``config``, after asking the first what models it has.
+    """Open the endpoints of ``config``, after asking what models they have.
 
     Args:
         config: Where the model is; has at least one URL.
@@ -81,15 +73,16 @@ async def connect(
         UsageError: The key's environment variable is not set.
     """
     key = read_key(config.api_key_env)
-    async with open_client(config.base_urls[0], key, config.timeout_seconds) as client:
-        model = await choose_model(client, config.model)
     capabilities = Capabilities()
     async with AsyncExitStack() as stack:
-        replicas = []
+        endpoints = []
         for url in config.base_urls:
-            endpoint = Endpoint(url, model, key, config, capabilities)
-            stack.push_async_callback(endpoint.close)
-            replicas.append(Replica(endpoint, _pacer(config)))
+            endpoints.append(Endpoint(url, key, config, capabilities))
+            stack.push_async_callback(endpoints[-1].close)
+        model = await choose_model(endpoints, config.model)
+        for endpoint in endpoints:
+            endpoint.model = model
+        replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
         fleet = Fleet(replicas, config.give_up_seconds, sleep, notice)
         auto = AutoLimit(_AUTO_START, _AUTO_HIGHEST) if config.concurrency == "auto" else None
         slots = Slots(auto.limit if auto else int(config.concurrency))

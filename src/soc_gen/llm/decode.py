@@ -1,17 +1,12 @@
-"""From the body of a chat completion to a ``Reply``."""
+"""From the JSON of a chat completion to a ``Reply``. Nothing about its shape is taken for granted."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from soc_gen.llm import Reply, Usage
 from soc_gen.llm.faults import Transient, from_error_body
-
-if TYPE_CHECKING:
-    from openai.types import CompletionUsage
-    from openai.types.chat import ChatCompletion
-    from openai.types.chat.chat_completion_message import ChatCompletionMessage
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
@@ -20,50 +15,64 @@ _CLOSE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 
 def strip_thinking(text: str) -> str:
     """Return ``text`` without what the model thought aloud: whole blocks, unclosed ones, stray closers."""
+    if "think" not in text.lower():
+        return text
     return _CLOSE.sub("", _OPEN.sub("", _THOUGHT.sub("", text)))
 
 
-def decode(completion: ChatCompletion | str, url: str, seconds: float) -> Reply:
-    """Return the reply in ``completion``.
+def decode(found: object, url: str, seconds: float) -> Reply:
+    """Return the reply in ``found``, the parsed body of a 200.
 
     Raises:
         Transient: The body is HTML, carries an error, or has no choices.
         ContextTooLong: The error in the body says so.
         EndpointError: The error in the body is about the key or the account.
     """
-    if isinstance(completion, str):
+    if not isinstance(found, dict):
         raise Transient("not_json")
-    error = (completion.model_extra or {}).get("error")
-    if error:
+    if error := found.get("error"):
         raise from_error_body(error, url)
-    if not completion.choices:
+    choices = found.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
         raise Transient("no_choices")
-    choice = completion.choices[0]
+    reason = choice.get("finish_reason")
     return Reply(
-        text=strip_thinking(_content(choice.message)),
-        finish_reason=choice.finish_reason,
-        usage=_usage(completion.usage),
+        text=strip_thinking(_content(message)),
+        finish_reason=reason if isinstance(reason, str) else None,
+        usage=_usage(found.get("usage")),
         seconds=seconds,
         endpoint=url,
     )
 
 
-def _content(message: ChatCompletionMessage | None) -> str:
-    if message is None:
-        raise Transient("no_choices")
-    if message.content:
-        return message.content
+def decode_models(found: object) -> list[str] | None:
+    """Return the names in the parsed body of ``GET /models``, or None where it is no such list."""
+    rows = found.get("data") if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        return None
+    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
+
+
+def _content(message: dict[str, Any]) -> str:
     # Some servers with a reasoning parser file the answer under reasoning, thinking turned off or not.
-    extra = message.model_extra or {}
-    return str(extra.get("reasoning_content") or extra.get("reasoning") or "")
+    names = ("content", "reasoning_content", "reasoning")
+    text = next((message[name] for name in names if isinstance(message.get(name), str) and message[name]), "")
+    # Half a surrogate pair cannot be written to a file.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _usage(usage: CompletionUsage | None) -> Usage:
-    if usage is None:
+def _usage(usage: object) -> Usage:
+    if not isinstance(usage, dict):
         return Usage()
-    details = usage.prompt_tokens_details
+    details = usage.get("prompt_tokens_details")
     return Usage(
-        prompt=usage.prompt_tokens or 0,
-        cached=(details.cached_tokens or 0) if details else 0,
-        completion=usage.completion_tokens or 0,
+        prompt=_count(usage.get("prompt_tokens")),
+        cached=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        completion=_count(usage.get("completion_tokens")),
     )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

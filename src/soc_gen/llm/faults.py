@@ -4,17 +4,16 @@
                     that carries an error, HTML, a cut body or no choices).
 ``ContextTooLong``  the conversation is longer than the server takes; repeating cannot help.
 ``SchemaRefused``   this server knows no ``response_format``; ask without, for the whole run.
-``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404, other 4xx).
+``Refused``         any other 4xx: where others were answered, the trouble is this conversation (a content
+                    filter, say); where none was, it is the settings.
+``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404).
 """
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-
-import openai
 
 from soc_gen.errors import EndpointError
 
@@ -36,6 +35,15 @@ CONTEXT_WORDS = (
     "longer than the model's context",
 )
 SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output", "grammar")
+
+
+_KEY = "Check the key: --api-key-env names the environment variable that has it"
+_HOPELESS = {
+    401: _KEY,
+    402: "The account has no credit left; what is done is kept, run the same command again later",
+    403: _KEY,
+    404: "Check --model and --base-url (it usually ends in /v1)",
+}
 
 
 class Transient(Exception):  # noqa: N818 - a passing state of the endpoint, not a verdict
@@ -67,6 +75,10 @@ class SchemaRefused(Exception):  # noqa: N818
     """The server does not take this ``response_format``."""
 
 
+class Refused(Exception):  # noqa: N818
+    """The server does not want this request, for a reason of its own."""
+
+
 def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Return the seconds a server asks to wait: ``retry-after-ms``, or ``Retry-After`` as number or date."""
     milliseconds = _number(headers.get("retry-after-ms"))
@@ -92,19 +104,6 @@ def _number(value: str | None) -> float | None:
     return number if number is not None and 0 <= number < float("inf") else None
 
 
-def from_exception(error: Exception, url: str) -> Exception:
-    """Return the fault that an exception of the SDK stands for."""
-    if isinstance(error, openai.APITimeoutError):
-        return Transient("timeout", overload=True)
-    if isinstance(error, openai.APIStatusError):
-        return from_status(error.status_code, error.body or error.message, error.response.headers, url)
-    if isinstance(error, openai.APIConnectionError):
-        return Transient("connection")
-    if isinstance(error, json.JSONDecodeError | openai.APIError | UnicodeDecodeError):
-        return Transient("bad_body")
-    return error
-
-
 def from_status(status: int, body: object, headers: Mapping[str, str], url: str) -> Exception:
     """Return the fault that an HTTP status and its body stand for."""
     message = error_message(body)
@@ -118,7 +117,9 @@ def from_status(status: int, body: object, headers: Mapping[str, str], url: str)
         return ContextTooLong(message)
     if status in SCHEMA_STATUSES and _mentions(body, SCHEMA_WORDS):
         return SchemaRefused(message)
-    return EndpointError(f"{url} answers {status}: {message[:200]}", hint=_advice(status))
+    if status in _HOPELESS:
+        return EndpointError(f"{url} answers {status}: {message[:200]}", hint=_HOPELESS[status])
+    return Refused(f"{url} answers {status}: {message[:200]}")
 
 
 def from_error_body(error: object, url: str) -> Exception:
@@ -126,9 +127,9 @@ def from_error_body(error: object, url: str) -> Exception:
     code = str(error.get("code") if isinstance(error, dict) else "")
     if _mentions(error, CONTEXT_WORDS):
         return ContextTooLong(error_message(error))
-    if code in {"401", "402", "403"}:
+    if code in {"401", "402", "403", "429"}:
         return from_status(int(code), error, {}, url)
-    return Transient("error_body", overload=code in {"429", "503", "529"})
+    return Transient("error_body", overload=code in {"503", "529"})
 
 
 def error_message(body: object) -> str:
@@ -144,15 +145,3 @@ def error_message(body: object) -> str:
 def _mentions(body: object, words: tuple[str, ...]) -> bool:
     text = str(body).lower()
     return any(word in text for word in words)
-
-
-def _advice(status: int) -> str:
-    match status:
-        case 401 | 403:
-            return "Check the key: --api-key-env names the environment variable that has it"
-        case 402:
-            return "The account has no credit left; what is done is kept, run the same command again later"
-        case 404:
-            return "Check --model and --base-url (it usually ends in /v1)"
-        case _:
-            return "The request was refused as it is; soc check shows what this endpoint takes"

@@ -10,12 +10,17 @@ from typing import Protocol
 
 from soc_gen.errors import EndpointError
 from soc_gen.llm import Reply, Request
-from soc_gen.llm.faults import Transient
+from soc_gen.llm.faults import Refused, Transient
 from soc_gen.llm.pace import Pacer
 
 _LONGEST_ASIDE = 60.0
 _FAULTS_WITH_OTHERS = 3  # in a row, before conversations move to another replica
 _FAULTS_ALONE = 8  # in a row, before the only replica counts as down
+
+_REFUSALS_IN_A_ROW = 8  # before it is not the conversations but the settings
+_LOOK_AGAIN_SECONDS = 1.0
+_KEPT = "Everything so far is kept; run the same command again when it is back"
+_REFUSED = "The request was refused as it is; soc check shows what this endpoint takes"
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -47,12 +52,25 @@ class Replica:
         self.faults = self.times_aside = 0
         self.aside_until = 0.0
 
+    def is_up(self, now: float) -> bool:
+        """Whether it may be asked."""
+        return self.aside_until <= now
+
     def failed(self, now: float, allowed: int) -> None:
-        """Count a fault; set the replica aside, for longer each time, after ``allowed`` in a row."""
+        """Count a fault; set the replica aside after ``allowed`` in a row."""
         self.faults += 1
-        if self.faults >= allowed and self.aside_until <= now:
-            self.aside_until = now + min(_LONGEST_ASIDE, 2.0**self.times_aside)
-            self.times_aside += 1
+        if self.faults >= allowed and self.is_up(now):
+            self.set_aside(now)
+
+    def chosen(self, now: float) -> None:
+        """Let one conversation try a replica that was down; the others wait for what comes of it."""
+        if self.times_aside:
+            self.set_aside(now)
+
+    def set_aside(self, now: float, seconds: float = 0.0) -> None:
+        """Ask it nothing for a while: ``seconds``, or longer each time."""
+        self.aside_until = now + max(seconds, min(_LONGEST_ASIDE, 2.0**self.times_aside))
+        self.times_aside = min(self.times_aside + 1, 10)
 
 
 class Fleet:
@@ -77,6 +95,7 @@ class Fleet:
         self._sleep = sleep
         self._notice = notice
         self._last_success = time.monotonic()
+        self._refusals = 0  # in a row
         self._home: dict[str, Replica] = {}
 
     async def ask(self, request: Request) -> Reply:
@@ -85,18 +104,25 @@ class Fleet:
         Raises:
             Transient: Worth repeating as it is.
             ContextTooLong: Not worth repeating.
+            Refused: Not worth repeating, while others are answered.
             EndpointError: Wrong key or model, or no replica has answered for too long.
         """
         replica = await self._choose(request.conversation)
-        await self._wait(replica.pacer.reserve(time.monotonic()))
+        await self._queue(replica.pacer)
         sent_at = time.monotonic()
         try:
             reply = await replica.endpoint.ask(request)
         except Transient as fault:
             self._note(replica, fault, sent_at)
             raise
+        except Refused as refusal:
+            self._refusals += 1
+            if self._refusals >= _REFUSALS_IN_A_ROW:
+                raise EndpointError(str(refusal), hint=_REFUSED) from None
+            raise
+        self._refusals = 0
         replica.succeeded()
-        replica.pacer.served(sent_at, reply.usage.prompt + reply.usage.completion)
+        replica.pacer.served(reply.usage.prompt + reply.usage.completion)
         self._last_success = time.monotonic()
         return reply
 
@@ -105,37 +131,45 @@ class Fleet:
         if fault.rate_limited:
             # It answers, so it is not down; but it wants to be asked less.
             replica.pacer.refused(now, sent_at, fault.retry_after)
-            self._last_success = now
+            if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
+                replica.set_aside(now, fault.retry_after or 0.0)
+            if self.silent_for() > self._give_up_seconds:
+                raise EndpointError(f"nothing but 429 for {self.silent_for():.0f} s", hint=_KEPT)
             return
-        others = any(other is not replica and other.aside_until <= now for other in self._replicas)
+        others = any(other is not replica and other.is_up(now) for other in self._replicas)
         replica.failed(now, _FAULTS_WITH_OTHERS if others else _FAULTS_ALONE)
 
     async def _choose(self, conversation: str) -> Replica:
         while True:
             now = time.monotonic()
             home = self._home.get(conversation)
-            if home and home.aside_until <= now:
-                return home
-            up = [replica for replica in self._replicas if replica.aside_until <= now]
+            up = [replica for replica in self._replicas if replica.is_up(now)]
             if up:
-                return self._move(conversation, min(up, key=lambda replica: len(replica.conversations)))
+                if home is None or home not in up:
+                    home = self._move(conversation, min(up, key=lambda replica: len(replica.conversations)))
+                home.chosen(now)
+                return home
             await self._wait_for_any(now)
 
     async def _wait_for_any(self, now: float) -> None:
-        silent = now - self._last_success
-        if silent > self._give_up_seconds:
-            raise EndpointError(
-                f"no endpoint has answered for {silent:.0f} s",
-                hint="Everything so far is kept; run the same command again when it is back",
-            )
-        self._notice(f"no endpoint answers; waiting, for {self._give_up_seconds - silent:.0f} s more at most")
+        silent, left = now - self._last_success, self._give_up_seconds - (now - self._last_success)
         soonest = min(replica.aside_until for replica in self._replicas) - now
-        await self._sleep(max(0.05, soonest))
+        if left < 0:
+            raise EndpointError(f"no endpoint has answered for {silent:.0f} s", hint=_KEPT)
+        if soonest > max(left, _LONGEST_ASIDE):
+            raise EndpointError(f"every endpoint wants to be left alone for {soonest:.0f} s", hint=_KEPT)
+        self._notice(f"no endpoint answers; waiting, for {left:.0f} s more at most")
+        await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            await self._sleep(seconds)
+    async def _queue(self, pacer: Pacer) -> None:
+        """Wait until it is this request's turn."""
+        while True:
+            place = pacer.reserve(time.monotonic())
+            if place.wait > 0:
+                await self._sleep(place.wait)
+            if pacer.holds(place, time.monotonic()):
+                return
 
     def _move(self, conversation: str, replica: Replica) -> Replica:
         self.forget(conversation)

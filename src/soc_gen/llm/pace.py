@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from typing import NamedTuple
 
-_WINDOW_SECONDS = 5.0
-_KEEP = 0.95  # of the rate that was served before a refusal
-_HOLD_SECONDS = 10.0  # at a rate known to be served, before more is tried
-_GROWTH = 1.02  # for each second after that
+_SPAN = 1.0  # seconds: a burst at the start says what a second allows, not what a moment does
+_KEEP = 0.97  # of what was answered for each second before a refusal
+_KEEP_OF_SHORT = 0.8  # the same, where more time went by waiting than asking
+_LEAST_KEPT = 0.9  # of a pace that was reached slowly
+_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds, where the server does not say how long
+_FIRST_HOLD, _LONGEST_HOLD = 8.0, 240.0  # seconds at a pace that is known to work, before more is tried
+_RAMP = 0.5  # growth for each second (as an exponent), until the limit has been met on purpose
 _LOWEST = 0.2  # requests per second
+_FRUITLESS = 3  # requests: no more than that in a round say nothing about the pace
+_TOKENS = 2000.0  # of one exchange, before any was seen
+
+
+class Place(NamedTuple):
+    """A place in the row."""
+
+    wait: float
+    """Seconds until it is its turn."""
+    round: int
 
 
 class Pacer:
     """Spaces requests so that a rate limit is used, not run into.
 
-    Without a refusal there is no pace at all. On a 429 everything waits as long as the server asks, and
-    then goes on at a little less than what it served before; after a while it tries for more.
+    Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
+    asks, and goes on at a little less than what was answered in that round. From there the pace is raised
+    at once until it is refused again, since a burst says little; then it is held for a while before more is
+    tried, and each time that is refused the while gets twice as long.
 
     Args:
         requests_per_minute: Ceiling set by the user.
@@ -25,56 +42,92 @@ class Pacer:
     def __init__(
         self, requests_per_minute: float | None = None, tokens_per_minute: float | None = None
     ) -> None:
-        self._ceiling = requests_per_minute / 60 if requests_per_minute else None
-        self._token_rate = tokens_per_minute / 60 if tokens_per_minute else None
+        self._request_rate = requests_per_minute / 60 if requests_per_minute else math.inf
+        self._token_rate = tokens_per_minute / 60 if tokens_per_minute else math.inf
+        self._tokens = _TOKENS  # of one exchange, on average
         self._learned: float | None = None
-        self._learned_at = 0.0
+        self._ramping = True
+        self._hold = _FIRST_HOLD
         self._next = 0.0
-        self._paused_until = 0.0
-        self._served: deque[float] = deque()  # when the requests that were answered had been sent
-        self._first: float | None = None
+        self._round = 0
+        self._began: float | None = None  # when the round did, its pause over
+        self._count = 0  # sent in this round
+        self._recent: deque[float] = deque()  # when the last ones were sent, while the pace is raised
+        self._ended = float("-inf")  # when the round before did
+        self._answered = 0.0  # in the seconds by which that is judged
+        self._asked: float | None = None  # its pace at the end, where that was reached slowly
+        self._seconds = _SPAN
+        self._fruitless = 0  # rounds in a row in which hardly anything was answered
 
     def rate(self, now: float) -> float | None:
         """Return the requests per second allowed at ``now``; None is "as fast as you can"."""
+        ceiling = min(self._request_rate, self._token_rate / self._tokens)
         if self._learned is None:
-            return self._ceiling
-        grown: float = self._learned * _GROWTH ** max(0.0, now - self._learned_at - _HOLD_SECONDS)
-        return min(grown, self._ceiling) if self._ceiling else grown
+            return ceiling if ceiling < math.inf else None
+        since = max(0.0, now - (self._began or now))
+        if self._ramping:
+            exponent = _RAMP * max(0.0, since - _SPAN)
+        else:
+            beyond = max(0.0, since - self._hold)
+            exponent = 0.01 * beyond + 0.003 * beyond * beyond
+        return min(ceiling, self._learned * math.exp(min(exponent, 20.0)))
 
-    def reserve(self, now: float) -> float:
-        """Take the next place in the row; return the seconds to wait for it."""
-        start = max(now, self._next, self._paused_until)
-        rate = self.rate(now)
+    def reserve(self, now: float) -> Place:
+        """Take the next place in the row. Once its time has come, ask whether it ``holds``."""
+        start = max(now, self._next, self._began or now)
+        rate = self.rate(start)
         self._next = start + (1 / rate if rate else 0.0)
-        return start - now
+        return Place(start - now, self._round)
 
-    def served(self, sent_at: float, tokens: int) -> None:
-        """Note that a request sent at ``sent_at`` was answered, and what it took."""
-        if self._first is None:
-            self._first = sent_at
-        self._served.append(sent_at)
-        while self._served and self._served[0] < sent_at - _WINDOW_SECONDS:
-            self._served.popleft()
-        if self._token_rate:
-            self._next += tokens / self._token_rate
+    def holds(self, place: Place, now: float) -> bool:
+        """Whether a request may go now; else the row was formed anew, and another place must be taken."""
+        if place.round != self._round:
+            return False
+        self._began = now if self._began is None else self._began
+        self._count += 1
+        if self._ramping:
+            self._recent.append(now)
+            while self._recent[0] < now - _SPAN:
+                self._recent.popleft()
+        return True
+
+    def served(self, tokens: int) -> None:
+        """Note that a request was answered, and what it took."""
+        self._tokens += 0.05 * (tokens - self._tokens)
 
     def refused(self, now: float, sent_at: float, retry_after: float | None) -> None:
         """Note a 429 to a request sent at ``sent_at``."""
-        self._paused_until = max(self._paused_until, now + (retry_after or 0.0))
-        if self._learned is not None and sent_at < self._learned_at:
-            return  # sent before the pace was cut: it says nothing new
-        self._learned = max(_LOWEST, self._served_rate(sent_at) * _KEEP)
-        self._learned_at = max(now, self._paused_until)
-        self._next = max(self._next, self._paused_until)
+        if sent_at <= self._ended:
+            # Of the burst that ended the round before: less of it was answered than it seemed.
+            self._answered -= 1
+        else:
+            self._end_round(now)
+        pause = min(_LONGEST_PAUSE, _PAUSE * 2.0**self._fruitless) if retry_after is None else retry_after
+        self._began = max(self._began or now, now + pause)
+        if not self._fruitless or self._learned is None:
+            self._learned = max(_LOWEST, self._judged(pause))
 
-    def _served_rate(self, now: float) -> float:
-        recent = [sent for sent in self._served if sent > now - _WINDOW_SECONDS]
-        if not recent or self._first is None:
-            return (self._learned or 1.0) / 2
-        # At least a second: a burst at the start says what a second allows, not what a moment does.
-        span = min(_WINDOW_SECONDS, max(1.0, now - max(self._first, self._learned_at or self._first)))
-        fresh = [sent for sent in recent if sent > now - span]
-        return max(1, len(fresh)) / span
+    def _judged(self, pause: float) -> float:
+        """Return the pace to go on at, after what the round that has ended brought."""
+        keep = _KEEP if self._seconds >= pause else _KEEP_OF_SHORT
+        measured = keep * self._answered / self._seconds
+        if self._asked is None:
+            return measured
+        return min(max(measured, min(keep, _LEAST_KEPT) * self._asked), keep * self._asked)
+
+    def _end_round(self, now: float) -> None:
+        self._asked = None if self._ramping else self.rate(now)
+        self._seconds = _SPAN if self._ramping else max(_SPAN, now - (self._began or now))
+        self._answered = (len(self._recent) if self._ramping else self._count) - 1.0
+        # Refused as soon as all went on: the wait was too short, which says nothing of the pace.
+        fruitless = self._learned is not None and self._count <= _FRUITLESS
+        self._fruitless = self._fruitless + 1 if fruitless else 0
+        if self._learned is not None and not fruitless:
+            self._hold = self._hold if self._ramping else min(self._hold * 2, _LONGEST_HOLD)
+            self._ramping = False
+        self._recent.clear()
+        self._round, self._count = self._round + 1, 0
+        self._ended, self._began, self._next = now, now, 0.0
 
 
 class AutoLimit:
