@@ -140,6 +140,10 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
         out.print(orjson.dumps(facts).decode(), markup=False)
         return
     rows = [("read", f"{report.read:,}")]
+    if report.against:
+        rows.append(("compared with", f"{report.against:,}"))
+    if report.against_unread:
+        rows.append(("  records there that are no chats", f"{report.against_unread:,}"))
     rows += [(f"repair: {name}", f"{count:,}") for name, count in sorted(report.repairs.items())]
     rows += [(f"rejected: {reason}", f"{count:,}") for reason, count in report.rejected.most_common()]
     rows += [("kept", f"{report.kept:,}"), ("  of them repaired", f"{report.repaired:,}")]
