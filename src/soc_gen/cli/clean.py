@@ -164,5 +164,5 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
 
 
 def _short(text: str) -> str:
-    shown = repr(text)[1:-1]
+    shown = text.replace("\n", "\\n")
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
