@@ -21,7 +21,7 @@ import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.decode import decode, decode_models
+from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import SchemaRefused, Transient, from_status
 from soc_gen.llm.urls import public_url
 
@@ -45,6 +45,8 @@ class Capabilities:
     """What the endpoint was found to take; shared by all replicas, decided once for a run."""
 
     structure: Structure = "json_schema"
+    context: int | None = None
+    """Tokens of prompt and reply together, where the endpoint tells."""
 
     def weaken(self, refused: Structure) -> None:
         """Fall back to the next weaker structure, unless another request has already done so.
@@ -159,6 +161,7 @@ class Endpoint:
         except openai.OpenAIError as error:
             raise self._fault(error) from None
         reply = decode(_parsed(answer), self.url, time.monotonic() - started)
+        refuse_if_full(reply, self._capabilities.context)
         return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
 
     def _fault(self, error: openai.OpenAIError) -> Exception:
@@ -201,7 +204,9 @@ class Endpoint:
             return None  # many a server has no such list, or is busy: then the first request will tell
         except openai.OpenAIError as error:
             raise self._fault(error) from None
-        return decode_models(_parsed(answer))
+        found = _parsed(answer)
+        self._capabilities.context = decode_context(found)
+        return decode_models(found)
 
     async def close(self) -> None:
         """Close the connections."""
