@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
+_SECRET = 8  # characters of a key, at least, that is worth hiding
 
 Structure = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -180,7 +181,8 @@ class Endpoint:
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
         text = raw.decode("utf-8", "replace")
-        text = text.replace(self._key, "***") if self._key else text
+        # A key such as "x", for a server that wants none, is no secret, and is in many a word.
+        text = text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET else text
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
