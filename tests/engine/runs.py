@@ -102,7 +102,12 @@ class Project:
     def soc(self, url: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run ``soc rollout`` in a process of its own."""
         return subprocess.run(
-            self.command(url, *options), capture_output=True, text=True, env=env(**environment), timeout=120
+            self.command(url, *options),
+            check=False,
+            capture_output=True,
+            text=True,
+            env=env(**environment),
+            timeout=120,
         )
 
 

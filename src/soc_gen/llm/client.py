@@ -15,6 +15,8 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -23,7 +25,7 @@ import truststore
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_models
 from soc_gen.llm.faults import SchemaRefused, Transient, from_status
-from soc_gen.llm.urls import public_url
+from soc_gen.llm.urls import public_url, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -128,7 +130,7 @@ class Endpoint:
         """Fit to be shown and written down."""
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
-        self._base = url
+        self._base = without_user(url) if key else url
         self._key = key
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
@@ -230,12 +232,14 @@ def _open_session(url: str, key: str | None, timeout_seconds: float) -> aiohttp.
     headers = {"Content-Type": "application/json"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
+    parts = urlsplit(url)
+    # Looked up once: aiohttp's trust_env would read .netrc, in a thread, for each request.
+    proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=secure),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS),
         headers=headers,
-        trust_env=True,
-        raise_for_status=False,
+        proxy=proxy,
     )
 
 
