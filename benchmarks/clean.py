@@ -46,24 +46,49 @@ class Planted:
 def make_corpus(path: Path, count: int) -> list[Planted]:
     """Write ``count`` chats; return the planted copies."""
     rng = random.Random(20_25_08)
-    letters = "etaoinshrdlucmfwypvbgk"
-    vocabulary = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(VOCABULARY)]
-    weights = [1 / (rank + 20) for rank in range(VOCABULARY)]
+    vocabulary, weights = _vocabulary(rng)
     planted: list[Planted] = []
-    recent: list[tuple[str, list[str]]] = []
+    recent: list[tuple[str, list[str], str]] = []
     with path.open("wb") as handle:
         for index in range(count):
             name = f"chat-{index}"
-            if index % PLANTED_SHARE == PLANTED_SHARE - 1:
-                original, words = recent.pop(rng.randrange(len(recent)))
-                changed = words if index % 100 == 99 else _changed(words, rng, vocabulary)
-                planted.append(Planted(name, original, jaccard(words, changed)))
-                words = changed
-            else:
+            copied = (
+                recent.pop(rng.randrange(len(recent))) if index % PLANTED_SHARE == PLANTED_SHARE - 1 else None
+            )
+            if copied is None:
                 words = rng.choices(vocabulary, weights, k=rng.randint(WORDS - 60, WORDS + 60))
-                recent = [*recent[-200:], (name, words)]
-            handle.write(orjson.dumps(_chat(name, words, index)) + b"\n")
+            else:
+                words = copied[1] if index % 100 == 99 else _changed(copied[1], rng, vocabulary)
+            chat = _chat(name, words, index)
+            talk = "\n".join(message for part in chat["chat_parts"] for message in part["messages"])
+            if copied is None:
+                recent = [*recent[-200:], (name, words, talk)]
+            else:
+                planted.append(Planted(name, copied[0], jaccard(talk, copied[2])))
+            handle.write(orjson.dumps(chat) + b"\n")
     return planted
+
+
+def _vocabulary(rng: random.Random) -> tuple[list[str], list[float]]:
+    """Return made-up words, some with what people type after a word, and how often each is drawn."""
+    letters = "etaoinshrdlucmfwypvbgk"
+    after = {
+        "": 84,
+        ",": 4,
+        ".": 5,
+        "?": 1.5,
+        "!": 1,
+        "...": 1,
+        " 😂": 1.3,
+        "'s": 1,
+        ": 5": 0.7,
+        " - ok": 0.5,
+    }
+    ends = rng.choices(list(after), list(after.values()), k=VOCABULARY)
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(VOCABULARY)]
+    return [word + end for word, end in zip(words, ends, strict=True)], [
+        1 / (rank + 20) for rank in range(VOCABULARY)
+    ]
 
 
 def _changed(words: list[str], rng: random.Random, vocabulary: list[str]) -> list[str]:
@@ -75,20 +100,28 @@ def _changed(words: list[str], rng: random.Random, vocabulary: list[str]) -> lis
     return copy
 
 
-def jaccard(one: list[str], two: list[str]) -> float:
-    first, second = (set(zip(words, words[1:], words[2:], strict=False)) for words in (one, two))
+def jaccard(one: str, two: str) -> float:
+    """Return the similarity of two texts, by the same runs of words that are compared."""
+    from soc_gen.words import runs, tokens  # noqa: PLC0415 - not in the memory of the floor
+
+    first, second = (set(runs(tokens(text), 3)) for text in (one, two))
     return len(first & second) / len(first | second)
 
 
 def _chat(name: str, words: list[str], index: int) -> dict[str, Any]:
+    """Return a chat of these words; one in three has a picture, one in twenty something to repair."""
     people = [_persona(number, index) for number in (1, 2)]
     rest = iter(words)
-    parts, turn = [], 0
+    parts: list[dict[str, Any]] = []
     while part := list(islice(rest, 27)):
-        cut = 9 + (turn * 7 + index) % 12
+        cut = 9 + len(parts) * 7 % 12
         messages = [" ".join(piece) for piece in (part[:cut], part[cut:]) if piece]
-        parts.append({"sender": people[turn % 2]["id"], "messages": messages})
-        turn += 1
+        parts.append({"sender": people[len(parts) % 2]["id"], "messages": messages})
+    if index % 3 == 0:
+        parts[2]["messages"].insert(0, "<image>a cat on a window sill</image> see?")
+    if index % 20 == 0:
+        parts[1]["messages"][0] = f"**Max:** {parts[1]['messages'][0]} <GIF>shrugs"
+    parts[-1]["messages"].append("<end/>")
     situation = {
         "relationship": "neighbours",
         "situation": "One of them found the other's cat.",
@@ -304,7 +337,7 @@ def show_long_line(folder: Path) -> None:
     with path.open("wb") as handle:
         for _ in range(200):
             handle.write(b'{"a":"' + b"x" * (1 << 20))
-        handle.write(b"\n" + orjson.dumps(_chat("after", [f"word{n}" for n in range(50)], 0)) + b"\n")
+        handle.write(b"\n" + orjson.dumps(_chat("after", [f"word{n}" for n in range(200)], 1)) + b"\n")
     facts = run("first", path)
     print(f"\na line of 200 MB: {facts['rejected_by_reason']}, RSS {facts['rss_mb']:.0f} MB")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.experience_rules import RULES, Brief, Draft, Refusal, example_text, read_draft
+from soc_gen.experience_rules import RULES, Brief, Draft, Refusal, check_draft, example_text, read_json
 from soc_gen.jsonl import read_jsonl
 from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped
@@ -49,6 +49,10 @@ BRIEF = Brief(
 )
 
 
+def read_draft(text: str, brief: Brief) -> Draft | Refusal:
+    return check_draft(read_json(text), brief)
+
+
 def _read(**changes: str) -> Draft | Refusal:
     return read_draft(json.dumps(GOOD | changes), BRIEF)
 
@@ -68,9 +72,9 @@ def test_a_good_reply_becomes_a_draft() -> None:
     "text",
     ["", "Sure!", "[]", '{"situation": "x"}', '{"situation": 1, "topic": "y"}', '{"situation": "cut o'],
 )
-def test_no_object_with_two_texts_is_wrong_json(text: str) -> None:
+def test_no_object_with_two_texts_is_wrong_format(text: str) -> None:
     """An empty reply too."""
-    assert read_draft(text, BRIEF) == Refusal("wrong_json", "no JSON object with a situation and a topic")
+    assert read_draft(text, BRIEF) == Refusal("wrong_format", "no situation and topic in the reply")
 
 
 def test_a_fence_or_prose_around_the_object_is_no_fault() -> None:
@@ -91,6 +95,8 @@ def test_a_fence_or_prose_around_the_object_is_no_fault() -> None:
         ({"topic": "Maya asks 'did you let that man in' and waits."}, "quotes_messages"),
         ({"topic": "Hey Tim, who had the key on Tuesday morning?"}, "quotes_messages"),
         ({"topic": "Tim, do you know who had the key on Tuesday?"}, "quotes_messages"),
+        ({"situation": "The nudge seems to be that Maya wants her socks back."}, "tells_the_task"),
+        ({"topic": "The first person asks Maya who had the key."}, "tells_the_task"),
         ({"situation": "The caretaker painted the window shut, and somebody let him in."}, "names_nobody"),
         ({"situation": "Maya and Tim catch up over the window and the socks."}, "no_reason"),
         ({"situation": "Maya and Tim are chatting about their hopes and the spring."}, "no_reason"),

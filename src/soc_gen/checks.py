@@ -101,23 +101,34 @@ _BYE_ALONE = re.compile(
     r"(?:laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out)\W*(?:\w+\W*)?"
 )
 _DAY = r"later|soon|tomorrow|then|around|there|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-_BYE = re.compile(
-    "|".join(
+_BYE = tuple(
+    (tuple(hints.split("|")), re.compile(pattern))
+    for hints, pattern in (
+        ("bye", r"\b(?:bye+(?:[- ]?bye+)?|good ?bye+)\b"),
+        ("ciao|cya|adi|hasta|tchau|peace out", r"\b(?:ciao|cya|adios|adiós|hasta luego|tchau|peace out)\b"),
+        ("ttyl|ttys|tsch|until next", r"\b(?:ttyl|ttys|tschüss|tschuess|until next time)\b"),
+        ("au revoir|bis |à ", r"\b(?:au revoir|à (?:bientôt|plus|demain)|bis (?:später|dann|morgen))\b"),
+        ("talk", rf"\btalk (?:to (?:you|u|ya) )?(?:{_DAY})\b"),
+        ("c y|c u|catch", rf"\b(?:c|catch) (?:you|ya|u) (?:{_DAY}|at|on|in|next)\b"),
+        ("see y|see u", rf"\bsee (?:you|ya|u)(?: (?:{_DAY}|at|on|in|next)\b|(?=\W*$))"),
+        ("take care", r"\btake care(?! of)\b"),
+        ("night", r"\bgood ?night\b"),
         (
-            r"\b(?:bye+(?:[- ]?bye+)?|good ?bye+|ciao|cya|ttyl|ttys|peace out|until next time)\b",
-            r"\b(?:adios|adiós|tschüss|tschuess|au revoir|hasta luego|tchau|à (?:bientôt|plus|demain))",
-            r"\bbis (?:später|dann|morgen)\b",
-            rf"\btalk (?:to (?:you|u|ya) )?(?:{_DAY})\b",
-            rf"\b(?:see|c|catch) (?:you|ya|u) (?:{_DAY}|at|on|in|next)\b",
-            r"\bsee (?:you|ya|u)(?=\W*$)",
-            r"\btake care(?! of)\b",
-            r"\b(?:good ?night|sleep (?:well|tight)|sweet dreams|safe (?:travels|trip|flight|drive))\b",
-            r"\bhave (?:a )?(?:good|great|nice|lovely|safe) (?:night|day|one|evening|weekend|trip)\b",
+            "sleep |sweet dreams|safe ",
+            r"\b(?:sleep (?:well|tight)|sweet dreams|safe (?:travels|trip|flight|drive))\b",
+        ),
+        (
+            "have a|have g",
+            r"\bhave (?:a (?:good|great|nice|lovely|safe)|good|great) (?:night|day|one|evening|weekend|trip)\b",
+        ),
+        (
+            "gotta |got to |have to |need to |better ",
             r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
-            r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b",
-        )
+        ),
+        ("to bed|to sleep", r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b"),
     )
 )
+"""Goodbyes, each with letters of which some must be there to look at all."""
 _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
 
 
@@ -156,15 +167,17 @@ def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
 
 def farewell(text: str) -> bool:
     """Is ``text`` a goodbye? A question, or a goodbye that is told about, is not."""
-    plain = _plain(" ".join(map(_text_of, parse(text)))).strip()
+    plain = _plain(" ".join(map(_text_of, parse(text))) if "<" in text else text).strip()
     if not plain or plain.endswith("?") or len(plain) > 300:
         return False
     if _BYE_ALONE.fullmatch(plain):
         return True
-    found = [match for match in _BYE.finditer(plain) if not _TOLD.search(plain[: match.start()])]
-    if not found:
+    matches = (match for hints, pattern in _BYE if _any_in(hints, plain) for match in pattern.finditer(plain))
+    spans = [match.span() for match in matches if not _TOLD.search(plain[: match.start()])]
+    if not spans:
         return False
-    before, after = _WORD.findall(plain[: found[0].start()]), _WORD.findall(plain[found[-1].end() :])
+    before = _WORD.findall(plain[: min(start for start, _ in spans)])
+    after = _WORD.findall(plain[max(end for _, end in spans) :])
     return len(before) <= 3 or len(after) <= 4
 
 
@@ -184,31 +197,32 @@ class PromptGrams:
 
     runs: frozenset[bytes]
     """Every run of ``LEAK_WORDS`` words."""
-    hints: frozenset[bytes]
-    """Every run of half as many: in a recital of the prompt, each block of that size is one of them."""
+    hints: dict[int, frozenset[bytes]]
+    """Every run of so many words, fewer than ``LEAK_WORDS``."""
 
 
 def prompt_grams(texts: Iterable[str]) -> PromptGrams:
     """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
-    said = [tokens(text) for text in texts]
-    long = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS))
-    short = (run for said in said if len(said) >= LEAK_WORDS for run in runs(said, LEAK_WORDS // 2))
-    return PromptGrams(frozenset(long), frozenset(short))
+    said = [found for text in texts if len(found := tokens(text)) >= LEAK_WORDS]
+    grams = {
+        size: frozenset(run for one in said for run in runs(one, size)) for size in range(1, LEAK_WORDS + 1)
+    }
+    return PromptGrams(grams.pop(LEAK_WORDS), grams)
 
 
-def may_leak(said: list[bytes], grams: PromptGrams) -> bool:
-    """Could these words recite the prompt? No misses, few alarms, a quarter of the work."""
-    size = LEAK_WORDS // 2
-    blocks = zip(*(said[start::size] for start in range(size)), strict=False)
-    return not grams.hints.isdisjoint(map(b" ".join, blocks))
+def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
+    """Could a text with these runs of ``size`` words recite the prompt? No misses, few alarms.
+
+    A recital of ``LEAK_WORDS`` words has so many runs in a row that looking at some of them is enough.
+    """
+    hints = grams.hints.get(size)
+    return bool(grams.runs) and (hints is None or not hints.isdisjoint(shingles[:: LEAK_WORDS - size + 1]))
 
 
 def leaks_prompt(text: str, grams: PromptGrams) -> bool:
     """Does ``text`` recite ``LEAK_WORDS`` words in a row of the prompt whose ``prompt_grams`` are given?"""
     said = tokens(text)
-    if len(said) < LEAK_WORDS or not may_leak(said, grams):
-        return False
-    return not grams.runs.isdisjoint(runs(said, LEAK_WORDS))
+    return len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(runs(said, LEAK_WORDS))
 
 
 def words(message: str) -> list[str]:
@@ -251,6 +265,10 @@ def _says(text: str, *kinds: Phrases) -> bool:
         for needed, pattern in phrases
         if not needed.isdisjoint(there)
     )
+
+
+def _any_in(pieces: tuple[str, ...], text: str) -> bool:
+    return any(piece in text for piece in pieces)
 
 
 def _plain(text: str) -> str:

@@ -94,6 +94,8 @@ class ExperiencesConfig(Settings):
 
     count: int = Field(10, ge=1)
     """Experiences to make."""
+    format: Literal["json", "lines"] = "json"
+    """How they are asked for: a JSON object, or three lines that a small model continues."""
     personas: str = "seeds"
     """``seeds`` for the shipped bank, a JSONL, CSV or Parquet path, or a Hub dataset id."""
     personas_revision: str | None = None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rensa import RMinHash, RMinHashDeduplicator
 from xxhash import xxh3_64_intdigest
@@ -23,8 +22,7 @@ SEED = 42
 Kind = Literal["duplicate_id", "duplicate_text", "same_experience", "near_duplicate"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """All that finding duplicates needs to know of a chat."""
 
     chat_id: int
@@ -36,8 +34,7 @@ class Fingerprint:
     """None where there are no words: two chats of pictures are not alike for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a chat."""
 
     number: int | None

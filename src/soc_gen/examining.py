@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
+from typing import NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -26,8 +26,7 @@ CHUNK_LINES = 256
 CHUNK_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one line by itself."""
 
     where: str
@@ -144,7 +143,7 @@ def _examine_chunk(chunk: list[Line]) -> list[Outcome]:
     rules, repairer = _worker
     outcomes = (examine_line(line, rules, repairer) for line in chunk)
     return [
-        replace(one, where="", as_read=b"", line=b"" if one.line == line.data else one.line)
+        one._replace(where="", as_read=b"", line=b"" if one.line == line.data else one.line)
         for one, line in zip(outcomes, chunk, strict=True)
     ]
 
@@ -169,4 +168,4 @@ def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> I
 def _whole(outcome: Outcome, line: Line) -> Outcome:
     unchanged = outcome.fingerprint is not None and not outcome.line
     written = line.data if unchanged else outcome.line
-    return replace(outcome, where=line.where, as_read=line.data, line=written)
+    return outcome._replace(where=line.where, as_read=line.data, line=written)

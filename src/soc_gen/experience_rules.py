@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience, Persona
@@ -37,6 +38,7 @@ _GREETING = re.compile(
 _SPEAKS = re.compile(
     r"\b(?:I'm|I’m|I've|I’ve|I'll|I’ll|I am|I have|I was|can you|could you|do you|did you|are you)\b"
 )
+_TASK = re.compile(r"\b(?:the nudge|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE)
 _AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
 _IDLE = re.compile(
     r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"
@@ -76,7 +78,7 @@ class Refusal:
     """Why a reply cannot be used."""
 
     reason: str
-    """Stable code: ``wrong_json`` or the name of a rule."""
+    """Stable code: ``wrong_format`` or the name of a rule."""
     detail: str
 
 
@@ -85,16 +87,21 @@ def example_text(experience: Experience) -> str:
     return f"{experience.situation} {experience.topic}"
 
 
-def read_draft(text: str, brief: Brief) -> Draft | Refusal:
-    """Return the draft in a reply, or the first reason to refuse it.
+def read_json(text: str) -> Draft | None:
+    """Return the draft in a JSON reply, or None when it holds none."""
+    found = parse_json_object(text) or {}
+    situation, topic = found.get("situation"), found.get("topic")
+    return Draft(situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
+
+
+def check_draft(draft: Draft | None, brief: Brief) -> Draft | Refusal:
+    """Return the draft, or the first reason to refuse it.
 
     White space is made even, and full names become the names that the two are called by.
     """
-    found = parse_json_object(text)
-    situation, topic = (found.get("situation"), found.get("topic")) if found else (None, None)
-    if not isinstance(situation, str) or not isinstance(topic, str):
-        return Refusal("wrong_json", "no JSON object with a situation and a topic")
-    draft = Draft(_tidy(situation, brief), _tidy(topic, brief))
+    if draft is None:
+        return Refusal("wrong_format", "no situation and topic in the reply")
+    draft = Draft(_tidy(draft.situation, brief), _tidy(draft.topic, brief))
     for rule in RULES:
         if detail := rule(draft, brief):
             return Refusal(rule.__name__, detail)
@@ -105,6 +112,12 @@ def _tidy(text: str, brief: Brief) -> str:
     for persona, name in zip(brief.personas, brief.names, strict=True):
         text = text.replace(persona.name, name)
     return " ".join(text.split())
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of ``text``; titles such as Dr. end none."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return [text[begin:end].strip() for begin, end in pairwise([0, *ends, len(text)])]
 
 
 def empty(draft: Draft, _brief: Brief) -> str | None:
@@ -124,7 +137,7 @@ def too_long(draft: Draft, _brief: Brief) -> str | None:
 
 def topic_sentences(draft: Draft, _brief: Brief) -> str | None:
     """Refuse a topic of more than two sentences."""
-    count = len(_SENTENCE_END.findall(draft.topic)) + 1
+    count = len(sentences(draft.topic))
     return (
         f"topic of {count} sentences, over {_MAX_TOPIC_SENTENCES}" if count > _MAX_TOPIC_SENTENCES else None
     )
@@ -139,6 +152,12 @@ def quotes_messages(draft: Draft, _brief: Brief) -> str | None:
     if _GREETING.match(draft.topic) or _SPEAKS.search(draft.topic):
         return "the topic is a message, not what it is about"
     return None
+
+
+def tells_the_task(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse what speaks of the instructions instead of the two people."""
+    found = _TASK.search(f"{draft.situation} {draft.topic}")
+    return f"speaks of the task: {found[0]}" if found else None
 
 
 def names_nobody(draft: Draft, brief: Brief) -> str | None:
@@ -185,6 +204,7 @@ RULES: tuple[Rule, ...] = (
     too_long,
     topic_sentences,
     quotes_messages,
+    tells_the_task,
     names_nobody,
     no_reason,
     retells_card,

@@ -10,10 +10,9 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import IO, BinaryIO, Literal, cast
+from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
 from soc_gen.errors import MissingExtraError, UsageError
 from soc_gen.jsonl import open_input
@@ -23,8 +22,7 @@ _EXCERPT = 2000  # bytes kept of a line that is too long
 _STEP = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of an input, without its line break."""
 
     where: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from soc_gen.models import Persona
 
@@ -21,10 +22,10 @@ _COLON = re.compile(
 )
 _BRACKETS = re.compile(r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*")
 # Nobody talks to themselves: one's own name with a dash or an @ is a label too.
-_OWN = re.compile(r"\s*(?:(?P<name>[^\n]{1,60}?)\s[-–—|]\s+|@(?P<irc>[\w.-]{1,60})(?!\S)\s*)")
-_ROLE = re.compile(
-    r"(?:user|assistant|human|(?:persona|person|speaker|participant|character)\s?[#_]?(?:\d|[ab]|one|two))"
-)
+_OWN = re.compile(r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+|@(?P<irc>[\w.-]{1,60})(?!\S)\s*)")
+_ROLES = ("user", "assistant", "human", "persona", "person", "speaker", "participant", "character")
+_ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:\d|[ab]|one|two))")
+_BEFORE_NAME = " \t\n\r\x0b\x0c\u00a0*_[(<\"'“”‘’@,."
 _TITLES = frozenset(
     {"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sir", "captain", "officer", "the"}
 )
@@ -33,10 +34,25 @@ _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
 
 def names_of(persona: Persona) -> frozenset[str]:
     """Return what a label may call ``persona``, in the form labels are compared in."""
-    words = persona.name.split()
-    given = next((word for word in words if word.rstrip(".").casefold() not in _TITLES), "")
-    found = {persona.name, given, persona.username or "", *_NICKNAME.findall(persona.name)}
-    return frozenset(key for name in found if len(key := _key(name)) > 1)
+    return _names(persona.name, persona.username or "")
+
+
+@lru_cache(maxsize=4096)
+def _names(name: str, username: str) -> frozenset[str]:
+    given = next((word for word in name.split() if word.rstrip(".").casefold() not in _TITLES), "")
+    found = {name, given, username, *_NICKNAME.findall(name)}
+    return frozenset(key for one in found if len(key := _key(one)) > 1)
+
+
+@lru_cache(maxsize=4096)
+def label_starts(names: frozenset[str]) -> tuple[str, ...]:
+    """Return what a text must start with, marks aside, to begin with a label that names one of ``names``."""
+    return (*_ROLES, *(name.split()[0] for name in names), *"0123456789")
+
+
+def may_have_label(text: str, starts: tuple[str, ...]) -> bool:
+    """Whether ``strip_label`` has to look closer; ``starts`` from ``label_starts`` of both names."""
+    return text[:80].casefold().lstrip(_BEFORE_NAME).startswith(starts)
 
 
 def strip_label(text: str, own: Collection[str], other: Collection[str] = ()) -> str:

@@ -11,6 +11,7 @@ from soc_gen.config import CleanConfig
 from soc_gen.errors import MissingExtraError
 from soc_gen.labels import names_of
 from soc_gen.said import Said
+from soc_gen.words import tokens
 
 REASONS = {
     "invalid_record": "not a chat: broken JSON, a missing or wrong field, a key that comes twice",
@@ -39,6 +40,8 @@ REASONS = {
 """Code of each reason, and what it means."""
 
 _WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
+END = "<end/>"
+_FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
 _ENOUGH_WORDS = 20  # to tell a language
 
 
@@ -126,9 +129,9 @@ def _echo(said: Said, config: CleanConfig) -> str | None:
 def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
     farewells = 0
     for part in reversed(said.chat.chat_parts):
-        if any(checks.farewell(message) for message in part.messages):
+        if any(checks.farewell(message) for message in part.messages if message != END):
             farewells += 1
-        elif sum(len(checks.words(message)) for message in part.messages) > 4:
+        elif sum(len(tokens(message)) for message in part.messages) > _FEW_WORDS:
             break
     return f"{farewells} parts at the end say goodbye" if farewells > config.max_farewells else None
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
 from soc_gen.config import Budget
 from soc_gen.errors import ConversationFailed
 from soc_gen.journal import Journal, Totals
@@ -148,21 +150,24 @@ class Session:
 
     async def _ask(self, request: Request) -> Reply:
         """Make exchanges until one succeeds: the one place where a request is repeated."""
-        began, faults = time.monotonic(), 0
-        while True:
-            try:
-                return await self._exchange(request)
-            except Transient as fault:
-                faults += 1
-                if self._hopeless(fault, faults, time.monotonic() - began):
-                    raise ConversationFailed(
-                        "endpoint", f"gave up after {faults} faults, the last: {fault.kind}"
-                    ) from None
-                await self._pause(wait_seconds(fault, faults))
-            except ContextTooLong as error:
-                raise ConversationFailed("context_length", str(error)[:200]) from None
-            except Refused as error:
-                raise ConversationFailed("refused", str(error)[:200]) from None
+        began = time.monotonic()
+        attempts = AsyncRetrying(
+            retry=retry_if_exception_type(Transient),
+            wait=_wait,
+            stop=lambda state: self._hopeless(_fault(state), state.attempt_number, time.monotonic() - began),
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            return await attempts(self._exchange, request)
+        except Transient as fault:
+            raise ConversationFailed(
+                "endpoint", f"gave up after repeated faults, the last: {fault.kind}"
+            ) from None
+        except ContextTooLong as error:
+            raise ConversationFailed("context_length", str(error)[:200]) from None
+        except Refused as error:
+            raise ConversationFailed("refused", str(error)[:200]) from None
 
     async def _exchange(self, request: Request) -> Reply:
         run = self._run
@@ -199,6 +204,18 @@ class Session:
             return
         async with self.waiting():
             await self._run.stop.sleep(seconds)
+
+
+def _fault(state: RetryCallState) -> Transient:
+    fault = state.outcome.exception() if state.outcome else None
+    if not isinstance(fault, Transient):
+        msg = "only transient faults are repeated"
+        raise TypeError(msg)
+    return fault
+
+
+def _wait(state: RetryCallState) -> float:
+    return wait_seconds(_fault(state), state.attempt_number)
 
 
 def wait_seconds(fault: Transient, faults: int) -> float:

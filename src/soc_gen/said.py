@@ -6,8 +6,10 @@ from functools import cached_property
 
 from soc_gen.checks import MODEL_WORDS
 from soc_gen.models import Chat
-from soc_gen.words import runs, tokens
+from soc_gen.tags import WELL_WRITTEN
+from soc_gen.words import runs, tokens_of
 
+_ASCII = bytes(range(128))
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
@@ -22,26 +24,29 @@ class Said:
     def __init__(self, chat: Chat, shingle_words: int) -> None:
         self.chat = chat
         self.shingle_words = shingle_words
-
-    @cached_property
-    def messages(self) -> list[str]:
+        self.messages = [message for part in chat.chat_parts for message in part.messages]
         """All messages in order."""
-        return [message for part in self.chat.chat_parts for message in part.messages]
-
-    @cached_property
-    def text(self) -> str:
+        self.text = "\n".join(self.messages)
         """All messages, a line each."""
-        return "\n".join(self.messages)
+        self.data = self.text.encode("utf-8", "replace")
+        """``text`` in UTF-8: looked through faster, emoji or not."""
+        self.words = tokens_of(self.data)
+        """All words."""
 
-    @cached_property
+    @property
     def one_line_each(self) -> bool:
         """No message has a line break in it."""
         return self.text.count("\n") < max(1, len(self.messages))
 
     @cached_property
-    def words(self) -> list[bytes]:
-        """All words."""
-        return tokens(self.text)
+    def bare(self) -> bytes:
+        """``data`` without tags that are written as they should be."""
+        return WELL_WRITTEN.sub(b"", self.data) if b"<" in self.data else self.data
+
+    @cached_property
+    def rare(self) -> bytes:
+        """``data`` without ASCII: short, or not ours to spare work on."""
+        return b"" if self.data.isascii() else self.data.translate(None, _ASCII)
 
     @cached_property
     def shingles(self) -> list[bytes]:

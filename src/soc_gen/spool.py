@@ -8,15 +8,13 @@ from __future__ import annotations
 import struct
 import tempfile
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 _HEADER = struct.Struct("<QQQQIII")
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """A chat as it was put aside."""
 
     keys: tuple[int, int, int, int]

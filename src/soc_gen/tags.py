@@ -32,6 +32,10 @@ _UNKNOWN = re.compile(
     r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30})"
     r"(?:\s+[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*/?>+"
 )
+WELL_WRITTEN = re.compile(
+    rb"</?(?:image|gif|video|audio)>|<end/>|<delay(?: (?:minutes|hours|days)=\"\d+\")+/>"
+)
+"""In UTF-8, marks that no repair of other things than tags need look at."""
 _DESCRIPTION = re.compile(
     r"\b(?:desc(?:ription)?|alt|caption|content|text)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE
 )
@@ -43,6 +47,7 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _MINUTES = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080}
+_END = "<end/>"
 LONGEST_DELAY_DAYS = 3660
 """A longer wait than ten years is a slip, not a delay."""
 
@@ -120,8 +125,7 @@ def take_out_end(messages: list[str]) -> list[str]:
 def cut_after_end(messages: list[str]) -> list[str]:
     """Return ``messages`` up to the first ``<end/>`` and with it, split as ``split_tags`` does."""
     parts = split_tags(messages)
-    end = _write(Tag("end"))
-    return parts[: parts.index(end) + 1] if end in parts else parts
+    return parts[: parts.index(_END) + 1] if _END in parts else parts
 
 
 def unknown_tags(message: str) -> Iterator[re.Match[str]]:
@@ -131,7 +135,7 @@ def unknown_tags(message: str) -> Iterator[re.Match[str]]:
 
 def strip_unknown(message: str) -> str:
     """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``."""
-    return _settle(_strip_unknown_once, message)
+    return _settle(_strip_unknown_once, message) if "<" in message else message
 
 
 def spoken_text(message: str) -> str:
@@ -301,10 +305,13 @@ def _write(piece: Piece) -> str:
 
 
 def _split(message: str) -> list[str]:
-    if not _MARK.search(message):
+    if "<" not in message or message == _END or not _MARK.search(message):
         return [message]
+    pieces = parse(message)
+    if render(pieces) != message:
+        pieces = parse(normalise(message))
     groups: list[list[Piece]] = []
-    for piece in parse(normalise(message)):
+    for piece in pieces:
         last = groups[-1][-1] if groups else None
         if isinstance(piece, str) and isinstance(last, Tag) and last.name in CAPTIONED:
             groups[-1].append(piece)

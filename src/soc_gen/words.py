@@ -8,9 +8,16 @@ _SPACES = bytes.maketrans(string.punctuation.encode(), b" " * len(string.punctua
 
 
 def tokens(text: str) -> list[bytes]:
-    """Return the lower-case words of ``text`` as UTF-8; ASCII punctuation parts them, ``don't`` is one."""
-    data = text.lower().replace("’", "'").encode("utf-8", "replace")
-    return data.translate(_SPACES, b"'").split()
+    """Return the words of ``text`` as UTF-8; ASCII punctuation parts them, ``Don't`` is ``dont``.
+
+    Only ASCII letters become lower-case, and an apostrophe is nothing: it is compared, not shown.
+    """
+    return tokens_of(text.encode("utf-8", "replace"))
+
+
+def tokens_of(data: bytes) -> list[bytes]:
+    """Return the words of a text in UTF-8, as ``tokens`` does."""
+    return data.lower().replace(b"\xe2\x80\x99", b"").translate(_SPACES, b"'").split()
 
 
 def runs(words: list[bytes], length: int) -> list[bytes]:

@@ -131,6 +131,12 @@ def lfs_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopbac
     yield from _hub(tmp_path, monkeypatch, xet=False)
 
 
+@pytest.fixture
+def xet_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
+    """A loopback Hub with Xet uploads."""
+    yield from _hub(tmp_path, monkeypatch, xet=True)
+
+
 def _hub(folder: Path, monkeypatch: pytest.MonkeyPatch, *, xet: bool) -> Iterator[LoopbackHub]:
     from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -144,6 +144,18 @@ def test_an_upload_cut_off_for_good_is_one_line_and_can_be_run_again(
     assert "data.jsonl" in tree(lfs_hub)
 
 
+def test_an_upload_that_xet_refuses_is_one_line_and_can_be_run_again(
+    xet_hub: LoopbackHub, pusher: Pusher
+) -> None:
+    """The store's own errors come from another library than the Hub's."""
+    xet_hub.faults.append(Fault("GET", "/xet-write-token/", times=9, status=403))
+    with pytest.raises(HubError, match=r"broke off.*Run the same command again") as caught:
+        pusher(xet_hub)
+    assert "\n" not in str(caught.value)
+    xet_hub.faults.clear()
+    assert pusher(xet_hub).changed
+
+
 def test_a_commit_by_someone_else_in_between_is_not_overwritten(lfs_hub: LoopbackHub, pusher: Pusher) -> None:
     """The card was merged with what was there; so the push refuses to land on anything else."""
     pusher(lfs_hub)

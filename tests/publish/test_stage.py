@@ -88,6 +88,16 @@ def test_a_manifest_with_odd_fields_is_read_without_them(clean_file: Path) -> No
     assert (manifest.stage, manifest.counts, manifest.cost) == ("clean", {}, None)
 
 
+def test_the_tables_inside_the_counts_of_clean_are_found(clean_file: Path) -> None:
+    """Its reasons and repairs stand there."""
+    path = clean_file.with_name("clean.manifest.json")
+    counts = {"in": 3, "kept": 1, "rejected_by_reason": {"too_short": 2}, "repairs": {"tags": 1}}
+    path.write_text(json.dumps({"stage": "clean", "counts": counts}))
+    _, manifest = find_manifests(clean_file)[-1]
+    assert manifest.counts == {"in": 3, "kept": 1}
+    assert (manifest.reasons, manifest.repairs) == ({"too_short": 2}, {"tags": 1})
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "7"])
 def test_a_manifest_that_is_no_object_is_one_line(clean_file: Path, content: str) -> None:
     """It is told where it is."""

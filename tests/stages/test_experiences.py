@@ -15,20 +15,14 @@ import pytest
 from soc_gen.components import Components, load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
+from soc_gen.experience_forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm import Reply
 from soc_gen.llm.fake import Answer, ScriptedLLM
 from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped
-from soc_gen.stages.experiences import (
-    SCHEMA,
-    ExperienceJob,
-    make_experience,
-    plan_experiences,
-    prompt_messages,
-)
+from soc_gen.stages.experiences import make_experience, plan_experiences
 
-GOLDEN = Path(__file__).parent / "golden_experience_prompt.md"
 GOOD = {
     "situation": "The caretaker painted Ada's window shut on Tuesday. Bo gave him the key, for a promise.",
     "topic": "Ada asks who had the key. Bo would rather talk about how bright the frame looks.",
@@ -151,7 +145,7 @@ def test_a_good_reply_becomes_the_experience() -> None:
     )
     (request,) = llm.requests
     assert (request.conversation, request.turn, request.attempt, request.schema) == (job.id, 0, 0, SCHEMA)
-    assert request.messages == prompt_messages(job, [])
+    assert request.messages == json_messages(job, [])
 
 
 def test_a_refused_reply_is_asked_for_again_with_another_seed() -> None:
@@ -167,7 +161,7 @@ def test_a_refused_reply_is_asked_for_again_with_another_seed() -> None:
         note=lambda kind, name: told.append((kind, name)),
     )
     assert isinstance(made, Experience)
-    assert told == [("reroll", "wrong_json"), ("reroll", "wrong_json"), ("reroll", "empty")]
+    assert told == [("reroll", "wrong_format"), ("reroll", "wrong_format"), ("reroll", "empty")]
     assert [request.attempt for request in llm.requests] == [0, 1, 2, 3]
     assert len({request.seed for request in llm.requests}) == 4
     assert all(one.messages == two.messages for one, two in pairwise(llm.requests))
@@ -180,7 +174,7 @@ def test_what_stays_bad_is_a_failure_that_counts_its_reasons(options: dict[str, 
     assert isinstance(failed, ConversationFailed)
     assert failed.reason == "bad_experience"
     assert failed.detail == (
-        f"{asked} replies refused (wrong_json {asked - 1}, empty 1); the last: 'Keys.' says nothing"
+        f"{asked} replies refused (wrong_format {asked - 1}, empty 1); the last: 'Keys.' says nothing"
     )
     assert len(llm.requests) == asked
 
@@ -204,23 +198,86 @@ def _example(letter: str) -> Experience:
     )
 
 
-def test_the_prompt_is_the_golden_one() -> None:
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_the_prompt_is_the_golden_one(form: str) -> None:
     """Personas without username, model and id; examples that it must be unlike; the nudge last.
 
     Delete the golden file and run the test twice to accept a change.
     """
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
-    messages = prompt_messages(job, [_example("A"), _example("B")])
+    examples = [_example("A"), _example("B")]
+    messages = json_messages(job, examples) if form == "json" else lines_messages(job)
     text = "".join(f"# {message['role']}\n\n{message['content']}\n\n" for message in messages)
+    golden = Path(__file__).parent / f"golden_experience_{form}.md"
     assert "secret" not in text
-    if not GOLDEN.exists():
-        GOLDEN.write_text(text, "utf-8")
-        pytest.fail(f"{GOLDEN.name} was written; look at it")
-    assert text == GOLDEN.read_text("utf-8")
+    if not golden.exists():
+        golden.write_text(text, "utf-8")
+        pytest.fail(f"{golden.name} was written; look at it")
+    assert text == golden.read_text("utf-8")
 
 
 def test_the_system_text_is_the_same_for_every_job_and_without_examples_there_is_no_gap() -> None:
     """Servers keep the shared beginning in their cache."""
     one, two = (plan([person("Ada", 40), person("Bo", 40)], 1, seed=seed)[0] for seed in (1, 2))
-    assert prompt_messages(one, [])[0] == prompt_messages(two, [_example("A")])[0]
-    assert not prompt_messages(one, [])[-1]["content"].startswith("\n")
+    assert json_messages(one, [])[0] == json_messages(two, [_example("A")])[0]
+    assert not json_messages(one, [])[-1]["content"].startswith("\n")
+
+
+LINES = [
+    "found the window painted shut, socks and all.",
+    "has promised not to say who had the key.",
+    "it was open on Monday.",
+]
+
+
+def _lines(*answers: Answer) -> tuple[Experience | ConversationFailed, ScriptedLLM]:
+    llm = ScriptedLLM(answers)
+    (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
+    config = ExperiencesConfig(format="lines", max_attempts=2)
+    try:
+        return asyncio.run(make_experience(job, [_example("A")], llm, config)), llm
+    except ConversationFailed as verdict:
+        return verdict, llm
+
+
+def test_lines_are_continued_one_after_the_other() -> None:
+    """What happened and the other's view are the situation, the first message is the topic."""
+    made, _ = _lines(*LINES)
+    (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
+    when, view, first = beginnings(job)
+    assert isinstance(made, Experience)
+    assert made.situation == f"{when} {LINES[0]} {view} {LINES[1]}"
+    assert made.topic == f"{first} {LINES[2]}"
+
+
+def test_the_prompt_of_lines_only_grows() -> None:
+    """Each request begins with all of the one before it and the words that came."""
+    _, llm = _lines(*LINES)
+    texts = ["".join(message["content"] for message in request.messages) for request in llm.requests]
+    assert [(request.turn, request.attempt) for request in llm.requests] == [(0, 0), (1, 0), (2, 0)]
+    for before, words, after in zip(texts, LINES, texts[1:], strict=False):
+        assert after.startswith(f"{before} {words}\n")
+    assert all(request.continue_final and request.stop == ("\n",) for request in llm.requests)
+    assert not any("secret" in text or "situation A" in text for text in texts)
+
+
+@pytest.mark.parametrize("bad", ["", "  \n", Reply("an endless line", "length")])
+def test_a_line_that_is_empty_or_does_not_end_is_refused(bad: Answer) -> None:
+    """The next attempt begins again with the first line and other seeds."""
+    made, llm = _lines(LINES[0], bad, *LINES)
+    assert isinstance(made, Experience)
+    turns = [(request.turn, request.attempt) for request in llm.requests]
+    assert turns == [(0, 0), (1, 0), (0, 1), (1, 1), (2, 1)]
+    assert len({request.seed for request in llm.requests}) == 5
+
+
+def test_a_line_that_runs_on_keeps_the_sentences_that_fit() -> None:
+    """The first whatever its length; a sentence that was cut off is none."""
+    made, llm = _lines(
+        f"saw it. He ran. {'He fell ' * 30}.", Reply("told him no. And th", "length"), LINES[2]
+    )
+    (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
+    when, view, _ = beginnings(job)
+    assert isinstance(made, Experience)
+    assert made.situation == f"{when} saw it. He ran. {view} told him no."
+    assert "He fell" not in llm.requests[-1].messages[-1]["content"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -14,9 +15,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Print a table: ruled on a terminal, tab-separated lines in a pipe."""
     if not out.is_terminal:
-        out.print("\t".join(columns), markup=False)
-        for row in rows:
-            out.print("\t".join(str(cell) for cell in row), markup=False)
+        for row in (columns, *rows):
+            typer.echo("\t".join(str(cell) for cell in row))  # rich would turn the tabs into spaces
         return
     grid = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):

@@ -98,7 +98,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
             done.append({"stage": "clean", "out": str(cleaned.out), **cleaned.as_dict()})
         out.print(orjson.dumps(done).decode(), markup=False)
         return
-    chat = _longest(cleaned.out) if cleaned else None
+    chat = longest(cleaned.out) if cleaned else None
     if chat:
         show_chat(chat)
     rows = [stage_row(report) for report in reports]
@@ -112,7 +112,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
         out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
 
 
-def _longest(path: Path) -> Chat | None:
+def longest(path: Path) -> Chat | None:
     """Return the chat with the most messages: the one to show."""
     from soc_gen.jsonl import read_jsonl
     from soc_gen.models import Chat

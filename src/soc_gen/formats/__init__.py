@@ -56,6 +56,8 @@ class Parsed:
     """The model ended the talk by something else than a tag."""
     kept: str | None = None
     """The reply as it may stand in later prompts; None where ``keep`` has to write it anew."""
+    repairs: tuple[str, ...] = ()
+    """What was put right in reading it; counted."""
 
 
 class Format(Protocol):

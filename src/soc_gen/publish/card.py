@@ -6,6 +6,7 @@ the same data gives the same card and a second push finds nothing to commit.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from soc_gen.models import Chat, Persona
 from soc_gen.prompts import Prompt
-from soc_gen.publish.manifests import Manifest
+from soc_gen.publish.manifests import Manifest, scrub
 from soc_gen.publish.statistics import DISTINCT_WORDS, Statistics, spread
 
 _TEMPLATE = Path(__file__).with_name("card.md")
@@ -147,8 +148,18 @@ def _longest_run_of_ticks(line: str) -> int:
 def _how(manifests: Sequence[Manifest]) -> str:
     if not manifests:
         return _UNKNOWN
-    head = ("stage", "soc_gen", "model", "endpoint", "sampling", "random seed", "prompts (sha256)")
-    return f"{_METHOD}\n\n{table(head, (_how_row(manifest) for manifest in manifests))}"
+    head = ("stage", "soc_gen", "model", "endpoint", "sampling", "random seed", "prompts (sha256 of all)")
+    steps = table(head, (_how_row(manifest) for manifest in manifests))
+    return f"{_METHOD} {_bank(manifests)}\n\n{steps}"
+
+
+def _bank(manifests: Sequence[Manifest]) -> str:
+    """Say where the personas are from."""
+    sections = (m.config.get("experiences") for m in manifests if m.stage == "experiences")
+    bank = next((scrub(s["personas"]) for s in sections if isinstance(s, dict) and s.get("personas")), None)
+    if bank is None:
+        return "Where the personas are from is unknown."
+    return f"The personas are from {'the bank that comes with soc_gen' if bank == 'seeds' else f'`{bank}`'}."
 
 
 def _how_row(manifest: Manifest) -> tuple[str, ...]:
@@ -158,12 +169,17 @@ def _how_row(manifest: Manifest) -> tuple[str, ...]:
     return (
         _STAGE_NAMES.get(manifest.stage, manifest.stage),
         manifest.soc_gen or "unknown",
-        "none" if no_model else manifest.model or "unknown",
+        "none" if no_model else str(scrub(manifest.model or "unknown")),
         "none" if no_model else str(manifest.endpoint.get("kind", "unknown")),
         "none" if no_model else _sampling(sampling),
         "unknown" if manifest.random_seed is None else str(manifest.random_seed),
-        ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(manifest.prompts.items())) or "none",
+        _prompts_digest(manifest.prompts) if manifest.prompts else "none",
     )
+
+
+def _prompts_digest(prompts: dict[str, str]) -> str:
+    listing = "".join(f"{name} {digest}\n" for name, digest in sorted(prompts.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()[:12]
 
 
 def _sampling(sampling: object) -> str:
@@ -254,12 +270,25 @@ def _tokens(manifests: Sequence[Manifest]) -> str:
                 _number(m.tokens[name]) if name in m.tokens else "–"
                 for name in ("prompt", "cached", "completion")
             ),
-            "unknown" if m.cost is None else f"{m.cost:,.2f} USD",
-            "–" if m.seconds is None else f"{m.seconds / 3600:,.2f}",
+            _cost(m),
+            "–" if m.seconds is None else _duration(m.seconds),
         )
         for m in callers
     ]
-    return table(("stage", "prompt tokens", "of them cached", "completion tokens", "cost", "hours"), rows)
+    return table(("stage", "prompt tokens", "of them cached", "completion tokens", "cost", "time"), rows)
+
+
+def _cost(manifest: Manifest) -> str:
+    free = manifest.endpoint.get("kind") == "embedded"
+    if manifest.cost is None or (manifest.cost == 0 and not free):
+        return "unknown: no prices were set"
+    return f"{manifest.cost:,.2f} USD"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
 
 
 def _limitations(facts: Facts) -> str:

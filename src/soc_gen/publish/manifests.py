@@ -89,12 +89,22 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UsageError: It is not a JSON object.
     """
-    fields = _read_object(path)
+    fields = _with_nested_counts(_read_object(path))
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
         bad = {item["loc"][0] for item in error.errors()}
         return Manifest.model_validate({key: value for key, value in fields.items() if key not in bad})
+
+
+def _with_nested_counts(fields: dict[str, Any]) -> dict[str, Any]:
+    """Move the tables that ``soc clean`` keeps inside its counts to where the other stages have theirs."""
+    counts = fields.get("counts")
+    if not isinstance(counts, dict):
+        return fields
+    own = {"reasons": counts.get("rejected_by_reason"), "repairs": counts.get("repairs")}
+    plain = {key: value for key, value in counts.items() if isinstance(value, int)}
+    return {**fields, **{key: value for key, value in own.items() if value}, "counts": plain}
 
 
 def published_manifest(path: Path) -> bytes:

@@ -5,14 +5,14 @@ That a cleaned chat is a fixed point of all repairs together is what makes clean
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from soc_gen import tags
 from soc_gen.checks import PromptGrams, may_leak
 from soc_gen.config import CleanConfig
-from soc_gen.labels import names_of, strip_label
+from soc_gen.labels import label_starts, may_have_label, names_of, strip_label
 from soc_gen.models import Chat, ChatPart
 from soc_gen.repairs import machine, shape, text
 from soc_gen.repairs.shape import Part
@@ -37,17 +37,26 @@ class Writer:
 
     own: frozenset[str] = frozenset()
     other: frozenset[str] = frozenset()
+    starts: tuple[str, ...] = label_starts(frozenset())
+    """What a message must begin with, marks aside, to begin with a label."""
+
+
+_NOBODY = Writer()
+_NOWHERE = (b"\xff",)  # never in UTF-8
+T = TypeVar("T", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class PartRepair:
-    """A repair of the messages of one part."""
+    """A repair of the messages of one part, and what tells that there is nothing to repair."""
 
     name: str
     """Its switch in ``RepairsConfig``."""
-    may_apply: Callable[[Said], bool]
-    """Looks at the whole chat; False spares all of its parts the repair."""
     apply: Callable[[list[str], Writer], list[str]]
+    marks: tuple[str, ...] = ()
+    """Parts in which none of these is found are spared; none: no part is."""
+    may_apply: Callable[[Said], bool] = lambda _: True
+    """Chats for which this is False are spared."""
 
 
 def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
@@ -57,39 +66,43 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         grams: What a recited prompt is found by.
     """
     return (
-        PartRepair(
-            "encoding", lambda said: "&" in said.text or not said.text.isascii(), _each(text.fix_encoding)
-        ),
-        PartRepair("invisible", _has_invisible, _each(text.drop_invisible)),
-        PartRepair("thinking", _has("<"), _all(machine.drop_thinking)),
-        PartRepair("template_tokens", _has("<", "[", "#", "/"), _all(machine.drop_template_tokens)),
-        PartRepair("json_leftovers", _has('"'), _all(machine.unpack_json)),
+        PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
+        PartRepair("thinking", _all(machine.drop_thinking), ("<",)),
+        PartRepair("template_tokens", _all(machine.drop_template_tokens), ("<", "[", "#", "/")),
+        PartRepair("json_leftovers", _all(machine.unpack_json), ('"',)),
         PartRepair(
             "preambles",
-            lambda said: ":" in said.text and _HERE.search(said.text) is not None,
             _all(machine.drop_preambles),
+            (":",),
+            lambda said: b"ere" in said.data or b"ERE" in said.data,
         ),
-        PartRepair("end_notes", _has(")", "]", "*", "--", "—", "=="), _all(machine.drop_end_notes)),
-        PartRepair("quotation_marks", _has('"', "“", "”"), _each(text.unquote)),
-        PartRepair("speaker_labels", _has(":", "：", "[", "<", "@", " - ", " – ", " — ", " | "), _unlabel),
-        PartRepair("unknown_tags", _has("<"), _each(tags.strip_unknown)),
-        PartRepair("tags", _has("<"), _all(tags.split_tags)),
+        PartRepair("end_notes", _all(machine.drop_end_notes), may_apply=_ends_oddly),
+        PartRepair("quotation_marks", _each(text.unquote), ('"', "“", "”")),
+        PartRepair("speaker_labels", _unlabel, (":", "：", "[", "<", "@", "-", "–", "—", "|")),
+        PartRepair("unknown_tags", _each(tags.strip_unknown), ("<",)),
+        PartRepair("tags", _all(tags.split_tags), may_apply=lambda said: b"<" in said.data),
         PartRepair(
             "leaked_instructions",
-            lambda said: may_leak(said.words, grams),
             lambda messages, _: machine.drop_leaks(messages, grams),
+            may_apply=lambda said: may_leak(said.shingles, said.shingle_words, grams),
         ),
-        PartRepair("spacing", _has_spaces, _each(text.tidy_spaces)),
-        PartRepair("empty", lambda said: not all(map(str.strip, said.messages)), _all(shape.drop_empty)),
+        PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
+        PartRepair(
+            "empty", _all(shape.drop_empty), may_apply=lambda said: not all(map(str.strip, said.messages))
+        ),
     )
 
 
-def _has(*pieces: str) -> Callable[[Said], bool]:
-    return lambda said: any(piece in said.text for piece in pieces)
+def _found(marks: tuple[T, ...], whole: T) -> bool:
+    for mark in marks:
+        if mark in whole:
+            return True
+    return not marks
 
 
-def _has_invisible(said: Said) -> bool:
-    return not (said.text.isprintable() or said.text.replace("\n", " ").isprintable())
+def _ends_oddly(said: Said) -> bool:
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.messages])
 
 
 def _has_spaces(said: Said) -> bool:
@@ -105,10 +118,13 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
-    return [strip_label(message, writer.own, writer.other) for message in messages]
+    return [
+        strip_label(message, writer.own, writer.other) if may_have_label(message, writer.starts) else message
+        for message in messages
+    ]
 
 
-_HERE = re.compile("here(?:['’]s| is| are)", re.IGNORECASE)
+_NOTE_ENDS = frozenset(")]*-—=")
 
 
 class UnsettledError(Exception):
@@ -125,7 +141,8 @@ class Repairer:
 
     def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
         self._config = config
-        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+        wanted = (one for one in part_repairs(grams) if getattr(config.repairs, one.name))
+        self._repairs = [(one, *_split_marks(one.marks)) for one in wanted]
 
     def repair(self, said: Said) -> tuple[Said, list[Change]]:
         """Return what was said, repaired, and what was changed; the same object when nothing was.
@@ -143,22 +160,23 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [repair for repair in self._repairs if repair.may_apply(said)]
+        active = [
+            one
+            for one, marks, rare in self._repairs
+            if (_found(marks, said.bare) or _found(rare, said.rare)) and one.may_apply(said)
+        ]
         if not active:
             return self._reshape(parts, changes)
-        writers = _writers(said.chat) if any(repair.name == "speaker_labels" for repair in active) else {}
-        made: list[Part] = []
+        writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
+        made = []
         for sender, messages in parts:
-            kept = messages
-            for repair in active:
-                repaired = repair.apply(kept, writers.get(sender, Writer()))
-                if repaired != kept:
-                    changes.append(Change(repair.name, " ⏎ ".join(kept), " ⏎ ".join(repaired)))
-                    kept = repaired
-            made.append((sender, kept))
+            writer = writers.get(sender, _NOBODY)
+            made.append((sender, _repair_part(messages, writer, active, changes)))
         return self._reshape(made, changes)
 
     def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
+        if shape.is_settled(parts):
+            return parts
         steps: tuple[tuple[str, Callable[[list[Part]], list[Part]]], ...] = (
             ("empty", shape.drop_empty_parts),
             ("merged_parts", shape.merge_parts),
@@ -172,10 +190,31 @@ class Repairer:
         return parts
 
 
+def _repair_part(
+    messages: list[str], writer: Writer, active: list[PartRepair], changes: list[Change]
+) -> list[str]:
+    whole = "\n".join(messages)
+    for repair in active:
+        if _found(repair.marks, whole):
+            repaired = repair.apply(messages, writer)
+            if repaired != messages:
+                changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
+                messages, whole = repaired, "\n".join(repaired)
+    return messages
+
+
+def _split_marks(marks: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the marks as UTF-8, ASCII and others apart; a repair without marks always has its way."""
+    ascii_marks = tuple(mark.encode() for mark in marks if mark.isascii())
+    rare_marks = tuple(mark.encode() for mark in marks if not mark.isascii())
+    return ascii_marks, rare_marks or (_NOWHERE if ascii_marks else ())
+
+
 def _writers(chat: Chat) -> dict[str, Writer]:
     one, two = chat.experience.persona1, chat.experience.persona2
     names_one, names_two = names_of(one), names_of(two)
-    return {two.id: Writer(names_two, names_one), one.id: Writer(names_one, names_two)}
+    starts = label_starts(names_one | names_two)
+    return {two.id: Writer(names_two, names_one, starts), one.id: Writer(names_one, names_two, starts)}
 
 
 def _with_parts(chat: Chat, parts: list[Part]) -> Chat:

@@ -33,6 +33,8 @@ _TEMPLATE = re.compile(
     r"|(?<!\S)/(?:no_)?think(?!\S)"
 )
 
+_TEMPLATE_HINT = re.compile(r"[<\[#/]")
+
 _FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _KEYS = ("messages", "message", "content", "text", "reply", "response")
 _JSON_HEAD = re.compile(
@@ -54,7 +56,7 @@ _ENDED = (
 )
 _END_NOTE = re.compile(
     rf"\s*(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
-    rf"|(?:-{{2,}}|—+|={{2,}})\s*(?:{_ENDED})[\s.]*(?:-{{2,}}|—+|={{2,}}))\s*$",
+    rf"|(?:-{{2,}}|—+|={{2,}})\s*(?:{_ENDED})[\s.]*(?:-{{2,}}|—+|={{2,}}))$",
     re.IGNORECASE,
 )
 
@@ -93,8 +95,10 @@ def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
 
 def drop_template_tokens(messages: Messages) -> Messages:
     """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
-    kept = [_TEMPLATE.sub("", _TURN_END.sub("", message)) for message in messages]
-    return kept if kept != messages else messages
+    return [
+        _TEMPLATE.sub("", _TURN_END.sub("", message)) if _TEMPLATE_HINT.search(message) else message
+        for message in messages
+    ]
 
 
 def unpack_json(messages: Messages) -> Messages:

@@ -10,6 +10,16 @@ Part = tuple[str, list[str]]
 END = "<end/>"
 
 
+def is_settled(parts: list[Part]) -> bool:
+    """Whether parts alternate, have messages, and ``<end/>`` at most at the end: nothing is to be done."""
+    before = None
+    for sender, messages in parts:
+        if sender == before or not messages or END in messages[:-1]:
+            return False
+        before = sender
+    return all(messages[-1] != END for _, messages in parts[:-1])
+
+
 def drop_empty(messages: list[str]) -> list[str]:
     """Return the messages that have something in them."""
     return [message for message in messages if message.strip()]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from soc_gen.checks import PromptGrams, prompt_grams
 from soc_gen.config import CleanConfig
@@ -19,8 +20,7 @@ from soc_gen.said import Said
 END = "<end/>"
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """What became of one chat looked at by itself."""
 
     chat: Chat

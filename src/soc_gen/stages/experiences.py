@@ -9,45 +9,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
-
-import orjson
 
 from soc_gen.components import Components, draw, fill_slots, name_personas
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experience_rules import Brief, Draft, Refusal, example_text, read_draft
-from soc_gen.llm import LLM, PromptMessage, Request
+from soc_gen.experience_forms import Asker, ExperienceJob, from_json, from_lines
+from soc_gen.experience_rules import Brief, Draft, Refusal, check_draft, example_text
+from soc_gen.llm import LLM
 from soc_gen.models import Experience, Persona, content_id
-from soc_gen.persona_text import persona_card, short_names
-from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed, pair_by_age
 
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"situation": {"type": "string"}, "topic": {"type": "string"}},
-    "required": ["situation", "topic"],
-    "additionalProperties": False,
-}
-"""What a reply must be. Lengths are checked afterwards: a server that enforces one cuts mid-sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExperienceJob:
-    """One experience to be made: everything but the situation and the topic."""
-
-    index: int
-    """Position in the run, from 0."""
-    id: str
-    persona1: Persona
-    """Who writes first."""
-    persona2: Persona
-    relationship: str
-    trigger: str
-    seed: int
-    """From this the seed of each attempt is derived."""
+__all__ = ["ExperienceJob", "make_experience", "plan_experiences"]
 
 
 def plan_experiences(
@@ -101,15 +74,14 @@ async def make_experience(
     Raises:
         ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
     """
-    messages = prompt_messages(job, examples)
+    propose = from_lines if config.format == "lines" else from_json
     brief = Brief(
         (job.persona1, job.persona2), (job.relationship, job.trigger), tuple(map(example_text, examples))
     )
     refusals: list[Refusal] = []
     for attempt in range(attempts or config.max_attempts):
-        seed = child_seed(job.seed, attempt)
-        reply = await llm.complete(Request(job.id, 0, attempt, messages, config.sampling, seed, SCHEMA))
-        draft = read_draft(reply.text, brief)
+        asker = Asker(job, llm, config.sampling, attempt)
+        draft = check_draft(await propose(job, examples, asker), brief)
         if isinstance(draft, Draft):
             return _experience(job, draft)
         refusals.append(draft)
@@ -132,26 +104,3 @@ def _experience(job: ExperienceJob, draft: Draft) -> Experience:
         topic=draft.topic,
         id=job.id,
     )
-
-
-def prompt_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[PromptMessage, ...]:
-    """Return the prompt: a system text that is the same for a whole run, and the job."""
-    name1, name2 = short_names(job.persona1, job.persona2)
-    user = load_prompt("experience_user").render(
-        examples=_shown(examples),
-        persona1=persona_card(job.persona1),
-        persona2=persona_card(job.persona2),
-        name1=name1,
-        name2=name2,
-        relationship=job.relationship,
-        trigger=job.trigger,
-    )
-    system = load_prompt("experience_system").render()
-    return ({"role": "system", "content": system}, {"role": "user", "content": user})
-
-
-def _shown(examples: Sequence[Experience]) -> str:
-    if not examples:
-        return ""
-    lines = (orjson.dumps({"situation": one.situation, "topic": one.topic}).decode() for one in examples)
-    return load_prompt("experience_examples").render(examples="\n".join(lines)) + "\n\n"

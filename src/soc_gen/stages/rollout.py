@@ -19,7 +19,7 @@ from soc_gen.llm import LLM, Reply, Request
 from soc_gen.models import Chat, ChatPart, Experience, Persona, content_id
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
-from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye
+from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
 
 END = "<end/>"
 FORMATS: dict[str, Format] = {"json": json_turns, "transcript": transcript}
@@ -84,6 +84,7 @@ class _Play:
         self._hint = ""
         self._names = tuple(names_of(person) for person in _people(experience))
         self._said: deque[list[str]] = deque(maxlen=REMEMBERED)
+        self._given = word_runs(f"{experience.situation} {experience.topic}")
 
     def may_wind_down(self, verdict: ConversationFailed) -> bool:
         """Whether the chat may end here, too long for the server, by the user's wish."""
@@ -134,6 +135,8 @@ class _Play:
         speaker = len(self.turns) % 2
         early = len(self.turns) < self._rules.config.min_turns
         parsed = self._format.parse(reply, self.experience, speaker)
+        for repair in parsed.repairs:
+            self._rules.note("repair", repair)
         messages, kept = list(parsed.messages), parsed.kept
         ended = parsed.ended or tags.has_end(messages)
         if ended and early:
@@ -141,7 +144,7 @@ class _Play:
             if not messages:
                 raise BadTurn("ended_early")
             self._rules.note("repair", "early_end")
-        check_turn(messages, TurnContext(self._names[speaker], self._names[1 - speaker], self._said))
+        check_turn(messages, self._context(speaker))
         if not ended and self._both_said_goodbye(messages):
             if early:
                 raise BadTurn("goodbye_loop")
@@ -152,6 +155,11 @@ class _Play:
         self.ended = ended and not early
         self._hint = self._next_hint(says_goodbye(messages) or ended)
         return turn
+
+    def _context(self, speaker: int) -> TurnContext:
+        before = self.turns[-1].messages if self.turns else ()
+        own, other = self._names[speaker], self._names[1 - speaker]
+        return TurnContext(own, other, self._said, before, self._given)
 
     def _both_said_goodbye(self, messages: list[str]) -> bool:
         return bool(self.turns) and says_goodbye(messages) and says_goodbye(self.turns[-1].messages)

@@ -5,14 +5,27 @@ The tests of the text itself are in ``soc_gen.checks``, which cleaning uses too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from soc_gen import checks, tags
 from soc_gen.formats import BadTurn
 
+_FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
+_MOST_RETOLD = 0.6
+_FILLER = re.compile(
+    r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
+    r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
+    r"|that's (?:great|fine|perfect|understandable)|i understand|i'm sorry|take care"
+    r"|(?:have a )?(?:good|great|nice) day|(?:see|talk to) you (?:later|soon|then))\b"
+    r"(?:,? [\w-]+(?=\W*$))?)+\W*"
+)
+
 REMEMBERED = 24
 """Messages looked back on for repeats."""
+Runs = frozenset[tuple[str, ...]]
+"""Three words in a row, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,10 @@ class TurnContext:
     """What the other one is called."""
     said: Collection[Sequence[str]]
     """The last messages of both, as ``checks.words``."""
+    before: Sequence[str] = ()
+    """The messages of the turn before."""
+    given: Runs = frozenset()
+    """What situation and topic say, from ``word_runs``."""
 
 
 def _repeats(messages: Sequence[str], context: TurnContext) -> str:
@@ -35,6 +52,27 @@ def _repeats(messages: Sequence[str], context: TurnContext) -> str:
             return message
         said.append(words)
     return ""
+
+
+def retells(message: str, given: Runs) -> bool:
+    """Is most of ``message`` word for word from the text whose runs of words are ``given``?"""
+    said = word_runs(message)
+    return len(said) >= _FEWEST_RUNS and len(said & given) > _MOST_RETOLD * len(said)
+
+
+def word_runs(text: str) -> Runs:
+    """Return every three words in a row of ``text``."""
+    said = checks.words(text)
+    return frozenset(zip(said, said[1:], said[2:], strict=False))
+
+
+def _filler_again(messages: Sequence[str], context: TurnContext) -> str:
+    return messages[0] if context.before and all(map(filler, [*messages, *context.before])) else ""
+
+
+def filler(message: str) -> bool:
+    """Is ``message`` nothing but politeness: greetings, thanks, "no problem", "sounds good"?"""
+    return bool(_FILLER.fullmatch(message.lower().replace("’", "'")))
 
 
 def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
@@ -51,6 +89,8 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "assistant_speak": lambda messages, _: _first(checks.assistant_speak, messages),
     "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),
     "repeat": _repeats,
+    "retells": lambda messages, context: _first(lambda message: retells(message, context.given), messages),
+    "filler": _filler_again,
 }
 """Name of each check, and what gives the message that fails it, or ""."""
 

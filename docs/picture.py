@@ -1,0 +1,42 @@
+"""Draw the README's picture from the data of a real run: ``python docs/picture.py data docs/quickstart.svg``."""
+
+import sys
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+
+from soc_gen.cli import chat, console
+from soc_gen.cli.run import longest
+from soc_gen.cli.watch import COLUMNS, duration
+
+
+def main(data: Path, picture: Path) -> None:
+    """Draw one conversation and the summary of the run in ``data``."""
+    screen = Console(record=True, force_terminal=True, width=108, file=Path("/dev/null").open("w"))
+    chat.out = console.out = screen
+    shown = longest(data / "clean.jsonl")
+    if shown:
+        chat.show_chat(shown)
+    rows = []
+    for stage, name in (("experiences", "experiences"), ("rollout", "chats"), ("clean", "clean")):
+        facts = orjson.loads((data / f"{name}.manifest.json").read_bytes())
+        rows.append(row(stage, facts, f"data/{name}.jsonl"))
+    console.table("What was done", COLUMNS, rows)
+    screen.save_svg(str(picture), title="soc run")
+
+
+def row(stage: str, facts: dict[str, dict[str, int]], path: str) -> tuple[str, ...]:
+    """Return the line of the summary that a manifest stands for."""
+    counts, tokens = facts["counts"], facts.get("tokens")
+    lost = f"{counts['rejected']} rejected" if stage == "clean" else f"{counts['failed']} failed"
+    if not tokens:
+        return (stage, str(counts["kept"]), lost, *["-"] * 6, path)
+    share = f"{tokens['cached'] / max(1, tokens['prompt']):.0%}"
+    seconds = duration(float(str(facts["seconds"])))
+    numbers = (f"{counts['replies']:,}", "0", f"{tokens['prompt']:,}", share, f"{tokens['completion']:,}")
+    return (stage, str(counts["kept"]), lost, *numbers, seconds, path)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,331 @@
+"""Files in, files out: nothing lost, nothing invented, the same for any number of workers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from soc_gen.cleaning import CleanJob, CleanReport, clean_files
+from soc_gen.config import CleanConfig
+from soc_gen.errors import UsageError
+from soc_gen.models import Chat, Failure, Rejection
+from soc_gen.rejects import REASONS
+from soc_gen.stages.clean import clean_chats
+
+from .people import TALK, chat
+from .test_repairs import chats as messy_chats
+
+GOOD = chat(*TALK).to_json()
+
+
+def different(number: int, **ids: str) -> Chat:
+    """Return a chat that shares no three words in a row with another number's."""
+    parts = [[" ".join(f"{word}{number}" for word in m.split()) for m in part] for part in TALK]
+    return chat(
+        *parts,
+        chat_id=ids.get("chat_id", f"c-{number}"),
+        experience_id=ids.get("experience_id", f"e-{number}"),
+    )
+
+
+def clean(folder: Path, data: bytes, config: CleanConfig | None = None, **job: Any) -> CleanReport:
+    source = folder / "chats.jsonl"
+    source.write_bytes(data)
+    return clean_files(CleanJob([source], folder / "clean.jsonl", config or CleanConfig(), **job))
+
+
+def lines(chats: list[Chat]) -> bytes:
+    return b"".join(one.to_json() + b"\n" for one in chats)
+
+
+def rejections(report: CleanReport) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in report.rejected_out.read_bytes().splitlines()]
+
+
+def test_good_lines_are_copied_as_they_are(tmp_path: Path) -> None:
+    data = lines([different(number) for number in range(20)])
+    report = clean(tmp_path, data)
+    assert report.out.read_bytes() == data
+    assert (report.read, report.kept, report.repaired, report.rejected.total()) == (20, 20, 0, 0)
+    assert report.rejected_out.read_bytes() == b""
+
+
+def test_other_spellings_of_the_same_json_come_out_in_the_schema_s_form(tmp_path: Path) -> None:
+    record = json.loads(GOOD)
+    record["extra"] = float("nan")
+    report = clean(tmp_path, b"\xef\xbb\xbf" + json.dumps(record, indent=None).encode() + b"\r\n")
+    assert report.out.read_bytes() == GOOD + b"\n"
+
+
+def test_a_rejected_record_is_kept_whole_with_its_reason_and_place(tmp_path: Path) -> None:
+    bad = chat(["hey"], ["as an AI, no"])
+    report = clean(tmp_path, lines([bad]))
+    (rejection,) = rejections(report)
+    assert rejection["reason"] == "breaks_character"
+    assert rejection["where"] == f"{tmp_path / 'chats.jsonl'}:1"
+    assert Chat.model_validate(rejection["record"]) == bad
+    Rejection.model_validate(rejection)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "detail"),
+    [
+        (b"{broken", "invalid_record", "Invalid JSON"),
+        (b'"text"', "invalid_record", "record: Input should be an object"),
+        (b"{}", "invalid_record", "chat_id: Field required"),
+        (GOOD.replace(b'"age":31', b'"age":NaN'), "invalid_record", "age"),
+        (GOOD.replace(b'"age":31', b'"age":900'), "invalid_record", "age"),
+        (GOOD.replace(b"kettle", b"ket\xfftle"), "invalid_record", "JSON"),
+        (GOOD.replace(b"kettle", b"ket\\ud800tle"), "invalid_record", "JSON"),
+        (GOOD.replace(b'"model":"test"}', b'"model":"a","model":"b"}'), "invalid_record", "comes twice"),
+        (b"[" * 10_000 + b"]" * 10_000, "invalid_record", "JSON"),
+        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "invalid_record", "JSON"),
+        (GOOD[:-1] + b',"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "invalid_record", "JSON"),
+    ],
+)
+def test_a_line_that_is_no_chat_is_rejected_in_words(
+    tmp_path: Path, line: bytes, reason: str, detail: str
+) -> None:
+    report = clean(tmp_path, line + b"\n" + GOOD + b"\n")
+    (rejection,) = rejections(report)
+    assert rejection["reason"] == reason
+    assert detail in rejection["detail"]
+    assert "\n" not in rejection["detail"]
+    assert report.kept == 1
+
+
+def test_characters_that_json_can_hold_but_nobody_types_are_repaired(tmp_path: Path) -> None:
+    report = clean(
+        tmp_path,
+        GOOD.replace(b"kettle", b"ket\\u0000tle").replace(b"coffee", "cof\u200bfee".encode()) + b"\n",
+    )
+    assert report.out.read_bytes() == GOOD + b"\n"
+    assert report.repairs == {"invisible": 1}
+
+
+def test_a_number_too_long_for_python_is_no_trap(tmp_path: Path) -> None:
+    assert clean(tmp_path, GOOD[:-1] + b',"x":' + b"9" * 6000 + b"}\n").read == 1
+
+
+def test_a_line_that_is_too_long_is_rejected_without_being_held(tmp_path: Path) -> None:
+    config = CleanConfig(max_line_mb=0.01)
+    report = clean(
+        tmp_path, GOOD + b"\n" + b'{"a":"' + b"x" * 50_000 + b'"}\n' + different(9).to_json() + b"\n", config
+    )
+    (rejection,) = rejections(report)
+    assert rejection["reason"] == "line_too_long"
+    assert "50,009 bytes" in rejection["detail"]
+    assert len(rejection["record"]) == 2000
+    assert report.kept == 2
+
+
+def test_a_file_that_is_being_written_gives_its_whole_lines(tmp_path: Path) -> None:
+    report = clean(tmp_path, GOOD + b"\n" + different(1).to_json()[:200])
+    assert dict(report.rejected) == {"torn_line": 1}
+    assert report.kept == 1
+    assert clean(tmp_path, GOOD).kept == 1  # only the line break is missing
+
+
+def test_a_failed_rollout_without_an_end_is_cut_off(tmp_path: Path) -> None:
+    failure = Failure(index=0, id="c-1", reason="bad_turn", detail="x")
+    (tmp_path / "chats.failures.jsonl").write_bytes(failure.to_json() + b"\n")
+    ended = different(2, chat_id="c-1")
+    ended.chat_parts[-1].messages.append("<end/>")
+    report = clean(tmp_path, lines([different(1, chat_id="c-1"), ended, different(3)]))
+    assert dict(report.rejected) == {"cut_off": 1}
+
+
+def test_duplicates_name_what_they_repeat(tmp_path: Path) -> None:
+    near = different(1, chat_id="near", experience_id="near")
+    near.chat_parts[0].messages[0] = "".join(near.chat_parts[0].messages[0])[:-3]
+    data = lines(
+        [
+            different(1),
+            different(2),
+            different(1),
+            different(2, chat_id="d", experience_id="d"),
+            different(3, experience_id="e-2"),
+            near,
+        ]
+    )
+    report = clean(tmp_path, data)
+    found = [(one["reason"], one["detail"]) for one in rejections(report)]
+    assert found[:3] == [
+        ("duplicate_id", f"of c-1 ({tmp_path}/chats.jsonl:1)"),
+        ("duplicate_text", f"of c-2 ({tmp_path}/chats.jsonl:2)"),
+        ("same_experience", f"of c-2 ({tmp_path}/chats.jsonl:2)"),
+    ]
+    assert found[3][0] == "near_duplicate"
+    assert found[3][1].startswith("similarity 0.9")
+    assert found[3][1].endswith(f"to c-1 ({tmp_path}/chats.jsonl:1)")
+
+
+def test_the_longest_of_near_duplicates_stays_or_the_first(tmp_path: Path) -> None:
+    longer = different(1, chat_id="long", experience_id="long")
+    longer.chat_parts[-1].messages.append("bye then")
+    data = lines([different(1), different(2), longer])
+    report = clean(tmp_path, data)
+    assert report.out.read_bytes() == lines([different(2), longer])
+    (rejection,) = rejections(report)
+    assert rejection["where"].endswith("chats.jsonl:1")
+    assert "which is longer" in rejection["detail"]
+    assert clean(tmp_path, data, CleanConfig(keep="first")).out.read_bytes() == lines(
+        [different(1), different(2)]
+    )
+    assert clean(tmp_path, data, CleanConfig(near_duplicates=None)).kept == 3
+
+
+def test_a_second_batch_does_not_repeat_the_first(tmp_path: Path) -> None:
+    first = tmp_path / "first.jsonl"
+    first.write_bytes(lines([different(1), different(2)]))
+    longer = different(1, chat_id="long", experience_id="long")
+    longer.chat_parts[-1].messages.append("bye then")
+    report = clean(tmp_path, lines([longer, different(3)]), CleanConfig(against=(str(first),)))
+    assert (report.kept, report.against, dict(report.rejected)) == (1, 2, {"near_duplicate": 1})
+    assert "first.jsonl:1" in rejections(report)[0]["detail"]
+
+
+def test_files_globs_and_compressed_files_are_read_once_each_in_order(tmp_path: Path) -> None:
+    one, two, three = (different(number).to_json() + b"\n" for number in range(3))
+    (tmp_path / "b.jsonl").write_bytes(one)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(two))
+    (tmp_path / "c.jsonl.zst").write_bytes(zstandard.compress(three))
+    out = tmp_path / "out" / "clean.jsonl"
+    report = clean_files(CleanJob([tmp_path / "b.jsonl", f"{tmp_path}/*.jsonl*"], out))
+    assert report.out.read_bytes() == one + two + three
+    manifest = orjson.loads((out.parent / "clean.manifest.json").read_bytes())
+    assert [entry["records"] for entry in manifest["inputs"]] == [1, 1, 1]
+    assert manifest["counts"]["in"] == manifest["counts"]["kept"] == 3
+    assert all(len(entry["sha256"]) == 64 for entry in manifest["inputs"])
+
+
+def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "clean.jsonl"
+    out.write_bytes(b"good\n")
+    torn, garbage, empty = (tmp_path / name for name in ("torn.gz", "garbage.zst", "empty.jsonl"))
+    torn.write_bytes(gzip.compress(GOOD * 50)[:-20])
+    garbage.write_bytes(b"no zstd at all")
+    empty.write_bytes(b"\n \n")
+    for source, words in (
+        (torn, "still being written"),
+        (garbage, "cannot be read"),
+        (empty, "is empty"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "none.jsonl", "no such file"),
+        (f"{tmp_path}/none*.jsonl", "no file matches"),
+        (out, "would be replaced"),
+    ):
+        with pytest.raises(UsageError, match=words) as error:
+            clean_files(CleanJob([source], out))
+        assert "\n" not in str(error.value)
+    assert out.read_bytes() == b"good\n"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "clean.jsonl",
+        "torn.gz",
+        "garbage.zst",
+        "empty.jsonl",
+    }
+
+
+def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    data = lines([different(number) for number in range(30)])
+    config = CleanConfig(shuffle=True)
+    once = clean(tmp_path, data, config, random_seed=1).out.read_bytes()
+    assert clean(tmp_path, data, config, random_seed=1).out.read_bytes() == once
+    assert clean(tmp_path, data, config, random_seed=2).out.read_bytes() != once
+    assert sorted(once.splitlines()) == sorted(data.splitlines())
+
+
+def test_a_limit_reads_no_more(tmp_path: Path) -> None:
+    report = clean(tmp_path, lines([different(number) for number in range(5)]), limit=2)
+    assert (report.read, report.kept) == (2, 2)
+
+
+def messy_corpus() -> bytes:
+    said = [different(number) for number in range(300)]
+    data = []
+    for number, one in enumerate(said):
+        line = one.to_json()
+        if number % 7 == 0:
+            line = line.replace(b'["', b'["Luna: <think>hm</think>', 1)
+        if number % 11 == 0:
+            line = said[number // 2].to_json()
+        if number % 13 == 0:
+            line = line[:-5]
+        data.append(line)
+    return b"\n".join(data) + b"\n"
+
+
+def test_the_result_is_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+    results = []
+    for workers in (1, 2):
+        report = clean(tmp_path, messy_corpus(), workers=workers, examples=2)
+        manifest = (tmp_path / "clean.manifest.json").read_bytes()
+        results.append((report.out.read_bytes(), report.rejected_out.read_bytes(), manifest, report))
+    assert results[0] == results[1]
+    assert results[0][3].read == 300
+
+
+def test_cleaning_a_clean_file_changes_nothing(tmp_path: Path) -> None:
+    once = clean(tmp_path, messy_corpus()).out.read_bytes()
+    again = clean(tmp_path, once)
+    assert again.out.read_bytes() == once
+    assert not again.rejected
+    assert not again.repairs
+
+
+def test_files_and_lists_of_chats_are_cleaned_alike(tmp_path: Path) -> None:
+    talks = [different(number) for number in (1, 2, 2, 3)]
+    talks.append(chat(["Luna: hey "], ["ho"], chat_id="x", experience_id="x"))
+    talks.append(different(1, chat_id="l", experience_id="l"))
+    talks[-1].chat_parts[-1].messages.append("bye then")
+    report = clean(tmp_path, lines(talks))
+    outcomes = list(clean_chats(talks, CleanConfig()))
+    assert lines([one for one in outcomes if isinstance(one, Chat)]) == report.out.read_bytes()
+    assert [one.reason for one in outcomes if isinstance(one, Rejection)] == [
+        "near_duplicate",
+        "duplicate_id",
+    ]
+    assert sum(report.rejected.values()) == 2
+
+
+any_line = st.one_of(
+    st.binary(max_size=60),
+    st.just(GOOD),
+    messy_chats.map(Chat.to_json),
+    st.tuples(st.integers(0, len(GOOD) - 1), st.binary(max_size=3)).map(
+        lambda at: GOOD[: at[0]] + at[1] + GOOD[at[0] :]
+    ),
+    st.recursive(
+        st.none() | st.booleans() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(any_line, min_size=1, max_size=8), st.booleans())
+def test_any_bytes_in_every_record_out(tmp_path: Path, given_lines: list[bytes], ended: bool) -> None:
+    data = b"\n".join(given_lines) + b"\n" * ended
+    records = [line for line in data.split(b"\n") if line.strip()]
+    if data.startswith(b"\xef\xbb\xbf") or not records:
+        return
+    report = clean(tmp_path, data)
+    rejected = rejections(report)
+    assert report.read == len(records) == report.kept + len(rejected)
+    assert {one["reason"] for one in rejected} <= set(REASONS)
+    assert len({one["where"] for one in rejected}) == len(rejected)
+    kept = report.out.read_bytes()
+    assert len(kept.splitlines()) == report.kept
+    if not kept:
+        return
+    again = clean(tmp_path, kept)
+    assert again.out.read_bytes() == kept
+    assert not again.rejected

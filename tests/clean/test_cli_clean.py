@@ -1,0 +1,73 @@
+"""``soc clean`` as it is typed: tables, JSON, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .people import chat
+from .test_cleaning import different, lines
+
+
+def soc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from soc_gen.cli import main; main()", "clean", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(
+        lines([different(1), different(1), chat(["Luna: hey"], ["ho"], chat_id="x", experience_id="x")])
+    )
+    return path
+
+
+def test_the_summary_has_every_step_and_what_to_do_next(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clean.jsonl"
+    done = soc(str(source), "--out", str(out), "--show-examples")
+    assert done.returncode == 0, done.stderr
+    rows = dict(row.rsplit(maxsplit=1) for row in done.stdout.splitlines() if row.split()[-1:][0].isdigit())
+    assert rows["read"] == "3"
+    assert rows["repair: speaker_labels"] == "1"
+    assert rows["rejected: duplicate_id"] == "1"
+    assert rows["kept"] == "2"
+    assert "  - Luna: hey\n  + hey\n" in done.stdout
+    assert f"Next: soc push-to-hub {out} USER/NAME" in done.stdout
+    assert out.read_bytes().count(b"\n") == 2
+
+
+def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
+    done = soc(
+        str(source), "--out", str(tmp_path / "clean.jsonl"), "--json", "--near-duplicates", "off", "--shuffle"
+    )
+    facts = json.loads(done.stdout)
+    assert (facts["in"], facts["kept"], facts["rejected"]) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.jsonl"], "no such file"),
+        (["."], "is a folder"),
+        (["x.jsonl", "--keep", "shortest"], "'longest' or 'first'"),
+        (["x.jsonl", "--near-duplicates", "2"], "less than or equal to 1"),
+        (["x.jsonl", "--out", "."], "is a folder"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
+    done = soc(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_output_that_cannot_be_written_is_one_line(source: Path) -> None:
+    done = soc(str(source), "--out", "/proc/nowhere/clean.jsonl")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -1,0 +1,134 @@
+"""What counts as a duplicate, which of two stays, and what is forgotten."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from soc_gen.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
+from soc_gen.said import Said
+from soc_gen.words import runs, tokens
+
+from .people import TALK, chat
+
+RNG = random.Random(5)
+VOCABULARY = [f"w{number}" for number in range(3000)]
+
+
+def words(count: int = 300) -> list[str]:
+    return RNG.choices(VOCABULARY, k=count)
+
+
+def changed(said: list[str], places: int) -> list[str]:
+    copy = list(said)
+    for place in RNG.sample(range(len(copy)), places):
+        copy[place] = "changed" + RNG.choice(VOCABULARY)
+    return copy
+
+
+def of(said: list[str], number: int) -> Fingerprint:
+    text = " ".join(said).encode().split()
+    return Fingerprint(number, hash(tuple(said)), number, len(said), sketch(runs(text, 3)))
+
+
+def search(*, longest: bool = True, same_experience: bool = False) -> Duplicates:
+    return Duplicates(0.8, keep_longest=longest, same_experience=same_experience)
+
+
+def test_the_words_of_a_text_are_lower_case_without_punctuation() -> None:
+    assert tokens("Hey, LUNA! don’t (go) 😂") == [b"hey", b"luna", b"dont", b"go", "😂".encode()]
+    assert runs([b"a", b"b", b"c", b"d"], 3) == [b"a b c", b"b c d"]
+    assert runs([b"a"], 3) == [b"a"]
+    assert runs([], 3) == []
+
+
+def test_a_near_copy_repeats_the_first_when_it_is_not_longer() -> None:
+    said = words()
+    seen = search()
+    assert seen.judge(of(said, 0)).number == 0
+    verdict = seen.judge(of(changed(said, 4), 1))
+    assert (verdict.kind, verdict.original) == ("near_duplicate", 0)
+    assert seen.judge(of(words(), 2)).number == 1
+
+
+def test_a_longer_near_copy_replaces_those_it_repeats() -> None:
+    said = words()
+    seen = search()
+    seen.judge(of(said, 0))
+    verdict = seen.judge(of([*said, "one", "more"], 1))
+    assert verdict.number == 1
+    assert verdict.replaced == (0,)
+    again = seen.judge(of(said[:-1], 2))
+    assert (again.kind, again.original) == ("near_duplicate", 1)
+
+
+def test_the_first_stays_when_asked_to_and_what_is_fixed_always_does() -> None:
+    said = words()
+    seen = search(longest=False)
+    seen.judge(of(said, 0))
+    assert seen.judge(of([*said, "one", "more"], 1)).original == 0
+    fixed = search()
+    fixed.judge(of(said, 0))
+    fixed.fix()
+    assert fixed.judge(of([*said, "one", "more"], 1)).original == 0
+
+
+def test_exact_duplicates_are_told_by_id_text_and_experience() -> None:
+    seen = search()
+    first = fingerprint(Said(chat(*TALK, chat_id="a", experience_id="x"), 3))
+    seen.judge(first)
+    other = [[message + " entirely different now" for message in part] for part in TALK[:2]]
+
+    def kind(chat_id: str, experience: str, talk: list[list[str]]) -> str | None:
+        return seen.judge(fingerprint(Said(chat(*talk, chat_id=chat_id, experience_id=experience), 3))).kind
+
+    assert kind("a", "y", other) == "duplicate_id"
+    assert kind("b", "y", [[m.upper() + "!" for m in part] for part in TALK]) == "duplicate_text"
+    assert kind("b", "x", other) == "same_experience"
+
+
+def test_a_forgotten_chat_may_come_again() -> None:
+    said = words()
+    seen = search()
+    old = of(said, 0)
+    seen.judge(old)
+    seen.judge(of([*said, "one", "more"], 1))
+    seen.forget(0, old)
+    assert seen.judge(of(words(), 0)).number == 2
+
+
+def test_chats_without_words_are_not_alike() -> None:
+    seen = search()
+    for number, mark in enumerate(("...", "!!!", "?!")):
+        found = fingerprint(Said(chat([mark], [mark], chat_id=mark, experience_id=mark), 3))
+        assert seen.judge(found).number == number
+
+
+@pytest.mark.parametrize(("places", "found"), [(0, 40), (2, 40), (5, 39)])
+def test_near_copies_are_found_as_often_as_promised(places: int, found: int) -> None:
+    """Two changed words of 300 leave a similarity of about .96, five about .9."""
+    hits = 0
+    for number in range(40):
+        said = words()
+        seen = search(longest=False)
+        seen.judge(of(said, number))
+        hits += seen.judge(of(changed(said, places), number + 1000)).kind is not None
+    assert hits >= found
+
+
+def test_unrelated_chats_are_never_alike() -> None:
+    seen = search()
+    assert [seen.judge(of(words(), number)).number for number in range(200)] == list(range(200))
+
+
+def test_lower_thresholds_take_more_bands() -> None:
+    assert [bands_for(threshold) for threshold in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)] == [
+        64,
+        32,
+        32,
+        16,
+        16,
+        8,
+        8,
+    ]

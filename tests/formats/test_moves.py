@@ -1,0 +1,36 @@
+"""What each line of a transcript is told to do."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soc_gen.formats.moves import _AFTER, _CLOSING, FIRST, walk
+
+
+def test_every_move_leads_to_another() -> None:
+    """A walk cannot run into a move after which nothing is known to follow."""
+    followers = {move for choices in _AFTER.values() for move in choices}
+    assert followers <= _AFTER.keys()
+    assert _AFTER.keys() - followers == {FIRST}
+
+
+@given(st.text(), st.integers(1, 40), st.integers(1, 40))
+def test_a_longer_walk_begins_with_a_shorter_one(conversation: str, one: int, two: int) -> None:
+    """What a turn was told never changes when the talk goes on."""
+    short, long = sorted((one, two))
+    assert walk(conversation, long, None)[:short] == walk(conversation, short, None)
+
+
+@given(st.text(), st.integers(1, 30), st.integers(1, 30))
+def test_closing_changes_only_what_comes_after(conversation: str, closing: int, count: int) -> None:
+    """Moves before the turn at which the talk begins to close stay; from there on they close it."""
+    moves = walk(conversation, count, closing)
+    assert moves[:closing] == walk(conversation, count, None)[:closing]
+    for past, move in enumerate(moves[closing:]):
+        assert move in _CLOSING[min(past, len(_CLOSING) - 1)]
+
+
+def test_talks_take_different_courses() -> None:
+    """The course depends on the conversation."""
+    assert len({tuple(walk(str(number), 10, None)) for number in range(50)}) > 45

@@ -1,0 +1,124 @@
+"""The transcript format: prompts that only grow, lines read as they were meant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soc_gen.formats import BadTurn, Turn
+from soc_gen.formats.transcript import keep, parse, render, short_card, unwrapped
+from soc_gen.llm import Reply
+from soc_gen.models import Experience, Persona
+from soc_gen.prompts import load_prompt
+
+
+def _persona(name: str) -> Persona:
+    return Persona(
+        name=name,
+        username=name.lower(),
+        age=40,
+        traits=["stubborn", "kind"],
+        background="Sells ladders in Leith. Has a boat.",
+        chatting_style="No capitals. Long pauses.",
+        model="m",
+        id=f"id-{name}",
+    )
+
+
+MEETING = Experience(
+    persona1=_persona("Petra Lang"),
+    persona2=_persona("Col Reid"),
+    relationship="neighbours",
+    situation="The ladder is gone.",
+    topic="Petra asks for it.",
+    id="e1",
+)
+
+LINES = st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20), max_size=12)
+
+
+@given(LINES, st.integers(0, 11))
+def test_a_prompt_begins_with_the_prompt_before_it(lines: list[str], closing: int) -> None:
+    """Whatever was said and wherever the talk began to close, what was sent stays as it was."""
+    hint = load_prompt("rollout_hint_wind_down").text
+    turns: list[Turn] = []
+    before = ""
+    for number, line in enumerate(lines):
+        said = hint if number == closing else ""
+        prompt = render(MEETING, turns, number % 2, said)
+        script = prompt.messages[-1]["content"]
+        assert script.startswith(before)
+        assert prompt.messages[:2] == render(MEETING, [], 0, "").messages[:2]
+        turns.append(Turn(number % 2, (line,), line, said))
+        before = f"{script} {line}\n"
+
+
+def test_a_line_is_asked_for_with_what_it_does() -> None:
+    """The last word of the prompt is whose line it is, without a space after it."""
+    assert render(MEETING, [], 0, "").messages[-1]["content"] == "Petra (brings it up):"
+
+
+def test_the_system_text_names_nobody_of_the_conversation() -> None:
+    """It is the same for a whole run, so that it is read once."""
+    assert load_prompt("rollout_transcript_system").variables == frozenset()
+
+
+def test_a_card_is_short() -> None:
+    """Traits, and a sentence each of background and style: no username, model or id."""
+    assert short_card(MEETING.persona1) == (
+        "Petra, 40: stubborn, kind. Sells ladders in Leith. Types: No capitals."
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  ", '" "', '""', "[end]", " [END]\nmore", "---", "**"])
+def test_no_words_end_the_talk(text: str) -> None:
+    """An empty line, marks around nothing, or an end line: nobody writes any more."""
+    parsed = parse(Reply(text, "stop"), MEETING, 0)
+    assert (parsed.messages, parsed.ended) == ((), True)
+
+
+@pytest.mark.parametrize("text", ["...", "??", "ok", "👍"])
+def test_a_message_needs_no_letters(text: str) -> None:
+    """Dots, question marks and emoji are things people send."""
+    assert parse(Reply(f" {text}", "stop"), MEETING, 0).messages == (text,)
+
+
+@pytest.mark.parametrize(
+    ("line", "spoken"),
+    [
+        ('"is it ready?"', "is it ready?"),
+        ("“is it ready?”", "is it ready?"),
+        ('"*right so*"', "right so"),
+        ('"*right so! i was', "right so! i was"),
+        ("then that is that.”", "then that is that."),
+        ('"fine" is what you said', '"fine" is what you said'),
+        ('you said "fine"', 'you said "fine"'),
+        ('"a" and "b"', '"a" and "b"'),
+        ('a pipe of 5"', 'a pipe of 5"'),
+        ("*definitely", "*definitely"),
+    ],
+)
+def test_marks_around_a_whole_line_go(line: str, spoken: str) -> None:
+    """A quoted phrase, inches and the star of a correction stay; what is taken off is counted."""
+    parsed = parse(Reply(line, "stop"), MEETING, 0)
+    assert parsed.messages == (spoken,)
+    assert parsed.repairs == (("unwrapped",) if line != spoken else ())
+
+
+@given(st.text(max_size=40))
+def test_unwrapping_ends(line: str) -> None:
+    """What is unwrapped is not unwrapped further."""
+    assert unwrapped(unwrapped(line)) == unwrapped(line)
+
+
+def test_a_line_that_was_cut_keeps_its_whole_sentences() -> None:
+    """Without one it is asked for again."""
+    assert parse(Reply("it rains. and the", "length"), MEETING, 0).messages == ("it rains.",)
+    with pytest.raises(BadTurn, match="cut_off"):
+        parse(Reply("and the", "length"), MEETING, 0)
+
+
+def test_a_line_is_kept_as_it_was_said() -> None:
+    """The history holds what the record holds."""
+    assert keep(["thursday at 5"]) == "thursday at 5"

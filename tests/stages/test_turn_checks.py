@@ -1,0 +1,49 @@
+"""Which lines are asked for again."""
+
+from __future__ import annotations
+
+import pytest
+
+from soc_gen.checks import words
+from soc_gen.formats import BadTurn
+from soc_gen.labels import names_of
+from soc_gen.stages.turn_checks import TurnContext, check_turn, filler, word_runs
+from tests.formats.test_transcript import MEETING
+
+
+def _after(*lines: str) -> TurnContext:
+    given = word_runs("A hot tub is going into Col's garden, at the family price, from the groom.")
+    people = [names_of(person) for person in (MEETING.persona1, MEETING.persona2)]
+    said = [words(line) for line in lines]
+    return TurnContext(people[len(lines) % 2], people[1 - len(lines) % 2], said, lines[-1:], given)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["no problem, take care", "Hi Petra!", "Thank you, Stanisław!", "you’re welcome! have a great day."],
+)
+def test_politeness_alone_is_filler(line: str) -> None:
+    """Greetings, thanks and the like, with or without a name."""
+    assert filler(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["great, 8 then", "ok", "sounds good, bring the ladder", "thanks for nothing"]
+)
+def test_a_line_with_anything_else_in_it_is_no_filler(line: str) -> None:
+    """Nor is a bare "ok", which people do send."""
+    assert not filler(line)
+
+
+def test_filler_is_refused_only_in_answer_to_filler() -> None:
+    """One line of politeness is life, two are a loop."""
+    check_turn(["no problem"], _after("it is in the shed"))
+    with pytest.raises(BadTurn, match="filler"):
+        check_turn(["no problem"], _after("thanks!"))
+
+
+def test_a_line_that_retells_the_situation_is_refused() -> None:
+    """People do not tell each other what both know, in the words of the brief."""
+    with pytest.raises(BadTurn, match="retells"):
+        check_turn(["so a hot tub is going into Col's garden at the family price"], _after())
+    check_turn(["at the family price. he would say that, wouldn't he"], _after())
