@@ -1,6 +1,6 @@
 """What the rollout engine claims, measured: ``python benchmarks/rollout.py``.
 
-The endpoint is ``tests/loopback_endpoint.py`` in a process of its own; ``soc rollout`` is run as users run it.
+The endpoint is ``tests/loopback_endpoint.py`` in a process of its own; ``soc rollout`` runs as for users.
 Compare ratios within one run: the absolute figures are the machine's. Parts: throughput, cpu, prefix, rate,
 kill, start, memory.
 """
