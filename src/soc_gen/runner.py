@@ -194,8 +194,10 @@ class Session:
             return False
         if fault.overload and fault.kind != "timeout":
             return seconds > self._run.give_up_seconds
-        # While nobody is answered it is the endpoint, not the request; the fleet gives up on that.
-        return self._run.fleet.silent_for() < seconds
+        # While nobody is answered it is the endpoint, not the request; the fleet gives up on that. With
+        # nobody else asking, it is the request where the endpoint is there to say so.
+        alone = self._run.meter.open <= 1 and fault.kind not in {"connection", "timeout"}
+        return alone or self._run.fleet.silent_for() < seconds
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:

@@ -14,8 +14,8 @@ OPEN, FRESH = 0, 1
 class Slots:
     """A counter of free places whose size may change while it is used.
 
-    No more conversations wait with their slot lent than there are slots, so that a bad hour of the
-    endpoint does not open conversations without end.
+    No more than twice as many conversations are open, the others waiting with their slot lent, so that a
+    bad hour of the endpoint does not open conversations without end.
 
     Args:
         limit: Conversations open at once.
@@ -61,7 +61,7 @@ class Slots:
 
     def _wake(self) -> None:
         while self._queue and self._used < self._limit:
-            if self._queue[0][0] == FRESH and self._lent >= self._limit:
+            if self._queue[0][0] == FRESH and self._lent + self._used >= 2 * self._limit:
                 return
             _, _, future = heapq.heappop(self._queue)
             if not future.done():

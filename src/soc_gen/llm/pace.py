@@ -11,7 +11,7 @@ _KEEP = 0.97  # of what was answered for each second before a refusal
 _KEEP_OF_SHORT = 0.8  # the same, where more time went by waiting than asking
 _LEAST_KEPT = 0.9  # of a pace that was reached slowly
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds, where the server does not say how long
-_FIRST_HOLD, _LONGEST_HOLD = 8.0, 240.0  # seconds at a pace that is known to work, before more is tried
+_FIRST_HOLD, _LONGEST_HOLD = 8.0, 60.0  # seconds at a pace that is known to work, before more is tried
 _RAMP = 0.5  # growth for each second (as an exponent), until the limit has been met on purpose
 _LOWEST = 0.2  # requests per second
 _FRUITLESS = 3  # requests: no more than that in a round say nothing about the pace
@@ -32,7 +32,7 @@ class Pacer:
     Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
     asks, and goes on at a little less than what was answered in that round. From there the pace is raised
     at once until it is refused again, since a burst says little; then it is held for a while before more is
-    tried, and each time that is refused the while gets twice as long.
+    tried, and each time that more is refused the while gets twice as long.
 
     Args:
         requests_per_minute: Ceiling set by the user.
@@ -123,7 +123,8 @@ class Pacer:
         fruitless = self._learned is not None and self._count <= _FRUITLESS
         self._fruitless = self._fruitless + 1 if fruitless else 0
         if self._learned is not None and not fruitless:
-            self._hold = self._hold if self._ramping else min(self._hold * 2, _LONGEST_HOLD)
+            if not self._ramping and self._seconds > self._hold:
+                self._hold = min(self._hold * 2, _LONGEST_HOLD)
             self._ramping = False
         self._recent.clear()
         self._round, self._count = self._round + 1, 0
@@ -135,8 +136,8 @@ class AutoLimit:
 
     Slots are doubled while that raises the throughput, then one step is tried now and then; a step that
     brought nothing (the server only queues) is taken back. Overload (429, 503, timeouts) cuts by three
-    tenths, at most once for each round of requests, as TCP does (additive increase, multiplicative
-    decrease; Chiu and Jain 1989).
+    tenths, and no second time before the first can have had an effect, as TCP does (additive increase,
+    multiplicative decrease; Chiu and Jain 1989).
 
     Args:
         limit: Where to start.
@@ -146,12 +147,13 @@ class AutoLimit:
     def __init__(self, limit: int = 4, highest: int = 1024) -> None:
         self.limit = limit
         self._highest = highest
-        self._round: list[float] = []  # seconds of the replies of this round
+        self._round = 0  # replies of this round
         self._round_began: float | None = None
         self._best: tuple[float, int] | None = None  # turns per second, slots
         self._ramping = True
         self._rounds_until_try = 0
         self._cut_at = float("-inf")
+        self._seconds = 0.0  # of a reply, on average
 
     def replied(self, now: float, seconds: float, *, busy: bool) -> int:
         """Note a reply; return the slots to have from now on.
@@ -163,11 +165,12 @@ class AutoLimit:
         """
         if self._round_began is None:
             self._round_began = now - seconds
-        self._round.append(seconds)
-        if len(self._round) >= max(8, 2 * self.limit):
+        self._round += 1
+        self._seconds += 0.1 * (seconds - self._seconds)
+        if self._round >= max(8, 2 * self.limit):
             if busy and now > self._round_began:
-                self._judge(len(self._round) / (now - self._round_began))
-            self._round, self._round_began = [], now
+                self._judge(self._round / (now - self._round_began))
+            self._round, self._round_began = 0, now
         return self.limit
 
     def _judge(self, throughput: float) -> None:
@@ -186,8 +189,9 @@ class AutoLimit:
 
     def overloaded(self, now: float, sent_at: float) -> int:
         """Note a 429, 503 or timeout to a request sent at ``sent_at``; return the slots to have."""
-        if sent_at >= self._cut_at:
+        # Open conversations step back when their turn is there, one reply later.
+        if sent_at >= self._cut_at + self._seconds:
             self.limit = max(1, int(self.limit * 0.7))
             self._cut_at, self._ramping, self._best = now, False, None
-            self._round, self._round_began, self._rounds_until_try = [], None, 8
+            self._round, self._round_began, self._rounds_until_try = 0, None, 8
         return self.limit

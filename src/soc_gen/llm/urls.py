@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 def public_url(url: str) -> str:
     """Return ``url`` without user, password and query, fit to be written down."""
+    return urlsplit(without_user(url))._replace(query="", fragment="").geturl()
+
+
+def without_user(url: str) -> str:
+    """Return ``url`` without user and password, for when a key says who is asking."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,277 @@
+"""One exchange with a real HTTP server, in everything it can do to us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import orjson
+import pytest
+
+from soc_gen.config import EndpointConfig, Sampling
+from soc_gen.errors import EndpointError, UsageError
+from soc_gen.llm import PromptMessage, Reply, Request
+from soc_gen.llm.client import Capabilities, Endpoint, choose_model, read_key, wire_body
+from soc_gen.llm.faults import ContextTooLong, Refused, Transient
+from tests.loopback_endpoint import CONTEXT_FORMS, MODEL, Behaviour, LoopbackEndpoint
+
+T = TypeVar("T")
+KEY = "sk-secret-0123456789"
+SCHEMA = {"type": "object", "properties": {"messages": {"type": "array"}}}
+CHAT: tuple[PromptMessage, ...] = (
+    {"role": "system", "content": "You write both sides."},
+    {"role": "user", "content": "Write Maya's next turn."},
+)
+
+
+def request(**changes: Any) -> Request:
+    settings: dict[str, Any] = {
+        "conversation": "c1",
+        "turn": 0,
+        "attempt": 0,
+        "messages": CHAT,
+        "sampling": Sampling(),
+        "seed": 7,
+        "schema": SCHEMA,
+    }
+    return Request(**settings | changes)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackEndpoint]:
+    with LoopbackEndpoint() as running:
+        yield running
+
+
+def talk(url: str, act: Callable[[Endpoint], Awaitable[T]], *, key: str | None = None, **config: Any) -> T:
+    """Open an endpoint, do ``act`` with it, close it."""
+
+    async def main() -> T:
+        endpoint = Endpoint(url, key, EndpointConfig(**config), Capabilities())
+        endpoint.model = MODEL
+        try:
+            return await act(endpoint)
+        finally:
+            await endpoint.close()
+
+    return asyncio.run(main())
+
+
+def ask(url: str, asked: Request | None = None, **config: Any) -> Reply:
+    return talk(url, lambda endpoint: endpoint.ask(asked or request()), **config)
+
+
+def test_the_body_on_the_wire(server: LoopbackEndpoint) -> None:
+    """Sampling as it is configured, extra parameters at the top, and nothing that was not asked for."""
+    sampling = Sampling(top_k=20, min_p=0.0, extra_body={"chat_template_kwargs": {"enable_thinking": False}})
+    ask(server.url, request(sampling=sampling, stop=("\n",)), affinity_header="X-Session-ID")
+    exchange = server.log[0]
+    assert exchange.body == {
+        "model": MODEL,
+        "messages": list(CHAT),
+        "max_tokens": 512,
+        "seed": 7,
+        "temperature": 0.8,
+        "top_k": 20,
+        "min_p": 0.0,
+        "stop": ["\n"],
+        "chat_template_kwargs": {"enable_thinking": False},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "schema": SCHEMA, "strict": True},
+        },
+    }
+    assert exchange.headers["x-session-id"] == "c1"
+
+
+def test_the_same_request_is_the_same_bytes() -> None:
+    """A repeat cannot be told from the first time."""
+    first, second = (orjson.dumps(wire_body(request(), MODEL, "json_schema")) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_continued_message_comes_back_without_its_beginning(echo: bool) -> None:
+    """llama.cpp repeats it, vLLM does not; both give what was added."""
+    messages: tuple[PromptMessage, ...] = (*CHAT, {"role": "assistant", "content": "Maya:"})
+    with LoopbackEndpoint(Behaviour(echo=echo)) as server:
+        reply = ask(server.url, request(messages=messages, schema=None, continue_final=True))
+        assert server.log[0].body["continue_final_message"] is True
+        assert server.log[0].body["add_generation_prompt"] is False
+    assert not reply.text.startswith("Maya:")
+    assert reply.text.strip()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("http_408", "http_408"),
+        ("http_409", "http_409"),
+        ("http_429", "http_429"),
+        ("http_500", "http_500"),
+        ("http_502", "http_502"),
+        ("http_503", "http_503"),
+        ("reset", "connection"),
+        ("cut_body", "bad_body"),
+        ("broken_json", "bad_body"),
+        ("error_body", "error_body"),
+        ("html", "not_json"),
+        ("no_choices", "no_choices"),
+    ],
+)
+def test_each_transport_fault_is_known_and_sent_once(fault: str, kind: str) -> None:
+    """Nothing under us repeats anything: one fault is one request at the server."""
+    with LoopbackEndpoint(Behaviour(plan=lambda _: fault)) as server:
+        with pytest.raises(Transient) as caught:
+            ask(server.url)
+        assert server.requests == 1
+    assert caught.value.kind == kind
+
+
+def test_a_server_that_hangs_is_a_timeout() -> None:
+    with LoopbackEndpoint(Behaviour(plan=lambda _: "hang")) as server:
+        with pytest.raises(Transient) as caught:
+            ask(server.url, timeout_seconds=0.2)
+        assert server.requests == 1
+    assert caught.value.kind == "timeout"
+    assert caught.value.overload
+
+
+def test_nobody_listening_is_a_connection_fault() -> None:
+    with LoopbackEndpoint() as server:
+        url = server.url
+    with pytest.raises(Transient) as caught:
+        ask(url)
+    assert caught.value.kind == "connection"
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "ms", "none"])
+def test_a_429_says_when_to_come_back(form: str) -> None:
+    behaviour = Behaviour(plan=lambda _: "http_429", retry_after=form, retry_after_seconds=30)
+    with LoopbackEndpoint(behaviour) as server, pytest.raises(Transient) as caught:
+        ask(server.url)
+    assert caught.value.retry_after == (None if form == "none" else pytest.approx(30, abs=2))
+
+
+@pytest.mark.parametrize("form", CONTEXT_FORMS)
+def test_a_prompt_that_is_too_long_is_not_repeated(form: str) -> None:
+    with LoopbackEndpoint(Behaviour(context_tokens=1, context_form=form)) as server:
+        with pytest.raises(ContextTooLong):
+            ask(server.url)
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize("fault", ["reasoning", "stray_think", "think"])
+def test_where_the_answer_hides_makes_no_difference(server: LoopbackEndpoint, fault: str) -> None:
+    """Under reasoning, after a stray closer, after a block: the same reply."""
+    plain = ask(server.url).text
+    server.behave(plan=lambda _: fault)
+    assert ask(server.url).text.strip() == plain
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("taken", "sent"),
+    [
+        (("json_object",), ["json_schema", "json_object", "json_object"]),
+        ((), ["json_schema", "json_object", None, None]),
+    ],
+)
+def test_a_server_without_schemas_is_asked_plainly_from_then_on(
+    status: int, taken: tuple[str, ...], sent: list[str | None]
+) -> None:
+    """Decided once: the second request does not try again what was refused."""
+
+    async def twice(endpoint: Endpoint) -> None:
+        await endpoint.ask(request())
+        await endpoint.ask(request(turn=1))
+
+    with LoopbackEndpoint(Behaviour(structures=taken, schema_status=status)) as server:
+        talk(server.url, twice)
+        asked = [exchange.body.get("response_format", {}).get("type") for exchange in server.log]
+    assert asked == sent
+
+
+def test_a_refusal_for_another_reason_is_one() -> None:
+    with LoopbackEndpoint(Behaviour(plan=lambda _: "http_400")) as server, pytest.raises(Refused):
+        ask(server.url)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_what_only_the_user_can_change(status: int) -> None:
+    with LoopbackEndpoint(Behaviour(plan=lambda _: f"http_{status}")) as server:
+        with pytest.raises(EndpointError) as caught:
+            ask(server.url)
+        assert server.requests == 1
+    assert str(status) in str(caught.value)
+
+
+def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
+    with LoopbackEndpoint(Behaviour(key="right", echo_key=True)) as server:
+        url = server.url.replace("http://", f"http://me:{KEY}@")
+        with pytest.raises(EndpointError) as caught:
+            talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
+        with pytest.raises(EndpointError) as listing:
+            talk(server.url, lambda endpoint: endpoint.models(), key=KEY)
+    assert KEY not in str(caught.value) + str(listing.value)
+
+
+def test_a_url_with_a_password_is_shown_without(server: LoopbackEndpoint) -> None:
+    reply = ask(server.url.replace("http://", f"http://me:{KEY}@"))
+    assert reply.endpoint == server.url
+
+
+def models_of(url: str, *, wanted: str | None = None, others: tuple[str, ...] = ()) -> str:
+    async def main() -> str:
+        endpoints = [Endpoint(one, None, EndpointConfig(), Capabilities()) for one in (url, *others)]
+        try:
+            return await choose_model(endpoints, wanted)
+        finally:
+            for endpoint in endpoints:
+                await endpoint.close()
+
+    return asyncio.run(main())
+
+
+def test_the_only_model_is_taken(server: LoopbackEndpoint) -> None:
+    assert models_of(server.url) == MODEL
+
+
+def test_a_model_that_is_not_there_is_named_with_those_that_are(server: LoopbackEndpoint) -> None:
+    with pytest.raises(EndpointError, match=MODEL):
+        models_of(server.url, wanted="qwen")
+
+
+def test_of_several_models_one_must_be_named() -> None:
+    with LoopbackEndpoint(Behaviour(models=("a", "b"))) as server:
+        with pytest.raises(EndpointError, match="a, b"):
+            models_of(server.url)
+        assert models_of(server.url, wanted="b") == "b"
+
+
+def test_a_server_without_a_list_takes_any_name_but_needs_one() -> None:
+    with LoopbackEndpoint(Behaviour(models=None)) as server:
+        assert models_of(server.url, wanted="qwen") == "qwen"
+        with pytest.raises(UsageError, match="--model"):
+            models_of(server.url)
+
+
+def test_one_replica_that_is_there_is_enough_to_begin(server: LoopbackEndpoint) -> None:
+    with LoopbackEndpoint() as gone:
+        dead = gone.url
+    assert models_of(dead, others=(server.url,)) == MODEL
+    with pytest.raises(EndpointError, match="nobody answers"):
+        models_of(dead)
+
+
+def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SOC_API_KEY before OPENAI_API_KEY; a variable that is named must be there."""
+    monkeypatch.delenv("SOC_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "two")
+    assert read_key(None) == "two"
+    monkeypatch.setenv("SOC_API_KEY", "one")
+    assert read_key(None) == "one"
+    assert read_key("OPENAI_API_KEY") == "two"
+    with pytest.raises(UsageError, match="export MISSING="):
+        read_key("MISSING")

@@ -1,0 +1,115 @@
+"""From the JSON of a completion to a reply, whatever a server makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soc_gen.errors import EndpointError
+from soc_gen.llm import Reply, Usage
+from soc_gen.llm.decode import decode, decode_models, strip_thinking
+from soc_gen.llm.faults import ContextTooLong, Transient
+
+URL = "http://127.0.0.1:1/v1"
+
+
+def completion(message: object, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"message": message, "finish_reason": "stop"}], **more}
+
+
+def test_a_reply_with_its_tokens() -> None:
+    usage = {"prompt_tokens": 90, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 64}}
+    reply = decode(completion({"content": "hey"}, usage=usage), URL, 1.5)
+    assert reply == Reply("hey", "stop", Usage(90, 64, 7), 1.5, URL)
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, [], {"prompt_tokens": None}, {"prompt_tokens_details": None}, "12"]
+)
+def test_a_server_that_counts_nothing(usage: object) -> None:
+    assert decode(completion({"content": "hey"}, usage=usage), URL, 0).usage == Usage()
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+@pytest.mark.parametrize("content", [None, ""])
+def test_an_answer_filed_under_reasoning_is_found(name: str, content: object) -> None:
+    assert decode(completion({"content": content, name: "hey"}), URL, 0).text == "hey"
+
+
+def test_reasoning_beside_an_answer_is_left_out() -> None:
+    assert decode(completion({"content": "hey", "reasoning": "hmm"}), URL, 0).text == "hey"
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("hey", "hey"),
+        ("<think>hm</think>hey", "hey"),
+        ("<think>\nhm\n</think>\n\nhey", "\n\nhey"),
+        ("hm\n</think>\nhey", "\nhey"),
+        ("<thinking>hm</thinking>hey", "hey"),
+        ("<think>never closed", ""),
+        ("hey <think>never closed", "hey "),
+        ("I think so", "I think so"),
+    ],
+)
+def test_thinking_aloud_is_taken_out(text: str, spoken: str) -> None:
+    assert strip_thinking(text) == spoken
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        (None, "not_json"),
+        ("<html>", "not_json"),
+        ([], "not_json"),
+        ({}, "no_choices"),
+        ({"choices": None}, "no_choices"),
+        ({"choices": []}, "no_choices"),
+        ({"choices": [None]}, "no_choices"),
+        ({"choices": [{"message": None}]}, "no_choices"),
+        ({"error": {"message": "upstream"}}, "error_body"),
+    ],
+)
+def test_a_200_that_is_no_completion_is_transient(found: object, kind: str) -> None:
+    with pytest.raises(Transient) as caught:
+        decode(found, URL, 0)
+    assert caught.value.kind == kind
+
+
+def test_half_a_surrogate_pair_is_replaced() -> None:
+    """It could not be written to the journal."""
+    text = decode(completion({"content": "ha \ud83d ha"}), URL, 0).text
+    assert text == "ha ? ha"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "content", "usage", "error", "finish_reason", "code"]),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_no_shape_of_json_breaks_it(found: object) -> None:
+    """A reply, or one of the faults, and nothing else."""
+    try:
+        reply = decode(found, URL, 0)
+    except (Transient, ContextTooLong, EndpointError):
+        return
+    assert isinstance(reply.text, str)
+
+
+def test_models() -> None:
+    assert decode_models({"data": [{"id": "a"}, {"id": "b"}, {}]}) == ["a", "b"]
+    assert decode_models({"models": []}) is None
+    assert decode_models(["a"]) is None

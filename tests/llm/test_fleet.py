@@ -1,0 +1,207 @@
+"""Replicas: who a conversation sticks to, who is set aside, when the run gives up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from soc_gen.config import Sampling
+from soc_gen.errors import EndpointError
+from soc_gen.llm import Reply, Request
+from soc_gen.llm.faults import Refused, Transient
+from soc_gen.llm.fleet import Fleet, Replica
+from soc_gen.llm.pace import Pacer
+
+
+class Scripted:
+    """A server that answers, or raises what it is told to."""
+
+    def __init__(self, url: str, fault: Callable[[], Exception | None] = lambda: None) -> None:
+        self.url = url
+        self.fault = fault
+        self.asked: list[str] = []
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked.append(request.conversation)
+        await asyncio.sleep(0)
+        if error := self.fault():
+            raise error
+        return Reply("hey", endpoint=self.url)
+
+
+def request(conversation: str) -> Request:
+    return Request(conversation, 0, 0, ({"role": "user", "content": "hi"},), Sampling(), 1)
+
+
+def fleet_of(
+    *servers: Scripted,
+    give_up: float = 600.0,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Fleet:
+    return Fleet([Replica(server, Pacer()) for server in servers], give_up, sleep, notice)
+
+
+async def persist(fleet: Fleet, conversation: str, tries: int = 50) -> Reply:
+    """Ask until it is answered, as the runner does."""
+    for _ in range(tries):
+        try:
+            return await fleet.ask(request(conversation))
+        except Transient:
+            continue
+    msg = "never answered"
+    raise AssertionError(msg)
+
+
+def test_a_conversation_sticks_to_its_replica() -> None:
+    """Its prefix is cached there; the conversations are spread evenly."""
+
+    async def main() -> None:
+        one, two = Scripted("one"), Scripted("two")
+        fleet = fleet_of(one, two)
+        for _ in range(3):
+            for name in "abcd":
+                await fleet.ask(request(name))
+        assert not set(one.asked) & set(two.asked)
+        assert len(set(one.asked)) == len(set(two.asked)) == 2
+
+    asyncio.run(main())
+
+
+def test_a_finished_conversation_makes_room() -> None:
+    """The next new one goes where fewer are open."""
+
+    async def main() -> None:
+        one, two = Scripted("one"), Scripted("two")
+        fleet = fleet_of(one, two)
+        for name in "abc":
+            await fleet.ask(request(name))
+        for name in "ac":
+            fleet.forget(name)
+        assert (await fleet.ask(request("d"))).endpoint == "one"
+
+    asyncio.run(main())
+
+
+def test_conversations_of_a_replica_that_fails_move_and_stay() -> None:
+    """Three faults in a row, and it is left alone; who moved does not move back."""
+
+    async def main() -> None:
+        broken = True
+        one = Scripted("one", lambda: Transient("http_500") if broken else None)
+        two = Scripted("two")
+        fleet = fleet_of(one, two)
+        assert (await persist(fleet, "a")).endpoint == "two"
+        assert len(one.asked) == 3
+        broken = False
+        assert (await fleet.ask(request("a"))).endpoint == "two"
+
+    asyncio.run(main())
+
+
+def test_a_429_is_not_a_failure_of_the_replica() -> None:
+    """It is there; it only wants to be asked less."""
+
+    async def main() -> None:
+        calls = 0
+
+        def fault() -> Exception | None:
+            nonlocal calls
+            calls += 1
+            return Transient("http_429", retry_after=0.0, overload=True) if calls < 12 else None
+
+        one = Scripted("one", fault)
+        assert (await persist(fleet_of(one, Scripted("two")), "a")).endpoint == "one"
+
+    asyncio.run(main())
+
+
+def test_when_all_are_down_it_waits_says_so_and_goes_on() -> None:
+    """The notice is there while it waits and gone afterwards; no more than one asks meanwhile."""
+
+    async def main() -> None:
+        down = True
+        notices: list[str] = []
+        one = Scripted("one", lambda: Transient("connection") if down else None)
+        fleet = fleet_of(one, notice=notices.append)
+        with pytest.raises(AssertionError):
+            await persist(fleet, "a", tries=8)
+        before = len(one.asked)
+
+        async def back() -> None:
+            nonlocal down
+            await asyncio.sleep(0.2)
+            down = False
+
+        await asyncio.gather(back(), *(persist(fleet, name) for name in "abcdefgh"))
+        assert any("no endpoint answers" in notice for notice in notices)
+        assert notices[-1] == ""
+        assert len(one.asked) <= before + 8 + 2
+
+    asyncio.run(main())
+
+
+def test_it_gives_up_after_the_stated_time() -> None:
+    """With one line that says that everything is kept."""
+
+    async def main() -> None:
+        fleet = fleet_of(Scripted("one", lambda: Transient("connection")), give_up=0.3)
+        began = time.monotonic()
+        with pytest.raises(EndpointError, match="kept"):
+            await persist(fleet, "a", tries=10_000)
+        assert time.monotonic() - began >= 0.3
+
+    asyncio.run(main())
+
+
+def test_nothing_but_429_ends_as_well() -> None:
+    """A quota that is used up for the day says 429 for ever."""
+
+    async def main() -> None:
+        fault = Transient("http_429", retry_after=0.01, overload=True)
+        fleet = fleet_of(Scripted("one", lambda: fault), give_up=0.2)
+        with pytest.raises(EndpointError, match="429"):
+            await persist(fleet, "a", tries=10_000)
+
+    asyncio.run(main())
+
+
+def test_a_retry_after_of_hours_is_not_waited_for() -> None:
+    """It ends at once where nobody else is there, and the others are asked where there is one."""
+
+    async def main() -> None:
+        tired = Transient("http_429", retry_after=7200.0, overload=True)
+        with pytest.raises(EndpointError, match="7200"):
+            await persist(fleet_of(Scripted("one", lambda: tired)), "a")
+        two = Scripted("two")
+        assert (await persist(fleet_of(Scripted("one", lambda: tired), two), "a")).endpoint == "two"
+
+    asyncio.run(main())
+
+
+def test_a_refusal_is_the_conversations_trouble_while_others_are_answered() -> None:
+    """A content filter stops one conversation, wrong settings stop the run."""
+
+    async def main() -> None:
+        filtered = True
+        one = Scripted("one", lambda: Refused("answers 400: content filter") if filtered else None)
+        fleet = fleet_of(one)
+        for _ in range(4):
+            filtered = True
+            for name in "abc":
+                with pytest.raises(Refused):
+                    await fleet.ask(request(name))
+            filtered = False
+            await fleet.ask(request("d"))
+        filtered = True
+        with pytest.raises(EndpointError, match="content filter"):
+            for _ in range(8):
+                try:
+                    await fleet.ask(request("a"))
+                except Refused:
+                    continue
+
+    asyncio.run(main())
