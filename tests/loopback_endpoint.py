@@ -152,6 +152,7 @@ class LoopbackEndpoint:
         self._loop.call_soon(ready.set)
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(_let_go())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -572,6 +573,14 @@ async def _misbehave(fault: str, request: web.Request, completion: dict[str, Any
         _cut_off(request)
         return response
     return _error(int(fault.removeprefix("http_")), f"simulated {fault}")
+
+
+async def _let_go() -> None:
+    """End the handlers that hang."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _cut_off(request: web.Request, *, rudely: bool = False) -> None:

@@ -124,6 +124,13 @@ class Session:
     def __init__(self, run: Run, index: int) -> None:
         self._run = run
         self._index = index
+        self._attempts = AsyncRetrying(
+            retry=retry_if_exception_type(Transient),
+            wait=_wait,
+            stop=self._hopeless,
+            sleep=self._pause,
+            reraise=True,
+        )
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
         """Lend the slot to others while this conversation waits for something but the model."""
@@ -150,16 +157,8 @@ class Session:
 
     async def _ask(self, request: Request) -> Reply:
         """Make exchanges until one succeeds: the one place where a request is repeated."""
-        began = time.monotonic()
-        attempts = AsyncRetrying(
-            retry=retry_if_exception_type(Transient),
-            wait=_wait,
-            stop=lambda state: self._hopeless(_fault(state), state.attempt_number, time.monotonic() - began),
-            sleep=self._pause,
-            reraise=True,
-        )
         try:
-            return await attempts(self._exchange, request)
+            return await self._attempts(self._exchange, request)
         except Transient as fault:
             raise ConversationFailed(
                 "endpoint", f"gave up after repeated faults, the last: {fault.kind}"
@@ -189,8 +188,9 @@ class Session:
             run.slots.resize(run.auto.replied(time.monotonic(), reply.seconds, busy=busy))
         return reply
 
-    def _hopeless(self, fault: Transient, faults: int, seconds: float) -> bool:
-        if faults < _FAULTS_OF_ONE_REQUEST:
+    def _hopeless(self, state: RetryCallState) -> bool:
+        fault, seconds = _fault(state), state.seconds_since_start or 0.0
+        if state.attempt_number < _FAULTS_OF_ONE_REQUEST:
             return False
         if fault.overload and fault.kind != "timeout":
             return seconds > self._run.give_up_seconds

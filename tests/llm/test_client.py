@@ -275,3 +275,12 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert read_key("OPENAI_API_KEY") == "two"
     with pytest.raises(UsageError, match="export MISSING="):
         read_key("MISSING")
+
+
+def test_a_user_and_password_in_the_url_are_sent_where_there_is_no_key(server: LoopbackEndpoint) -> None:
+    """As browsers do it; a key wins."""
+    url = server.url.replace("http://", "http://me:p%40ss@")
+    ask(url)
+    talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
+    sent = [exchange.headers["authorization"] for exchange in server.log]
+    assert sent == ["Basic bWU6cEBzcw==", f"Bearer {KEY}"]

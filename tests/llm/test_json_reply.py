@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from soc_gen.llm.json_reply import parse_json_object
@@ -59,7 +59,8 @@ def test_raw_newlines_in_strings_are_kept() -> None:
 
 @given(st.dictionaries(st.text(), _JSON, max_size=4))
 def test_every_object_survives_the_trip(value: dict[str, Any]) -> None:
-    """Whatever json writes is read back, with prose around it."""
+    """Whatever json writes is read back, with prose around it; only a ``</think>`` in it means something."""
+    assume("</think>" not in json.dumps(value))
     assert parse_json_object(f"Reply: {json.dumps(value)} done") == value
 
 

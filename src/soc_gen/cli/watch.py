@@ -33,7 +33,11 @@ def run_stages(
     from soc_gen.llm.connect import served
 
     with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:
-        return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
+        try:
+            return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
+        except asyncio.CancelledError:
+            tell("Left without the replies in flight. The same command goes on where it ended.")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 async def _run(

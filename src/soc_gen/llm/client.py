@@ -23,7 +23,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import SchemaRefused, Transient, from_status
-from soc_gen.llm.urls import public_url
+from soc_gen.llm.urls import basic_auth, public_url, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +127,7 @@ class Endpoint:
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
         self._key = key
+        self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
         self._client = _open_client(url, key, config.timeout_seconds)
@@ -156,9 +157,13 @@ class Endpoint:
             headers[self._affinity_header] = request.conversation
         started = time.monotonic()
         try:
-            answer = await self._client.post(
-                "/chat/completions", content=body, options={"headers": headers}, cast_to=httpx2.Response
-            )
+            # The SDK bounds each read; a server that trickles would never be given up.
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._client.post(
+                    "/chat/completions", content=body, options={"headers": headers}, cast_to=httpx2.Response
+                )
+        except TimeoutError:
+            raise Transient("timeout", overload=True) from None
         except openai.OpenAIError as error:
             raise self._fault(error) from None
         reply = decode(_parsed(answer), self.url, time.monotonic() - started)
@@ -174,7 +179,7 @@ class Endpoint:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):
                 return Transient("connection")
             return Transient("timeout", overload=True)
-        if isinstance(error.__cause__, httpx2.RemoteProtocolError | httpx2.DecodingError):
+        if isinstance(error.__cause__, httpx2.ReadError | httpx2.RemoteProtocolError | httpx2.DecodingError):
             return Transient("bad_body")
         return Transient("connection")
 
@@ -232,8 +237,9 @@ def _open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpen
     """Return an SDK client that repeats nothing by itself."""
     timeout = httpx2.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
     return AsyncOpenAI(
-        base_url=url,
+        base_url=without_user(url),
         api_key=key or "none",  # the SDK insists on one; servers without keys ignore it
+        default_headers=None if key else basic_auth(url),
         max_retries=0,
         timeout=timeout,
         http_client=DefaultAioHttpClient(limits=_LIMITS, timeout=timeout),

@@ -11,7 +11,7 @@ _KEEP = 0.97  # of what was answered for each second before a refusal
 _KEEP_OF_SHORT = 0.8  # the same, where more time went by waiting than asking
 _LEAST_KEPT = 0.9  # of a pace that was reached slowly
 _PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds, where the server does not say how long
-_FIRST_HOLD, _LONGEST_HOLD = 8.0, 60.0  # seconds at a pace that is known to work, before more is tried
+_FIRST_HOLD, _LONGEST_HOLD = 3.0, 60.0  # seconds at a pace that is known to work, before more is tried
 _RAMP = 0.5  # growth for each second (as an exponent), until the limit has been met on purpose
 _LOWEST = 0.2  # requests per second
 _FRUITLESS = 3  # requests: no more than that in a round say nothing about the pace
@@ -69,7 +69,7 @@ class Pacer:
             exponent = _RAMP * max(0.0, since - _SPAN)
         else:
             beyond = max(0.0, since - self._hold)
-            exponent = 0.01 * beyond + 0.003 * beyond * beyond
+            exponent = 0.01 * beyond + 0.01 * beyond * beyond
         return min(ceiling, self._learned * math.exp(min(exponent, 20.0)))
 
     def reserve(self, now: float) -> Place:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import base64
+from urllib.parse import unquote, urlsplit
 
 
 def public_url(url: str) -> str:
@@ -11,6 +12,15 @@ def public_url(url: str) -> str:
 
 
 def without_user(url: str) -> str:
-    """Return ``url`` without user and password, for when a key says who is asking."""
+    """Return ``url`` without user and password."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def basic_auth(url: str) -> dict[str, str] | None:
+    """Return the header that says what user and password in ``url`` do, or None where there are none."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return None
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}

@@ -23,7 +23,7 @@ _FILLER = re.compile(
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
     r"|that's (?:great|fine|perfect|understandable)|i understand|i'm sorry|take care"
     r"|(?:have a )?(?:good|great|nice) day|(?:see|talk to) you (?:later|soon|then))\b"
-    r"(?:,? [\w-]+(?=\W*$))?)+\W*"
+    r"(?:,? [\w'-]+(?=\W*$))?)+\W*"
 )
 
 REMEMBERED = 24
