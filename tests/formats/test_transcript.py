@@ -120,3 +120,9 @@ def test_a_line_that_was_cut_keeps_its_whole_sentences() -> None:
 def test_a_line_is_kept_as_it_was_said() -> None:
     """The history holds what the record holds."""
     assert keep(["thursday at 5"]) == "thursday at 5"
+
+
+def test_a_line_of_the_example_is_asked_for_again() -> None:
+    """The example shows how people write, not what."""
+    with pytest.raises(BadTurn, match="copies_example"):
+        parse(Reply("To be fair, the gate was already leaning.", "stop"), MEETING, 0)

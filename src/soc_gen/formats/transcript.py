@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
+from soc_gen.checks import near_repeat
 from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.formats.moves import walk
 from soc_gen.llm import Reply
@@ -88,7 +90,16 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
         if not whole:
             raise BadTurn("cut_off", "the line reached max_tokens")
         spoken = whole[1].strip()
+    if near_repeat(spoken, _example_lines()):
+        raise BadTurn("copies_example", spoken)
     return Parsed((spoken,), repairs=repairs)
+
+
+@cache
+def _example_lines() -> tuple[str, ...]:
+    """Return what the two in the example say."""
+    lines = load_prompt("rollout_transcript_system").text.splitlines()
+    return tuple(line.partition("): ")[2] for line in lines if "): " in line)
 
 
 def unwrapped(line: str) -> str:
