@@ -1,5 +1,6 @@
-"""Draw the README's picture from the data of a real run: ``python docs/picture.py data docs/quickstart.svg``."""
+"""Draw the README's picture from a real run: ``python docs/picture.py data docs/quickstart.svg``."""
 
+import io
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from soc_gen.cli.watch import COLUMNS, duration
 
 def main(data: Path, picture: Path) -> None:
     """Draw one conversation and the summary of the run in ``data``."""
-    screen = Console(record=True, force_terminal=True, width=108, file=Path("/dev/null").open("w"))
+    screen = Console(record=True, force_terminal=True, width=108, file=io.StringIO())
     chat.out = console.out = screen
     shown = longest(data / "clean.jsonl")
     if shown:

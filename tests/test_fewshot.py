@@ -134,3 +134,12 @@ def test_examples_follow_the_random_seed() -> None:
         return [await hub.examples(index) for index in range(20)]
 
     assert asyncio.run(run(1)) == asyncio.run(run(1)) != asyncio.run(run(2))
+
+
+def test_a_finished_block_is_forgotten() -> None:
+    """Memory is that of the blocks under way, not of the run."""
+    config = ExperiencesConfig(block_size=4, round_size=2)
+    hub = _hub(config)
+    for index in range(10):
+        hub.report(index, _SEEDS[0])
+    assert sorted(hub._outcomes) == [8, 9]

@@ -29,8 +29,8 @@ Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
 
 
 def _phrases(*rows: tuple[str, str]) -> Phrases:
-    """Compile patterns over lower-case text, each after words of which one must be there to look at all."""
-    return tuple((frozenset(tokens(needed)), re.compile(pattern, re.MULTILINE)) for needed, pattern in rows)
+    """Compile patterns over lower-case lines, each after words of which one must be there to look at all."""
+    return tuple((frozenset(tokens(needed)), re.compile(pattern)) for needed, pattern in rows)
 
 
 # People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
@@ -90,10 +90,9 @@ _ASSISTS = _phrases(
         r"let me know if you(?:'d| would) like (?:me to|any) (?:continue|adjust|revise|change|modif)",
     ),
 )
-MODEL_WORDS = frozenset(
+_MODEL_WORDS = frozenset(
     word for phrases in (_BREAKS, _REFUSES, _ASSISTS) for needed, _ in phrases for word in needed
 )
-"""A text with none of these words, as ``tokens`` gives them, passes the next three checks."""
 
 
 _BYE_ALONE = re.compile(
@@ -119,11 +118,11 @@ _BYE = tuple(
         ),
         (
             "have a|have g",
-            r"\bhave (?:a (?:good|great|nice|lovely|safe)|good|great) (?:night|day|one|evening|weekend|trip)\b",
+            r"\bhave (?:a (?:good|great|nice|safe)|good|great) (?:night|day|one|evening|weekend|trip)\b",
         ),
         (
             "gotta |got to |have to |need to |better ",
-            r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|jet|head out)(?: now)?(?=\W*$|[,.!])",
+            r"\b(?:gotta|got to|have to|need to|better) (?:go|run|dash|head out)(?: now)?(?=\W*$|[,.!])",
         ),
         ("to bed|to sleep", r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b"),
     )
@@ -132,19 +131,29 @@ _BYE = tuple(
 _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
 
 
-def breaks_character(text: str) -> bool:
-    """Does the writer say that they are a model, or speak of the role-play?"""
-    return _says(text, _BREAKS)
+def model_words(words: Iterable[bytes]) -> frozenset[bytes]:
+    """Return those of ``words`` (as ``tokens`` gives them) without which the next three checks say no."""
+    return _MODEL_WORDS.intersection(words)
 
 
-def refusal(text: str) -> bool:
+def breaks_character(text: str, there: frozenset[bytes] | None = None) -> bool:
+    """Does the writer say that they are a model, or speak of the role-play?
+
+    Args:
+        text: One or more messages.
+        there: Its ``model_words``, where they are known.
+    """
+    return _says(text, there, _BREAKS)
+
+
+def refusal(text: str, there: frozenset[bytes] | None = None) -> bool:
     """Is ``text`` a model declining to go on?"""
-    return _says(text, _REFUSES)
+    return _says(text, there, _REFUSES)
 
 
-def assistant_speak(text: str) -> bool:
+def assistant_speak(text: str, there: frozenset[bytes] | None = None) -> bool:
     """Does ``text`` talk like an assistant: offers of service, a refusal, "as an AI"?"""
-    return _says(text, _ASSISTS, _REFUSES, _BREAKS)
+    return _says(text, there, _ASSISTS, _REFUSES, _BREAKS)
 
 
 def near_repeat(message: str, earlier: Iterable[str]) -> bool:
@@ -172,8 +181,10 @@ def farewell(text: str) -> bool:
         return False
     if _BYE_ALONE.fullmatch(plain):
         return True
-    matches = (match for hints, pattern in _BYE if _any_in(hints, plain) for match in pattern.finditer(plain))
-    spans = [match.span() for match in matches if not _TOLD.search(plain[: match.start()])]
+    spans = []
+    for hints, pattern in _BYE:
+        if _any_in(hints, plain):
+            spans += [m.span() for m in pattern.finditer(plain) if not _TOLD.search(plain[: m.start()])]
     if not spans:
         return False
     before = _WORD.findall(plain[: min(start for start, _ in spans)])
@@ -254,17 +265,15 @@ def _dice(one: Counter[Any], two: Counter[Any]) -> float:
     return 2 * (one & two).total() / (one.total() + two.total())
 
 
-def _says(text: str, *kinds: Phrases) -> bool:
-    there = MODEL_WORDS.intersection(tokens(text))
+def _says(text: str, there: frozenset[bytes] | None, *kinds: Phrases) -> bool:
+    if there is None:
+        there = model_words(tokens(text))
     if not there:
         return False
-    plain = _plain(text)
-    return any(
-        pattern.search(plain)
-        for phrases in kinds
-        for needed, pattern in phrases
-        if not needed.isdisjoint(there)
-    )
+    lines = text.encode("utf-8", "replace").lower().replace(b"\xe2\x80\x99", b"'").split(b"\n")
+    odd = [line.decode() for line in lines if any(word in line for word in there)]
+    patterns = [pattern for phrases in kinds for needed, pattern in phrases if not needed.isdisjoint(there)]
+    return any(pattern.search(line) for line in odd for pattern in patterns)
 
 
 def _any_in(pieces: tuple[str, ...], text: str) -> bool:

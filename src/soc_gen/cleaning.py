@@ -67,13 +67,15 @@ class CleanReport:
     read: int = 0
     kept: int = 0
     repaired: int = 0
-    """Kept chats that were changed."""
+    """Kept chats that are not, byte for byte, as they were read."""
     rejected: Counter[str] = field(default_factory=Counter)
     """By reason."""
     repairs: Counter[str] = field(default_factory=Counter)
     """Chats in which each repair changed something, also of those rejected later."""
     against: int = 0
     """Chats of other datasets that were not to be repeated."""
+    against_unread: int = 0
+    """Records of those datasets that are no chats."""
     examples: dict[str, list[Change]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,6 +88,7 @@ class CleanReport:
             "rejected_by_reason": dict(sorted(self.rejected.items())),
             "repairs": dict(sorted(self.repairs.items())),
             "against": self.against,
+            "against_unread": self.against_unread,
         }
 
 
@@ -134,15 +137,22 @@ class _Run:
         self._gone: set[int] = set()
 
     def fix_against(self) -> None:
-        """Read the datasets that must not be repeated."""
+        """Read the datasets that must not be repeated.
+
+        Raises:
+            UsageError: One of them has no chats.
+        """
         for source in self._job.config.against:
-            before = len(self._spool)
+            before = self._report.against
             for index, record in enumerate(read_source(source, Chat)):
-                if not isinstance(record, BadLine):
+                if isinstance(record, BadLine):
+                    self._report.against_unread += 1
+                else:
+                    self._report.against += 1
                     self._fix(record, f"{source}:{index + 1}")
-            if len(self._spool) == before:
+            if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
-        self._others = self._report.against = len(self._spool)
+        self._others = len(self._spool)
         self._seen.fix()
 
     def _fix(self, chat: Chat, where: str) -> None:
@@ -180,7 +190,7 @@ class _Run:
             detail = self._repeats(verdict.original, verdict, found)
             self._reject(str(verdict.kind), detail, outcome.where, outcome.as_read)
             return
-        self._report.repaired += bool(outcome.changes)
+        self._report.repaired += outcome.line != outcome.as_read
         number = self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
         for old in verdict.replaced:
             self._replace(old, number, verdict, found)

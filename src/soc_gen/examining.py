@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from typing import NamedTuple
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from soc_gen.dedup import Fingerprint
 from soc_gen.errors import SocError
@@ -22,6 +22,7 @@ from soc_gen.models import Chat
 from soc_gen.repairs import Change, Repairer
 from soc_gen.stages.clean import Rules, examine
 
+_CHAT = TypeAdapter(Chat)  # gives bytes where a model gives text
 CHUNK_LINES = 256
 CHUNK_BYTES = 4 << 20
 
@@ -69,7 +70,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
         chat = Chat.model_validate_json(line.data)
     except ValidationError as error:
         return _invalid(line, explain(error))
-    written = chat.to_json()
+    written = _CHAT.dump_json(chat)
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
         return _invalid(line, f"the key {twice!r} comes twice in one object")
@@ -79,7 +80,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
         is_json = written == line.data or _is_json(line.data)
         return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
     if found.chat is not chat:
-        written = found.chat.to_json()
+        written = _CHAT.dump_json(found.chat)
     return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
 
 

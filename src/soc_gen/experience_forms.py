@@ -33,6 +33,7 @@ SCHEMA: dict[str, Any] = {
 
 
 _LINE = 140  # characters of a line, after which no further sentence of it is kept
+_NO_GAP = frozenset(",.;:'’")  # a line may go on with these straight after its beginning
 _TOLD = 2  # sentences of a background: told more, a small model tries to use all of it
 
 
@@ -93,8 +94,9 @@ async def from_lines(job: ExperienceJob, _examples: Sequence[Experience], ask: A
         added = _whole(await ask.line([*prompt, unfinished]))
         if not added:
             return None
-        written = f"{written} {added}"
-        lines.append(f"{beginning} {added}")
+        gap = "" if added[0] in _NO_GAP else " "
+        written = f"{written}{gap}{added}"
+        lines.append(f"{beginning}{gap}{added}")
     return Draft(f"{lines[0]} {lines[1]}", lines[2])
 
 

@@ -38,7 +38,9 @@ _GREETING = re.compile(
 _SPEAKS = re.compile(
     r"\b(?:I'm|I’m|I've|I’ve|I'll|I’ll|I am|I have|I was|can you|could you|do you|did you|are you)\b"
 )
-_TASK = re.compile(r"\b(?:the nudge|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE)
+_TASK = re.compile(
+    r"\b(?:(?:the|a) nudge|small event|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE
+)
 _AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
 _IDLE = re.compile(
     r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"

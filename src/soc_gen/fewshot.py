@@ -51,6 +51,18 @@ class Hub:
         jobs = self._rounds_of(index)[-1]
         if all(job in self._outcomes for job in jobs):
             self._event(jobs).set()
+            self._forget_block(index)
+
+    def _forget_block(self, index: int) -> None:
+        """Let go of a block that nobody will ask about again, so that memory does not grow with the run."""
+        begin = index - index % self._config.block_size
+        block = range(begin, begin + self._config.block_size)
+        # A failed job of a resumed run is asked again, and then wants what its block had made.
+        if all(self._outcomes.get(job) for job in block):
+            for job in block:
+                del self._outcomes[job]
+            for jobs in self._rounds_of(block[-1]):
+                self._finished.pop(jobs, None)
 
     def _event(self, jobs: range) -> asyncio.Event:
         return self._finished.setdefault(jobs, asyncio.Event())

@@ -51,7 +51,7 @@ def label_starts(names: frozenset[str]) -> tuple[str, ...]:
 
 
 def may_have_label(text: str, starts: tuple[str, ...]) -> bool:
-    """Whether ``strip_label`` has to look closer; ``starts`` from ``label_starts`` of both names."""
+    """Whether ``strip_label`` has to look closer; ``starts`` is the ``label_starts`` of all names."""
     return text[:80].casefold().lstrip(_BEFORE_NAME).startswith(starts)
 
 

@@ -87,11 +87,12 @@ def _one_sided(said: Said, _: CleanConfig) -> str | None:
     return f"all by {next(iter(senders))}" if len(senders) == 1 else None
 
 
-def _talks_like(test: Callable[[str], bool]) -> Check:
+def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
     def check(said: Said, config: CleanConfig) -> str | None:
-        if config.allow_assistant_speak or not said.may_be_model or not test(said.text):
+        there = said.model_words
+        if config.allow_assistant_speak or not there or not test(said.text, there):
             return None
-        return _quote(next((message for message in said.messages if test(message)), said.text))
+        return _quote(next((message for message in said.messages if test(message, there)), said.text))
 
     return check
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from soc_gen.checks import MODEL_WORDS
+from soc_gen.checks import model_words
 from soc_gen.models import Chat
 from soc_gen.tags import WELL_WRITTEN
 from soc_gen.words import runs, tokens_of
 
-_ASCII = bytes(range(128))
+_COMMON = bytes({10, *range(32, 127)})
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
@@ -30,28 +30,16 @@ class Said:
         """All messages, a line each."""
         self.data = self.text.encode("utf-8", "replace")
         """``text`` in UTF-8: looked through faster, emoji or not."""
+        self.bare = WELL_WRITTEN.sub(b"", self.data) if b"<" in self.data else self.data
+        """``data`` without tags that are written as they should be."""
+        self.rare = self.data.translate(None, _COMMON)
+        """``data`` without line breaks and printable ASCII: short, which spares looking through all of it."""
+        self.one_line_each = self.data.count(b"\n") < max(1, len(self.messages))
+        """No message has a line break in it."""
         self.words = tokens_of(self.data)
         """All words."""
-
-    @property
-    def one_line_each(self) -> bool:
-        """No message has a line break in it."""
-        return self.text.count("\n") < max(1, len(self.messages))
-
-    @cached_property
-    def bare(self) -> bytes:
-        """``data`` without tags that are written as they should be."""
-        return WELL_WRITTEN.sub(b"", self.data) if b"<" in self.data else self.data
-
-    @cached_property
-    def rare(self) -> bytes:
-        """``data`` without ASCII: short, or not ours to spare work on."""
-        return b"" if self.data.isascii() else self.data.translate(None, _ASCII)
-
-    @cached_property
-    def shingles(self) -> list[bytes]:
+        self.shingles = runs(self.words, shingle_words)
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
-        return runs(self.words, self.shingle_words)
 
     @cached_property
     def repetition(self) -> float:
@@ -60,6 +48,6 @@ class Said:
         return 1 - len(set(self.shingles)) / count if count >= _FEWEST_RUNS else 0.0
 
     @cached_property
-    def may_be_model(self) -> bool:
-        """Whether a word is there without which nobody talks like an assistant."""
-        return not MODEL_WORDS.isdisjoint(self.words)
+    def model_words(self) -> frozenset[bytes]:
+        """Words without which nobody talks like an assistant."""
+        return model_words(self.words)

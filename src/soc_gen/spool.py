@@ -11,6 +11,7 @@ from array import array
 from pathlib import Path
 from typing import IO, NamedTuple
 
+_BUFFER = 1 << 16  # bytes
 _HEADER = struct.Struct("<QQQQIII")
 
 
@@ -35,10 +36,10 @@ class Spool:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115 - closed by __exit__
         self._offsets = array("Q")
         self._end = 0
-        self._moved = False
+        self._place = 0  # in the file: a seek empties its buffer, so none is made that need not be
 
     def __enter__(self) -> Spool:
         return self
@@ -55,21 +56,24 @@ class Spool:
         where = record.where.encode()
         as_read = b"" if record.as_read == record.line else record.as_read
         header = _HEADER.pack(*record.keys, len(where), len(record.line), len(as_read))
-        if self._moved:
-            self._file.seek(self._end)
-            self._moved = False
+        self._go(self._end)
         written = self._file.write(b"".join((header, where, record.line, as_read)))
         self._offsets.append(self._end)
-        self._end += written
+        self._place = self._end = self._end + written
         return len(self._offsets) - 1
 
     def read(self, number: int) -> Spooled:
         """Return the record of that number."""
-        self._file.seek(self._offsets[number])
-        self._moved = True
+        self._go(self._offsets[number])
         *keys, where, line, as_read = _HEADER.unpack(self._file.read(_HEADER.size))
-        data = self._file.read(where + line + as_read)
+        size = where + line + as_read
+        data = self._file.read(size)
+        self._place = self._offsets[number] + _HEADER.size + size
         text = data[where : where + line]
         one, two, three, four = keys
         place = data[:where].decode()
         return Spooled((one, two, three, four), place, text, data[where + line :] or text)
+
+    def _go(self, place: int) -> None:
+        if place != self._place:
+            self._file.seek(place)

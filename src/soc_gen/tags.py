@@ -47,6 +47,11 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _MINUTES = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080}
+# What needs no parsing to be known as right: many messages with tags are.
+_SPLIT = re.compile(
+    r"<end/>|<audio>[^<>\s]+(?: [^<>\s]+)*</audio>"
+    r"|<(image|gif|video)>[^<>\s]+(?: [^<>\s]+)*</\1>(?: [^<>\s]+)*"
+)
 _END = "<end/>"
 LONGEST_DELAY_DAYS = 3660
 """A longer wait than ten years is a slip, not a delay."""
@@ -305,7 +310,7 @@ def _write(piece: Piece) -> str:
 
 
 def _split(message: str) -> list[str]:
-    if "<" not in message or message == _END or not _MARK.search(message):
+    if "<" not in message or _SPLIT.fullmatch(message) or not _MARK.search(message):
         return [message]
     pieces = parse(message)
     if render(pieces) != message:

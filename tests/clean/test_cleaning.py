@@ -185,11 +185,12 @@ def test_the_longest_of_near_duplicates_stays_or_the_first(tmp_path: Path) -> No
 
 def test_a_second_batch_does_not_repeat_the_first(tmp_path: Path) -> None:
     first = tmp_path / "first.jsonl"
-    first.write_bytes(lines([different(1), different(2)]))
+    first.write_bytes(lines([different(1), different(2)]) + b"{}\n")
     longer = different(1, chat_id="long", experience_id="long")
     longer.chat_parts[-1].messages.append("bye then")
-    report = clean(tmp_path, lines([longer, different(3)]), CleanConfig(against=(str(first),)))
-    assert (report.kept, report.against, dict(report.rejected)) == (1, 2, {"near_duplicate": 1})
+    report = clean(tmp_path, lines([longer, different(3)]), CleanConfig(against=(str(first), str(first))))
+    assert report.against_unread == 2
+    assert (report.kept, report.against, dict(report.rejected)) == (1, 4, {"near_duplicate": 1})
     assert "first.jsonl:1" in rejections(report)[0]["detail"]
 
 

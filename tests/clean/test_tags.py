@@ -154,6 +154,16 @@ def test_a_taken_out_end_is_gone_and_a_cut_one_is_last(texts: list[str]) -> None
     assert tags.has_end(cut) == tags.has_end(tags.split_tags(texts))
 
 
+@given(
+    st.lists(st.sampled_from(["<image>", "</image>", "<audio>", "</audio>", "a", " ", "<end/>", ">"])).map(
+        "".join
+    )
+)
+def test_a_message_that_is_taken_as_right_unparsed_would_be_written_so(message: str) -> None:
+    if tags.split_tags([message]) == [message]:
+        assert tags.render(tags.parse(message)) == message or "<" not in message
+
+
 @given(messages)
 def test_what_is_written_reads_back_the_same(message: str) -> None:
     pieces = tags.parse(tags.normalise(message))

@@ -65,10 +65,8 @@ def test_the_system_text_names_nobody_of_the_conversation() -> None:
 
 
 def test_a_card_is_short() -> None:
-    """Traits, and a sentence each of background and style: no username, model or id."""
-    assert short_card(MEETING.persona1) == (
-        "Petra, 40: stubborn, kind. Sells ladders in Leith. Types: No capitals."
-    )
+    """Traits and a sentence of style: no background, username, model or id."""
+    assert short_card(MEETING.persona1) == "Petra, 40: stubborn, kind. Types: No capitals."
 
 
 @pytest.mark.parametrize("text", ["", "  ", '" "', '""', "[end]", " [END]\nmore", "---", "**"])

@@ -281,3 +281,11 @@ def test_a_line_that_runs_on_keeps_the_sentences_that_fit() -> None:
     assert isinstance(made, Experience)
     assert made.situation == f"{when} saw it. He ran. {view} told him no."
     assert "He fell" not in llm.requests[-1].messages[-1]["content"]
+
+
+def test_a_line_may_go_on_with_a_possessive() -> None:
+    """No space comes between a name and what belongs to it."""
+    made, _ = _lines(LINES[0], "'s key was there.", LINES[2])
+    (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
+    assert isinstance(made, Experience)
+    assert f"{beginnings(job)[1]}'s key was there." in made.situation

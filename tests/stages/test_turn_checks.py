@@ -47,3 +47,10 @@ def test_a_line_that_retells_the_situation_is_refused() -> None:
     with pytest.raises(BadTurn, match="retells"):
         check_turn(["so a hot tub is going into Col's garden at the family price"], _after())
     check_turn(["at the family price. he would say that, wouldn't he"], _after())
+
+
+def test_a_story_about_the_two_is_refused() -> None:
+    """A chat has no narrator; somebody else may well be said to smile."""
+    with pytest.raises(BadTurn, match="narrates"):
+        check_turn(["he'd better. Petra nods, and Col looks away"], _after())
+    check_turn(["vic laughs at everything"], _after())

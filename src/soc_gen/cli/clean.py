@@ -15,71 +15,65 @@ from soc_gen.cli.console import err, out, table
 if TYPE_CHECKING:
     from soc_gen.cleaning import CleanReport
 
-_WHAT = "What is kept"
 _EXAMPLES = 2  # of each repair
 _LONGEST_SHOWN = 160  # characters
 
 
+def _kept(*names: str, **more: Any) -> Any:  # noqa: ANN401 - as typer has it
+    return typer.Option(*names, rich_help_panel="What is kept", show_default=False, **more)
+
+
+Chats = Annotated[
+    list[str], typer.Argument(help="JSONL of chats, also .gz and .zst; files or globs.", show_default=False)
+]
+Out = Annotated[Path, typer.Option("--out", help="JSONL of clean chats.")]
+Against = Annotated[
+    list[str] | None,
+    _kept(
+        "--against", metavar="PATH|HUB_ID", help="Chats that must not be repeated; may come several times."
+    ),
+]
+NearDuplicates = Annotated[
+    str | None,
+    _kept(
+        "--near-duplicates",
+        metavar="SIMILARITY|off",
+        help="From which two chats are one; 0.8 when not given.",
+    ),
+]
+Keep = Annotated[
+    str | None,
+    _kept(
+        "--keep", metavar="longest|first", help="Which of near-duplicates stays; the longest when not given."
+    ),
+]
+MinParts = Annotated[int | None, _kept("--min-parts", min=1, help="Fewest chat parts; 2 when not given.")]
+Language = Annotated[
+    str | None, _kept("--language", metavar="CODE", help="Keep chats in this language only.")
+]
+Shuffle = Annotated[bool, typer.Option("--shuffle", help="Write in an order drawn from --seed.")]
+ShowExamples = Annotated[
+    bool, typer.Option("--show-examples", help="Print messages before and after each repair.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")]
+Config = Annotated[
+    str | None, typer.Option(help="A preset or a .toml file.", rich_help_panel="The run", show_default=False)
+]
+
+
 def clean(
-    chats: Annotated[
-        list[str],
-        typer.Argument(help="JSONL of chats, also .gz and .zst; files or globs.", show_default=False),
-    ],
-    to: Annotated[Path, typer.Option("--out", help="JSONL of clean chats.")] = Path("data/clean.jsonl"),
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH|HUB_ID",
-            help="Chats that must not be repeated; may come several times.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = None,
-    near_duplicates: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIMILARITY|off",
-            help="From which two chats are one; 0.8 when not given.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = None,
-    keep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="longest|first",
-            help="Which of near-duplicates stays; the longest when not given.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = None,
-    min_parts: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Fewest chat parts; 2 when not given.", rich_help_panel=_WHAT, show_default=False
-        ),
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CODE",
-            help="Keep chats in this language only.",
-            rich_help_panel=_WHAT,
-            show_default=False,
-        ),
-    ] = None,
-    shuffle: Annotated[bool, typer.Option("--shuffle", help="Write in an order drawn from --seed.")] = False,
-    show_examples: Annotated[
-        bool, typer.Option("--show-examples", help="Print messages before and after each repair.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes; the result is the same for any number.")
-    ] = 1,
+    chats: Chats,
+    to: Out = Path("data/clean.jsonl"),
+    against: Against = None,
+    near_duplicates: NearDuplicates = None,
+    keep: Keep = None,
+    min_parts: MinParts = None,
+    language: Language = None,
+    shuffle: Shuffle = False,
+    show_examples: ShowExamples = False,
+    workers: Workers = 1,
     seed: options.Seed = None,
-    config: Annotated[
-        str | None,
-        typer.Option(help="A preset or a .toml file.", rich_help_panel="The run", show_default=False),
-    ] = None,
+    config: Config = None,
     limit: options.Limit = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -146,6 +140,10 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
         out.print(orjson.dumps(facts).decode(), markup=False)
         return
     rows = [("read", f"{report.read:,}")]
+    if report.against:
+        rows.append(("compared with", f"{report.against:,}"))
+    if report.against_unread:
+        rows.append(("  records there that are no chats", f"{report.against_unread:,}"))
     rows += [(f"repair: {name}", f"{count:,}") for name, count in sorted(report.repairs.items())]
     rows += [(f"rejected: {reason}", f"{count:,}") for reason, count in report.rejected.most_common()]
     rows += [("kept", f"{report.kept:,}"), ("  of them repaired", f"{report.repaired:,}")]
@@ -166,5 +164,5 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
 
 
 def _short(text: str) -> str:
-    shown = repr(text)[1:-1]
+    shown = text.replace("\n", "\\n")
     return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"

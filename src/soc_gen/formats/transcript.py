@@ -24,6 +24,7 @@ _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿]
 _WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
 _PAIR = 2
 _CORRECTION = 3  # words
+_TRAITS = 2
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
 
 
@@ -40,7 +41,7 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
             {"role": "user", "content": _task(experience, names)},
             {"role": "assistant", "content": said + labels[-1]},
         ),
-        stop=("\n",),
+        stop=("\n", *(f"{name} (" for name in names)),  # a new line, or somebody's next without one
         continue_final=True,
     )
 
@@ -63,11 +64,9 @@ def _task(experience: Experience, names: tuple[str, str]) -> str:
 
 
 def short_card(persona: Persona) -> str:
-    """Return what a few lines of talk can use of a persona: two lines, about 60 tokens."""
-    background, style = (_first_sentence(text) for text in (persona.background, persona.chatting_style))
-    return (
-        f"{first_name(persona.name)}, {persona.age}: {', '.join(persona.traits)}. {background} Types: {style}"
-    )
+    """Return what a line of talk can use of a persona; of a background, a small model only recites."""
+    style = _first_sentence(persona.chatting_style)
+    return f"{first_name(persona.name)}, {persona.age}: {', '.join(persona.traits[:_TRAITS])}. Types: {style}"
 
 
 def _first_sentence(text: str) -> str:

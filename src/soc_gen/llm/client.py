@@ -21,7 +21,7 @@ import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.decode import decode, decode_models
+from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import SchemaRefused, Transient, from_status
 from soc_gen.llm.urls import basic_auth, public_url, without_user
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
+_SECRET = 8  # characters of a key, at least, that is worth hiding
 
 Structure = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -45,6 +46,8 @@ class Capabilities:
     """What the endpoint was found to take; shared by all replicas, decided once for a run."""
 
     structure: Structure = "json_schema"
+    context: int | None = None
+    """Tokens of prompt and reply together, where the endpoint tells."""
 
     def weaken(self, refused: Structure) -> None:
         """Fall back to the next weaker structure, unless another request has already done so.
@@ -164,6 +167,7 @@ class Endpoint:
         except openai.OpenAIError as error:
             raise self._fault(error) from None
         reply = decode(_parsed(answer), self.url, time.monotonic() - started)
+        refuse_if_full(reply, self._capabilities.context)
         return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
 
     def _fault(self, error: openai.OpenAIError) -> Exception:
@@ -182,7 +186,8 @@ class Endpoint:
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
         text = raw.decode("utf-8", "replace")
-        text = text.replace(self._key, "***") if self._key else text
+        # A key such as "x", for a server that wants none, is no secret, and is in many a word.
+        text = text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET else text
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -206,7 +211,9 @@ class Endpoint:
             return None  # many a server has no such list, or is busy: then the first request will tell
         except openai.OpenAIError as error:
             raise self._fault(error) from None
-        return decode_models(_parsed(answer))
+        found = _parsed(answer)
+        self._capabilities.context = decode_context(found)
+        return decode_models(found)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from soc_gen.llm import Reply, Usage
-from soc_gen.llm.faults import Transient, from_error_body
+from soc_gen.llm.faults import ContextTooLong, Transient, from_error_body
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
@@ -76,3 +76,26 @@ def _usage(usage: object) -> Usage:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and value > 0 else 0
+
+
+def decode_context(found: object) -> int | None:
+    """Return the tokens of context that ``GET /models`` tells of (vLLM and SGLang do), or None."""
+    rows = found.get("data") if isinstance(found, dict) else None
+    if not isinstance(rows, list):
+        return None
+    sizes = [_count(row.get("max_model_len")) for row in rows if isinstance(row, dict)]
+    return min(filter(None, sizes), default=None)
+
+
+def refuse_if_full(reply: Reply, context: int | None) -> None:
+    """Refuse a reply that was cut because prompt and reply fill the server's context.
+
+    vLLM takes a request whose ``max_tokens`` do not fit, and quietly gives it what room is left. Asking
+    again would be paid for, and cut in the same place.
+
+    Raises:
+        ContextTooLong: There is no more room.
+    """
+    used = reply.usage.prompt + reply.usage.completion
+    if context and reply.finish_reason == "length" and used >= context:
+        raise ContextTooLong(f"the reply was cut where the server's context of {context} tokens is full")

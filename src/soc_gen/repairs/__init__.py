@@ -42,7 +42,6 @@ class Writer:
 
 
 _NOBODY = Writer()
-_NOWHERE = (b"\xff",)  # never in UTF-8
 T = TypeVar("T", str, bytes)
 
 
@@ -53,10 +52,10 @@ class PartRepair:
     name: str
     """Its switch in ``RepairsConfig``."""
     apply: Callable[[list[str], Writer], list[str]]
+    may_apply: Callable[[Said], bool]
+    """Chats for which this is False are spared."""
     marks: tuple[str, ...] = ()
     """Parts in which none of these is found are spared; none: no part is."""
-    may_apply: Callable[[Said], bool] = lambda _: True
-    """Chats for which this is False are spared."""
 
 
 def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
@@ -66,39 +65,44 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         grams: What a recited prompt is found by.
     """
     return (
-        PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
-        PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
-        PartRepair("thinking", _all(machine.drop_thinking), ("<",)),
-        PartRepair("template_tokens", _all(machine.drop_template_tokens), ("<", "[", "#", "/")),
-        PartRepair("json_leftovers", _all(machine.unpack_json), ('"',)),
+        PartRepair("encoding", _each(text.fix_encoding), text.may_be_garbled),
+        PartRepair("invisible", _each(text.drop_invisible), text.may_hide),
+        _marked("thinking", _all(machine.drop_thinking), "<"),
+        _marked("template_tokens", _all(machine.drop_template_tokens), "<", "[", "#", "/"),
+        _marked("json_leftovers", _all(machine.unpack_json), '"'),
         PartRepair(
             "preambles",
             _all(machine.drop_preambles),
-            (":",),
             lambda said: b"ere" in said.data or b"ERE" in said.data,
+            (":",),
         ),
-        PartRepair("end_notes", _all(machine.drop_end_notes), may_apply=_ends_oddly),
-        PartRepair("quotation_marks", _each(text.unquote), ('"', "“", "”")),
-        PartRepair("speaker_labels", _unlabel, (":", "：", "[", "<", "@", "-", "–", "—", "|")),
-        PartRepair("unknown_tags", _each(tags.strip_unknown), ("<",)),
-        PartRepair("tags", _all(tags.split_tags), may_apply=lambda said: b"<" in said.data),
+        PartRepair("end_notes", _all(machine.drop_end_notes), _ends_oddly),
+        _marked("quotation_marks", _each(text.unquote), '"', "“", "”"),
+        _marked("speaker_labels", _unlabel, ":", "：", "[", "<", "@", "-", "–", "—", "|"),
+        _marked("unknown_tags", _each(tags.strip_unknown), "<"),
+        PartRepair("tags", _all(tags.split_tags), lambda said: b"<" in said.data, ("<",)),
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
-            may_apply=lambda said: may_leak(said.shingles, said.shingle_words, grams),
+            lambda said: may_leak(said.shingles, said.shingle_words, grams),
         ),
-        PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
-        PartRepair(
-            "empty", _all(shape.drop_empty), may_apply=lambda said: not all(map(str.strip, said.messages))
-        ),
+        PartRepair("spacing", _each(text.tidy_spaces), _has_spaces),
+        PartRepair("empty", _all(shape.drop_empty), lambda said: not all(map(str.strip, said.messages))),
     )
 
 
+def _marked(name: str, apply: Callable[[list[str], Writer], list[str]], *marks: str) -> PartRepair:
+    """Return a repair for which there is nothing to do without one of ``marks`` outside well-written tags."""
+    common = tuple(mark.encode() for mark in marks if mark.isascii())
+    rare = tuple(mark.encode() for mark in marks if not mark.isascii())
+    return PartRepair(name, apply, lambda said: _found(common, said.bare) or _found(rare, said.rare), marks)
+
+
 def _found(marks: tuple[T, ...], whole: T) -> bool:
-    for mark in marks:
+    for mark in marks:  # noqa: SIM110 - any() takes three times as long, and this is asked all the time
         if mark in whole:
             return True
-    return not marks
+    return False
 
 
 def _ends_oddly(said: Said) -> bool:
@@ -141,8 +145,7 @@ class Repairer:
 
     def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
         self._config = config
-        wanted = (one for one in part_repairs(grams) if getattr(config.repairs, one.name))
-        self._repairs = [(one, *_split_marks(one.marks)) for one in wanted]
+        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
 
     def repair(self, said: Said) -> tuple[Said, list[Change]]:
         """Return what was said, repaired, and what was changed; the same object when nothing was.
@@ -160,11 +163,7 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [
-            one
-            for one, marks, rare in self._repairs
-            if (_found(marks, said.bare) or _found(rare, said.rare)) and one.may_apply(said)
-        ]
+        active = [repair for repair in self._repairs if repair.may_apply(said)]
         if not active:
             return self._reshape(parts, changes)
         writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
@@ -195,19 +194,12 @@ def _repair_part(
 ) -> list[str]:
     whole = "\n".join(messages)
     for repair in active:
-        if _found(repair.marks, whole):
+        if not repair.marks or _found(repair.marks, whole):
             repaired = repair.apply(messages, writer)
             if repaired != messages:
                 changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
                 messages, whole = repaired, "\n".join(repaired)
     return messages
-
-
-def _split_marks(marks: tuple[str, ...]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return the marks as UTF-8, ASCII and others apart; a repair without marks always has its way."""
-    ascii_marks = tuple(mark.encode() for mark in marks if mark.isascii())
-    rare_marks = tuple(mark.encode() for mark in marks if not mark.isascii())
-    return ascii_marks, rare_marks or (_NOWHERE if ascii_marks else ())
 
 
 def _writers(chat: Chat) -> dict[str, Writer]:

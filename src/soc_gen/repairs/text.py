@@ -25,7 +25,7 @@ _UNSEEN = re.compile(
     "|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|[\u200c\u200d]+(?![^\x00-\x7f])"
 )
 _QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
-_CONTROLS = bytes({*range(32), 127} - {10})
+_NOT_ASCII = bytes(range(128, 256))
 _HIDERS = (b"\xe2\x80", b"\xe2\x81", b"\xc2", b"\xef")  # where UTF-8 of what _UNSEEN has begins
 _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
@@ -38,9 +38,9 @@ def may_be_garbled(said: Said) -> bool:
 
 def may_hide(said: Said) -> bool:
     """Whether ``drop_invisible`` has to look closer, line breaks aside."""
-    if len(said.data) != len(said.data.translate(None, _CONTROLS)):
-        return True
-    return any(start in said.rare for start in _HIDERS) and not said.text.replace("\n", " ").isprintable()
+    if not said.rare or not any(start in said.rare for start in _HIDERS):
+        return bool(said.rare.translate(None, _NOT_ASCII))
+    return not said.text.replace("\n", " ").isprintable()
 
 
 def fix_encoding(text: str) -> str:

@@ -14,12 +14,16 @@ from soc_gen.formats import BadTurn
 
 _FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
 _MOST_RETOLD = 0.6
+_STAGE_DIRECTION = re.compile(
+    r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
+    r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
+)
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
     r"|that's (?:great|fine|perfect|understandable)|i understand|i'm sorry|take care"
     r"|(?:have a )?(?:good|great|nice) day|(?:see|talk to) you (?:later|soon|then))\b"
-    r"(?:,? [\w-]+(?=\W*$))?)+\W*"
+    r"(?:,? [\w'-]+(?=\W*$))?)+\W*"
 )
 
 REMEMBERED = 24
@@ -75,6 +79,17 @@ def filler(message: str) -> bool:
     return bool(_FILLER.fullmatch(message.lower().replace("’", "'")))
 
 
+def _narrates(messages: Sequence[str], context: TurnContext) -> str:
+    names = context.own_names | context.other_names
+    return _first(lambda message: narrates(message, names), messages)
+
+
+def narrates(message: str, names: Collection[str]) -> bool:
+    """Does ``message`` tell what one of the two does, like a story: "Maya nods and smiles"?"""
+    plain = message.casefold()
+    return any(match[1] in names for match in _STAGE_DIRECTION.finditer(plain))
+
+
 def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
     return next((message for message in messages if test(message)), "")
 
@@ -91,6 +106,7 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "repeat": _repeats,
     "retells": lambda messages, context: _first(lambda message: retells(message, context.given), messages),
     "filler": _filler_again,
+    "narrates": _narrates,
 }
 """Name of each check, and what gives the message that fails it, or ""."""
 
