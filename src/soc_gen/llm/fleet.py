@@ -13,7 +13,7 @@ from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import Refused, Transient
 from soc_gen.llm.pace import Pacer
 
-_LONGEST_ASIDE = 60.0
+_LONGEST_ASIDE = 30.0
 _FAULTS_WITH_OTHERS = 3  # in a row, before conversations move to another replica
 _FAULTS_ALONE = 8  # in a row, before the only replica counts as down
 

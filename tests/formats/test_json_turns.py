@@ -1,0 +1,117 @@
+"""The json format: prompts that only grow, replies read as they were meant."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soc_gen.formats import BadTurn, Turn, json_turns
+from soc_gen.llm import Reply
+from tests.engine.runs import seed_experiences
+
+MEETING = seed_experiences()[0]
+MESSAGES = st.lists(st.text(min_size=1, max_size=40).filter(str.strip), min_size=1, max_size=3)
+TURNS = st.lists(st.tuples(MESSAGES, st.sampled_from(["", "Go on.", "Time to stop."])), max_size=12)
+
+
+def history(said: list[tuple[list[str], str]]) -> list[Turn]:
+    """Return the turns in which that was said, each with the hint it was asked with."""
+    return [
+        Turn(number % 2, tuple(messages), json_turns.keep(messages), hint if number else "")
+        for number, (messages, hint) in enumerate(said)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(TURNS, st.sampled_from(["", "Go on."]))
+def test_the_prompt_of_a_turn_begins_with_the_whole_prompt_before_it(
+    said: list[tuple[list[str], str]], hint: str
+) -> None:
+    """Byte for byte, for any conversation, with hints or without: so servers have it cached."""
+    turns = history(said)
+    before: tuple[object, ...] = ()
+    for number in range(len(turns) + 1):
+        own = hint if number == len(turns) else turns[number].hint
+        messages = json_turns.render(MEETING, turns[:number], number % 2, own if number else "").messages
+        assert messages[: len(before)] == before
+        assert [message["role"] for message in messages[len(before) :]] == (
+            ["assistant", "user"] if number else ["system", "user"]
+        )
+        before = messages
+
+
+def test_the_rules_are_the_same_for_every_conversation() -> None:
+    """The first message is shared by a whole run."""
+    prompts = [json_turns.render(experience, [], 0, "") for experience in seed_experiences()]
+    assert len({prompt.messages[0]["content"] for prompt in prompts}) == 1
+    assert len({prompt.messages[1]["content"] for prompt in prompts}) == len(prompts)
+
+
+def test_personas_are_shown_without_what_is_nothing_to_the_story() -> None:
+    """No username, no model, no id."""
+    prompt = str(json_turns.render(MEETING, [], 0, "").messages)
+    for persona in (MEETING.persona1, MEETING.persona2):
+        assert persona.name in prompt
+        assert persona.chatting_style.split(".")[0] in prompt
+        assert persona.id not in prompt
+        assert persona.username is not None
+        assert persona.username not in prompt
+
+
+def parse(text: str, finish: str = "stop") -> tuple[str, ...]:
+    return json_turns.parse(Reply(text, finish), MEETING, 0).messages
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ('{"messages": ["hey", "you"]}', ("hey", "you")),
+        ('```json\n{"messages": ["hey"]}\n```', ("hey",)),
+        ('Here is the turn: {"messages": ["hey"]} Enjoy.', ("hey",)),
+        ('{"messages": "hey"}', ("hey",)),
+        ('{"messages": [" hey ", "", "  "]}', ("hey",)),
+        ('{"messages": ["1", "2", "3", "4", "5"]}', ("1", "2", "3")),
+    ],
+)
+def test_replies_are_read_as_they_were_meant(text: str, messages: tuple[str, ...]) -> None:
+    assert parse(text) == messages
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "name"),
+    [
+        ("", "stop", "empty"),
+        ('{"messages": []}', "stop", "empty"),
+        ('{"messages": [" "]}', "stop", "empty"),
+        ('{"messages": ["hey"', "length", "cut_off"),
+        ("hey", "stop", "broken_json"),
+        ('{"messages": [1]}', "stop", "broken_json"),
+        ('{"message": ["hey"]}', "stop", "broken_json"),
+        ('["hey"]', "stop", "broken_json"),
+    ],
+)
+def test_what_cannot_be_used_has_a_name(text: str, finish: str, name: str) -> None:
+    with pytest.raises(BadTurn) as caught:
+        parse(text, finish)
+    assert caught.value.name == name
+
+
+@given(MESSAGES)
+def test_a_reply_as_asked_is_kept_byte_for_byte(messages: list[str]) -> None:
+    """However the model spaced its JSON; and what had to be put right is kept as it was asked for."""
+    said = [message.strip() for message in messages]
+    for text in (orjson.dumps({"messages": said}).decode(), json_turns.keep(said)):
+        assert json_turns.parse(Reply(text, "stop"), MEETING, 0).kept == text
+    fenced = f"```\n{json_turns.keep(said)}\n```"
+    assert json_turns.parse(Reply(fenced, "stop"), MEETING, 0).kept is None
+
+
+@given(st.text())
+def test_no_reply_breaks_the_reader(text: str) -> None:
+    try:
+        messages = parse(text)
+    except BadTurn:
+        return
+    assert 1 <= len(messages) <= 3
