@@ -104,10 +104,12 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     rows = [stage_row(report) for report in reports]
     if cleaned:
         lost = sum(cleaned.rejected.values())
-        rows.append(("clean", str(cleaned.kept), f"{lost} rejected", *["-"] * 6, str(cleaned.out)))
+        rows.append(("clean", f"{cleaned.kept:,}", f"{lost:,} rejected", *["-"] * 5))
     table("What was done", COLUMNS, rows)
     for report in reports:
         tell_trouble(report)
+    written = [report.out for report in reports] + ([cleaned.out] if cleaned else [])
+    out.print(f"Written: {', '.join(map(str, written))}", markup=False)
     if cleaned:
         out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
 

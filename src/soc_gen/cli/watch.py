@@ -192,8 +192,8 @@ def facts(report: Report) -> dict[str, object]:
     }
 
 
-COLUMNS = ("stage", "records", "not", "replies", "replayed", "tokens in", "cached", "out", "time", "file")
-"""Of the summary; ``not`` is what failed or was rejected."""
+COLUMNS = ("stage", "records", "lost", "replies", "tokens in", "cached", "out", "time")
+"""Of the summary; ``lost`` is what failed or was rejected."""
 
 
 def stage_row(report: Report) -> tuple[str, ...]:
@@ -205,17 +205,18 @@ def stage_row(report: Report) -> tuple[str, ...]:
         f"{report.records:,}",
         f"{len(report.failures):,} failed",
         f"{meter.replies:,}",
-        f"{meter.replayed:,}",
         f"{meter.prompt_tokens:,}",
         share,
         f"{meter.completion_tokens:,}",
         duration(meter.seconds) + (f", ${meter.cost:.4f}" if meter.cost else ""),
-        str(report.out),
     )
 
 
 def tell_trouble(report: Report) -> None:
-    """Say what was not obtained, and why the stage ended early, if it did."""
+    """Say what came from the journal, what was not obtained, and why the stage ended early, if it did."""
+    if report.meter.replayed or report.meter.resumed:
+        kept = f"{report.meter.resumed:,} records and {report.meter.replayed:,} more replies"
+        tell(f"{report.stage}: {kept} were there from before, not paid again.")
     if report.failures:
         first = report.failures[0]
         owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."
@@ -242,6 +243,7 @@ def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
         table("What was done", COLUMNS, [stage_row(report) for report in reports])
         for report in reports:
             tell_trouble(report)
+        out.print(f"Written: {', '.join(str(report.out) for report in reports)}", markup=False)
         out.print(next_step, markup=False)
     if code := exit_code(reports):
         raise typer.Exit(code)
