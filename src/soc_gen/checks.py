@@ -252,7 +252,8 @@ def _may_be_alike(said: Sequence[str], known: set[str], other: Sequence[str]) ->
     both = len(said) + len(other)
     if len(other) < 4 or min(len(said), len(other)) < 0.7 * max(len(said), len(other)):
         return False
-    return 2 * sum(word in known for word in other) >= 0.85 * both
+    # A word of ours that they do not have is one less in common.
+    return 2 * (len(said) - len(known) + len(known.intersection(other))) >= 0.85 * both
 
 
 def _alike(said: Sequence[str], other: Sequence[str]) -> bool:

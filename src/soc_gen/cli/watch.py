@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -32,12 +33,20 @@ def run_stages(
     """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
     from soc_gen.llm.connect import served
 
+    _collect_rarely()
     with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:
         try:
             return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
         except asyncio.CancelledError:
             tell("Left without the replies in flight. The same command goes on where it ended.")
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _collect_rarely() -> None:
+    """Look for garbage less often: with a thousand conversations open, that was a fifth of the CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 async def _run(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx2
 import openai
 import orjson
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from openai import AsyncOpenAI, DefaultAioHttpClient, RequestOptions
 
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
@@ -127,6 +127,8 @@ class Endpoint:
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
         self._key = key
+        # Whole, since the SDK puts one together for each request otherwise.
+        self._chat_url = f"{without_user(url)}/chat/completions"
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
@@ -152,15 +154,15 @@ class Endpoint:
 
     async def _exchange(self, request: Request, structure: Structure) -> Reply:
         body = orjson.dumps(wire_body(request, self.model, structure))
-        headers = {"Content-Type": "application/json"}
+        options: RequestOptions = {}
         if self._affinity_header:
-            headers[self._affinity_header] = request.conversation
+            options["headers"] = {self._affinity_header: request.conversation}
         started = time.monotonic()
         try:
             # The SDK bounds each read; a server that trickles would never be given up.
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await self._client.post(
-                    "/chat/completions", content=body, options={"headers": headers}, cast_to=httpx2.Response
+                    self._chat_url, content=body, options=options, cast_to=httpx2.Response
                 )
         except TimeoutError:
             raise Transient("timeout", overload=True) from None
