@@ -1,9 +1,9 @@
 """How a model is asked for a situation and a topic: as a JSON object, or as three lines it continues.
 
 ``json`` is for a model that follows instructions. ``lines`` is for one of a billion parameters or so, which
-asked for an object retells the two personas: with the beginning of each line written for it (when it was,
-whose view it is) it goes on with an event. The lines are one assistant message that grows, so the server
-has all of it but the new words in its cache. It is shown no examples, since it copies them.
+asked for an object retells the two personas: going on with a collection of examples, with the beginning of
+each line written for it (when it was, who wants what, but why not), it comes up with an event. The lines are
+one assistant message that grows, so the server has all of it but the new words in its cache.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from soc_gen.config import Sampling
 from soc_gen.experience_rules import Draft, read_json, sentences
 from soc_gen.llm import LLM, PromptMessage, Reply, Request
 from soc_gen.models import Experience, Persona
-from soc_gen.persona_text import persona_card, short_names
+from soc_gen.persona_text import as_sentence, first_trait, persona_card, short_names
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
 
@@ -32,9 +32,9 @@ SCHEMA: dict[str, Any] = {
 """What a reply must be. Lengths are checked afterwards: a server that enforces one cuts mid-sentence."""
 
 
-_LINE = 140  # characters of a line, after which no further sentence of it is kept
+LINES_EXAMPLES = load_prompt("experience_lines_examples").text
+"""What ``lines`` shows, and no reply may copy."""
 _NO_GAP = frozenset(",.;:'’")  # a line may go on with these straight after its beginning
-_TOLD = 2  # sentences of a background: told more, a small model tries to use all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +86,28 @@ async def from_json(job: ExperienceJob, examples: Sequence[Experience], ask: Ask
 
 async def from_lines(job: ExperienceJob, _examples: Sequence[Experience], ask: Asker) -> Draft | None:
     """Have three lines continued, one after the other; None when one is empty or does not end."""
-    prompt = lines_messages(job)
-    written, lines = f"The nudge is {job.trigger}. In this case:", []
+    *prompt, opening = lines_messages(job)
+    written, lines = opening["content"], []
     for beginning in beginnings(job):
         written = f"{written}\n{beginning}"
         unfinished: PromptMessage = {"role": "assistant", "content": written}
-        added = _whole(await ask.line([*prompt, unfinished]))
+        added = _first_sentence(await ask.line([*prompt, unfinished]))
         if not added:
             return None
         gap = "" if added[0] in _NO_GAP else " "
         written = f"{written}{gap}{added}"
         lines.append(f"{beginning}{gap}{added}")
-    return Draft(f"{lines[0]} {lines[1]}", lines[2])
+    return Draft(lines[0], f"{lines[1]} {lines[2]}")
 
 
-def _whole(reply: Reply) -> str:
-    """Return the sentences of a line that fit into it, the first whatever its length, none cut off."""
+def _first_sentence(reply: Reply) -> str:
+    """Return the first sentence of a line, or "" when it was cut off."""
     found = sentences(reply.text.strip().partition("\n")[0])
-    if reply.finish_reason == "length":
-        found.pop()
-    kept = found[:1]
-    for sentence in found[1:]:
-        if len(" ".join([*kept, sentence])) > _LINE:
-            break
-        kept.append(sentence)
-    return " ".join(kept)
+    return "" if reply.finish_reason == "length" and len(found) == 1 else found[0]
 
 
 def beginnings(job: ExperienceJob) -> list[str]:
-    """Return how the lines begin: when it happened, the other's view, the first message."""
+    """Return how the lines begin: when it happened, what the one wants, why the other will not."""
     name1, name2 = short_names(job.persona1, job.persona2)
     text = load_prompt("experience_lines_beginnings").render(name1=name1, name2=name2)
     rng = random.Random(job.seed)
@@ -138,24 +131,24 @@ def json_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[P
 
 
 def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
-    """Return the prompt that stands before the lines: who they are, in prose, and the nudge."""
-    name1, name2 = short_names(job.persona1, job.persona2)
-    user = load_prompt("experience_lines_user").render(
+    """Return the prompt; its last message, for the server to go on with, ends with the nudge."""
+    one, two = job.persona1, job.persona2
+    name1, name2 = short_names(one, two)
+    header = load_prompt("experience_lines_header").render(
         name1=name1,
         name2=name2,
-        age1=str(job.persona1.age),
-        age2=str(job.persona2.age),
-        background1=_outline(job.persona1),
-        background2=_outline(job.persona2),
-        relationship=job.relationship,
+        age1=str(one.age),
+        age2=str(two.age),
+        trait1=first_trait(one),
+        trait2=first_trait(two),
+        relationship=as_sentence(job.relationship),
         trigger=job.trigger,
     )
-    system = load_prompt("experience_lines_system").render()
-    return ({"role": "system", "content": system}, {"role": "user", "content": user})
-
-
-def _outline(persona: Persona) -> str:
-    return " ".join(sentences(" ".join(persona.background.split()))[:_TOLD])
+    return (
+        {"role": "system", "content": load_prompt("experience_lines_system").text},
+        {"role": "user", "content": load_prompt("experience_lines_user").text},
+        {"role": "assistant", "content": f"{LINES_EXAMPLES}\n\n{header}"},
+    )
 
 
 def _shown(examples: Sequence[Experience]) -> str:

@@ -41,6 +41,7 @@ _SPEAKS = re.compile(
 _TASK = re.compile(
     r"\b(?:(?:the|a) nudge|small event|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE
 )
+_DIES = r"(?:(?:has|had|is|was|just) )*(?:died|dead|passed away|been killed)\b"
 _AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
 _IDLE = re.compile(
     r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"
@@ -170,6 +171,13 @@ def names_nobody(draft: Draft, brief: Brief) -> str | None:
     return f"names neither {brief.names[0]} nor {brief.names[1]}"
 
 
+def one_is_dead(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation in which one of the two cannot write any more."""
+    names = "|".join(map(re.escape, brief.names))
+    found = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
+    return f"nobody writes to the dead: {found[0]}" if found else None
+
+
 def no_reason(draft: Draft, _brief: Brief) -> str | None:
     """Refuse a situation in which the two talk for the sake of talking."""
     found = _IDLE.search(draft.situation)
@@ -208,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     quotes_messages,
     tells_the_task,
     names_nobody,
+    one_is_dead,
     no_reason,
     retells_card,
     copies_example,

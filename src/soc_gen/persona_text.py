@@ -25,6 +25,17 @@ def short_names(one: Persona, two: Persona) -> tuple[str, str]:
     return f"{one.name} 1", f"{two.name} 2"
 
 
+def first_trait(persona: Persona) -> str:
+    """Return the first of their traits; of a list of them, a small model only recites."""
+    return persona.traits[0] if persona.traits else "unhurried"
+
+
+def as_sentence(relationship: str) -> str:
+    """Return a relationship such as "neighbours in a terrace" with a capital and no full stop."""
+    text = relationship.strip().rstrip(".")
+    return text[:1].upper() + text[1:]
+
+
 def persona_card(persona: Persona) -> str:
     """Return the persona in four lines; line breaks inside their texts become spaces."""
     lines = (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.formats import BadTurn, Turn
-from soc_gen.formats.transcript import keep, parse, render, short_card, unwrapped
+from soc_gen.formats.transcript import closing_turn, keep, parse, render, short_card, unwrapped
 from soc_gen.llm import Reply
 from soc_gen.models import Experience, Persona
 from soc_gen.prompts import load_prompt
@@ -52,6 +52,28 @@ def test_a_prompt_begins_with_the_prompt_before_it(lines: list[str], closing: in
         assert prompt.messages[:2] == render(MEETING, [], 0, "").messages[:2]
         turns.append(Turn(number % 2, (line,), line, said))
         before = f"{script} {line}\n"
+
+
+@given(st.integers(0, 8), st.integers(1, 20))
+def test_the_line_that_is_told_to_end_it_closes(closing: int, count: int) -> None:
+    """A prompt says that it closes the talk exactly when its last words tell the model so."""
+    hint = load_prompt("rollout_hint_wind_down").text
+    turns = [Turn(number % 2, ("x",), "x", hint if number == closing else "") for number in range(count)]
+    prompt = render(MEETING, turns, count % 2, hint if count == closing else "")
+    asked = prompt.messages[-1]["content"].splitlines()[-1]
+    assert prompt.closes == ("(ends it" in asked) == (count >= closing + 2)
+
+
+@given(st.text(), st.integers(0, 30), st.integers(4, 60))
+def test_a_talk_closes_between_its_bounds(conversation: str, fewest: int, extra: int) -> None:
+    """The last line comes after ``min_turns`` and no later than ``max_turns``."""
+    turn = closing_turn(conversation, fewest, fewest + extra)
+    assert fewest < turn + 3 <= fewest + extra
+
+
+def test_talks_are_of_different_lengths() -> None:
+    """Where a talk closes is drawn for each conversation."""
+    assert {closing_turn(str(number), 6, 12) for number in range(60)} == {4, 5, 6, 7, 8, 9}
 
 
 def test_a_line_is_asked_for_with_what_it_does() -> None:

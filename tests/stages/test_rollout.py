@@ -96,6 +96,15 @@ def test_a_chat_without_words_but_an_end_closes_the_turn_before() -> None:
     assert played.said() == [[LINES[0]], [LINES[1]], [LINES[2], "<end/>"]]
 
 
+def test_a_transcript_ends_where_the_model_is_told_to_end_it() -> None:
+    """Small models never end a talk: the line asked for as the last one carries the end."""
+    played = Played(list(LINES), format="transcript", min_turns=2, max_turns=7)
+    said = played.said()
+    assert said[-1][-1] == "<end/>"
+    assert "(ends it" in played.asked[-1].messages[-1]["content"].splitlines()[-1]
+    assert [part[0] for part in said] == LINES[: len(said)]
+
+
 def test_two_goodbyes_in_a_row_end_it() -> None:
     played = Played([say(LINES[0]), say(LINES[1]), say("ok bye then"), say("bye!"), say("never asked")])
     assert played.said()[-1] == ["bye!", "<end/>"]

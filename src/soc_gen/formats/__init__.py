@@ -45,6 +45,8 @@ class Prompt:
     schema: dict[str, Any] | None = None
     stop: tuple[str, ...] = ()
     continue_final: bool = False
+    closes: bool = False
+    """The model was told that this reply is the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class Format(Protocol):
         Raises:
             BadTurn: It is not what was asked for.
         """
+        ...
+
+    def closing_turn(self, conversation: str, min_turns: int, max_turns: int) -> int:
+        """Return the turn, from 0, that is told to let the talk come to its end."""
         ...
 
     def keep(self, messages: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
 
 MOST_MESSAGES = 3
+_LAST_TURNS = 3
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -88,6 +89,11 @@ def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
         return bool(orjson.loads(text) == {"messages": list(messages)})
     except orjson.JSONDecodeError:
         return False
+
+
+def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
+    """Return the turn that is told to wind down: late, since these models end a talk by themselves."""
+    return max(min_turns, max_turns - _LAST_TURNS)
 
 
 def keep(messages: Sequence[str]) -> str:

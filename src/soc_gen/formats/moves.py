@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from soc_gen.sampling import child_seed
 
-FIRST = "brings it up"
+FIRST = ("asks for it", "complains", "has news", "begins in the middle")
+_FIRST_ANSWERS = ("asks back", "is not keen", "is surprised", "makes light of it", "knew it already")
 _AFTER: dict[str, tuple[str, ...]] = {
-    FIRST: ("asks back", "is not keen", "is surprised", "makes light of it", "knew it already"),
+    **dict.fromkeys(FIRST, _FIRST_ANSWERS),
     "asks back": ("explains, with a detail", "tells the worst of it"),
     "is surprised": ("explains, with a detail", "tells the worst of it"),
     "knew it already": ("is annoyed", "asks who told"),
@@ -49,8 +50,10 @@ _AFTER: dict[str, tuple[str, ...]] = {
 _CLOSING = (
     ("settles it", "makes a last offer", "leaves it open"),
     ("agrees, half", "grumbles", "has a last doubt"),
-    ("has to go", "has the last word"),
+    ("ends it, with a joke", "ends it, not convinced", "ends it, has to go", "ends it, for today"),
 )
+CLOSING_LINES = len(_CLOSING)
+"""How many lines it takes to close a talk; the last of them is told that it ends it."""
 
 
 def walk(conversation: str, count: int, closing_from: int | None) -> list[str]:
@@ -61,7 +64,7 @@ def walk(conversation: str, count: int, closing_from: int | None) -> list[str]:
         count: Lines.
         closing_from: The line at which the talk begins to close, if it does; from 0.
     """
-    moves = [FIRST]
+    moves = [FIRST[child_seed(0, conversation, 0) % len(FIRST)]]
     for number in range(1, count):
         past = number - closing_from if closing_from is not None else -1
         choices = _CLOSING[min(past, len(_CLOSING) - 1)] if past >= 0 else _fresh(moves)

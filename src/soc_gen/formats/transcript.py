@@ -1,22 +1,24 @@
 """The ``transcript`` format: the model continues a growing script. For small and base models.
 
-Prompt: system, user (the experience), and one assistant message that is the transcript so far and the
-name of who writes next, which the server goes on from. One line is one message is one turn.
+Prompt: system, user, and one assistant message: a few chats as examples, the experience, the transcript so
+far and the name of who writes next. The server goes on from there, so the model writes like the author of
+the examples and not like an assistant. One line is one message is one turn.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from soc_gen.checks import near_repeat
 from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
-from soc_gen.formats.moves import walk
+from soc_gen.formats.moves import CLOSING_LINES, walk
 from soc_gen.llm import Reply
-from soc_gen.models import Experience, Persona
-from soc_gen.persona_text import first_name, short_names
+from soc_gen.models import Experience
+from soc_gen.persona_text import as_sentence, first_trait, short_names
 from soc_gen.prompts import load_prompt
+from soc_gen.sampling import child_seed
 
 _END_LINE = re.compile(
     r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
@@ -26,7 +28,6 @@ _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿]
 _WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
 _PAIR = 2
 _CORRECTION = 3  # words
-_TRAITS = 2
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
 
 
@@ -34,17 +35,19 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     """Return the prompt for the next turn; a hint is no line of it, but turns the moves to the end."""
     names = short_names(experience.persona1, experience.persona2)
     speakers = [*(turn.speaker for turn in turns), speaker]
-    moves = walk(experience.id, len(speakers), _closing_from([*(turn.hint for turn in turns), hint]))
+    closing = _closing_from([*(turn.hint for turn in turns), hint])
+    moves = walk(experience.id, len(speakers), closing)
     labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
     said = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
     return Prompt(
         (
             {"role": "system", "content": load_prompt("rollout_transcript_system").text},
-            {"role": "user", "content": _task(experience, names)},
-            {"role": "assistant", "content": said + labels[-1]},
+            {"role": "user", "content": load_prompt("rollout_transcript_user").text},
+            {"role": "assistant", "content": _opening(experience) + said + labels[-1]},
         ),
         stop=("\n", *(f"{name} (" for name in names)),  # a new line, or somebody's next without one
         continue_final=True,
+        closes=closing is not None and len(turns) >= closing + CLOSING_LINES - 1,
     )
 
 
@@ -53,22 +56,25 @@ def _closing_from(hints: Sequence[str]) -> int | None:
     return hints.index(wind_down) if wind_down in hints else None
 
 
-def _task(experience: Experience, names: tuple[str, str]) -> str:
-    return load_prompt("rollout_transcript_user").render(
-        name1=names[0],
-        name2=names[1],
-        persona1=short_card(experience.persona1),
-        persona2=short_card(experience.persona2),
-        relationship=experience.relationship,
+@lru_cache(maxsize=1024)
+def _opening(experience: Experience) -> str:
+    """Return what stands before the talk: the examples, and who the two are and what has happened."""
+    one, two = experience.persona1, experience.persona2
+    name1, name2 = short_names(one, two)
+    header = load_prompt("rollout_transcript_header").render(
+        name1=name1,
+        name2=name2,
+        age1=str(one.age),
+        age2=str(two.age),
+        trait1=first_trait(one),
+        trait2=first_trait(two),
+        style1=_first_sentence(one.chatting_style),
+        style2=_first_sentence(two.chatting_style),
+        relationship=as_sentence(experience.relationship),
         situation=experience.situation,
         topic=experience.topic,
     )
-
-
-def short_card(persona: Persona) -> str:
-    """Return what a line of talk can use of a persona; of a background, a small model only recites."""
-    style = _first_sentence(persona.chatting_style)
-    return f"{first_name(persona.name)}, {persona.age}: {', '.join(persona.traits[:_TRAITS])}. Types: {style}"
+    return f"{load_prompt('rollout_transcript_examples').text}\n\n{header}\n\n"
 
 
 def _first_sentence(text: str) -> str:
@@ -98,7 +104,7 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
 @cache
 def _example_lines() -> tuple[str, ...]:
     """Return what the two in the example say."""
-    lines = load_prompt("rollout_transcript_system").text.splitlines()
+    lines = load_prompt("rollout_transcript_examples").text.splitlines()
     return tuple(line.partition("): ")[2] for line in lines if "): " in line)
 
 
@@ -126,6 +132,16 @@ def _without(line: str, opening: str, closing: str) -> str:
     if marks == 1 and ends and not line[-2:-1].isdigit():
         return line[:-1].strip()
     return line
+
+
+def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
+    """Return the turn at which the moves begin to close the talk: these models never would, left alone.
+
+    Drawn for each conversation, such that the last move comes after ``min_turns`` and before ``max_turns``.
+    """
+    latest = max_turns - CLOSING_LINES
+    earliest = max(1, min(latest, min_turns + 1 - CLOSING_LINES))
+    return earliest + child_seed(0, conversation, "closing") % max(1, latest - earliest + 1)
 
 
 def keep(messages: Sequence[str]) -> str:

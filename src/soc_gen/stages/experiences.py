@@ -14,7 +14,7 @@ from itertools import islice
 from soc_gen.components import Components, draw, fill_slots, name_personas
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experience_forms import Asker, ExperienceJob, from_json, from_lines
+from soc_gen.experience_forms import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
 from soc_gen.experience_rules import Brief, Draft, Refusal, check_draft, example_text
 from soc_gen.llm import LLM
 from soc_gen.models import Experience, Persona, content_id
@@ -75,9 +75,8 @@ async def make_experience(
         ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
     """
     propose = from_lines if config.format == "lines" else from_json
-    brief = Brief(
-        (job.persona1, job.persona2), (job.relationship, job.trigger), tuple(map(example_text, examples))
-    )
+    shown = [LINES_EXAMPLES] if config.format == "lines" else map(example_text, examples)
+    brief = Brief((job.persona1, job.persona2), (job.relationship, job.trigger), tuple(shown))
     refusals: list[Refusal] = []
     for attempt in range(attempts or config.max_attempts):
         asker = Asker(job, llm, config.sampling, attempt)

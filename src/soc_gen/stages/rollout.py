@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from soc_gen import checks, tags
 from soc_gen.config import RolloutConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.formats import BadTurn, Format, Turn, json_turns, transcript
+from soc_gen.formats import BadTurn, Format, Prompt, Turn, json_turns, transcript
 from soc_gen.labels import names_of
 from soc_gen.llm import LLM, Reply, Request
 from soc_gen.models import Chat, ChatPart, Experience, Persona, content_id
@@ -23,7 +23,6 @@ from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says
 
 END = "<end/>"
 FORMATS: dict[str, Format] = {"json": json_turns, "transcript": transcript}
-_LAST_TURNS = 3
 _CHARACTERS_PER_TOKEN = 4  # for servers that do not count
 
 
@@ -81,6 +80,8 @@ class _Play:
         self._llm = llm
         self._rules = rules
         self._format = FORMATS[rules.config.format]
+        bounds = rules.config.min_turns, rules.config.max_turns
+        self._closing_turn = self._format.closing_turn(self.id, *bounds)
         self._hint = ""
         self._names = tuple(names_of(person) for person in _people(experience))
         self._said: deque[list[str]] = deque(maxlen=REMEMBERED)
@@ -95,10 +96,11 @@ class _Play:
         """Ask until a reply can be used; return how many tokens the conversation has."""
         trouble = BadTurn("empty")
         for attempt in range(self._rules.attempts):
-            request = self._request(attempt)
+            prompt = self._format.render(self.experience, self.turns, len(self.turns) % 2, self._hint)
+            request = self._request(prompt, attempt)
             reply = await self._llm.complete(request)
             try:
-                turn = self._accept(reply)
+                turn = self._accept(reply, closes=prompt.closes)
             except BadTurn as bad:
                 trouble = bad
                 self._rules.note("reroll", bad.name)
@@ -109,10 +111,8 @@ class _Play:
         detail = f"turn {len(self.turns)} after {self._rules.attempts} replies: {trouble}"
         raise ConversationFailed("bad_turn", detail)
 
-    def _request(self, attempt: int) -> Request:
+    def _request(self, prompt: Prompt, attempt: int) -> Request:
         number = len(self.turns)
-        speaker = number % 2
-        prompt = self._format.render(self.experience, self.turns, speaker, self._hint)
         return Request(
             conversation=self.id,
             turn=number,
@@ -123,10 +123,10 @@ class _Play:
             schema=prompt.schema,
             stop=prompt.stop,
             continue_final=prompt.continue_final,
-            speaker=_people(self.experience)[speaker].id,
+            speaker=_people(self.experience)[number % 2].id,
         )
 
-    def _accept(self, reply: Reply) -> Turn:
+    def _accept(self, reply: Reply, *, closes: bool) -> Turn:
         """Return the turn in ``reply``, repaired where that is honest.
 
         Raises:
@@ -138,7 +138,7 @@ class _Play:
         for repair in parsed.repairs:
             self._rules.note("repair", repair)
         messages, kept = list(parsed.messages), parsed.kept
-        ended = parsed.ended or tags.has_end(messages)
+        ended = parsed.ended or closes or tags.has_end(messages)
         if ended and early:
             messages, kept = tags.take_out_end(messages), None
             if not messages:
@@ -166,11 +166,11 @@ class _Play:
 
     def _next_hint(self, closing: bool) -> str:
         """Return what the next turn is told besides whose it is."""
-        config, taken = self._rules.config, len(self.turns) + 1
-        if closing and taken < config.min_turns:
-            return load_prompt("rollout_hint_not_yet").text
-        if taken == config.max_turns - _LAST_TURNS and taken >= config.min_turns:
+        taken = len(self.turns) + 1
+        if taken == self._closing_turn:
             return load_prompt("rollout_hint_wind_down").text
+        if closing and taken < self._rules.config.min_turns:
+            return load_prompt("rollout_hint_not_yet").text
         return ""
 
 

@@ -18,6 +18,7 @@ _STAGE_DIRECTION = re.compile(
     r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
     r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
 )
+_DOES = r" (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|just|always|never|can|can't)\b"
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
@@ -90,6 +91,21 @@ def narrates(message: str, names: Collection[str]) -> bool:
     return any(match[1] in names for match in _STAGE_DIRECTION.finditer(plain))
 
 
+def _wrong_person(messages: Sequence[str], context: TurnContext) -> str:
+    return _first(lambda message: wrong_person(message, context.own_names, context.other_names), messages)
+
+
+def wrong_person(message: str, own_names: Collection[str], other_names: Collection[str]) -> bool:
+    """Has the writer lost who is who: says to Nour what "Nour has" done, or begins with their own name?
+
+    People speak of themselves by name, for fun or in a signature; that is left alone.
+    """
+    plain = message.casefold()
+    own, other = ("|".join(map(re.escape, names)) for names in (own_names, other_names))
+    told = other and re.search(rf"(?<!\w)(?:{other}){_DOES}", plain)
+    return bool(told or (own and re.match(rf"(?:{own})[,.!?] ", plain)))
+
+
 def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
     return next((message for message in messages if test(message)), "")
 
@@ -107,6 +123,7 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "retells": lambda messages, context: _first(lambda message: retells(message, context.given), messages),
     "filler": _filler_again,
     "narrates": _narrates,
+    "wrong_person": _wrong_person,
 }
 """Name of each check, and what gives the message that fails it, or ""."""
 
