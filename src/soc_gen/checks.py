@@ -170,8 +170,11 @@ def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
     """Like ``near_repeat``, for messages that are ``words`` already."""
     if len(said) < 4:
         return False
-    known = set(said)
-    return any(_may_be_alike(said, known, other) and _alike(said, other) for other in earlier)
+    known, least, most = set(said), 0.7 * len(said), len(said) / 0.7
+    return any(
+        least <= len(other) <= most and _may_be_alike(said, known, other) and _alike(said, other)
+        for other in earlier
+    )
 
 
 def farewell(text: str) -> bool:
@@ -249,11 +252,9 @@ def _text_of(piece: str | Tag) -> str:
 
 def _may_be_alike(said: Sequence[str], known: set[str], other: Sequence[str]) -> bool:
     """Look whether ``_alike`` can be true at all: cheap, and nearly always the end of it."""
-    both = len(said) + len(other)
-    if len(other) < 4 or min(len(said), len(other)) < 0.7 * max(len(said), len(other)):
-        return False
     # A word of ours that they do not have is one less in common.
-    return 2 * (len(said) - len(known) + len(known.intersection(other))) >= 0.85 * both
+    common = len(said) - len(known) + len(known.intersection(other))
+    return len(other) >= 4 and 2 * common >= 0.85 * (len(said) + len(other))
 
 
 def _alike(said: Sequence[str], other: Sequence[str]) -> bool:

@@ -55,6 +55,10 @@ class Experience(Record):
     topic: Text
     id: Text
 
+    def __hash__(self) -> int:
+        """Let prompts be cached by experience; the lists in it have no hash of their own."""
+        return hash(self.id)
+
 
 class ChatPart(Record):
     """One speaker's go: one to a few messages, in order."""

@@ -50,6 +50,7 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     return Prompt(tuple(messages), schema=SCHEMA)
 
 
+@lru_cache(maxsize=4096)
 def _opening(experience: Experience, name: str) -> str:
     return load_prompt("rollout_json_user").render(
         persona1=persona_card(experience.persona1),
