@@ -98,6 +98,7 @@ def test_a_fence_or_prose_around_the_object_is_no_fault() -> None:
         ({"situation": "The nudge seems to be that Maya wants her socks back."}, "tells_the_task"),
         ({"topic": "The first person asks Maya who had the key."}, "tells_the_task"),
         ({"situation": "The caretaker painted the window shut, and somebody let him in."}, "names_nobody"),
+        ({"situation": "On Tuesday the caretaker called, and Maya has just died of it."}, "one_is_dead"),
         ({"situation": "Maya and Tim catch up over the window and the socks."}, "no_reason"),
         ({"situation": "Maya and Tim are chatting about their hopes and the spring."}, "no_reason"),
         ({"situation": "Maya is a 31-year-old bus driver who wants her socks back."}, "retells_card"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.formats import BadTurn, Turn
-from soc_gen.formats.transcript import closing_turn, keep, parse, render, short_card, unwrapped
+from soc_gen.formats.moves import FIRST
+from soc_gen.formats.transcript import closing_turn, keep, parse, render, unwrapped
 from soc_gen.llm import Reply
 from soc_gen.models import Experience, Persona
 from soc_gen.prompts import load_prompt
@@ -49,7 +52,7 @@ def test_a_prompt_begins_with_the_prompt_before_it(lines: list[str], closing: in
         prompt = render(MEETING, turns, number % 2, said)
         script = prompt.messages[-1]["content"]
         assert script.startswith(before)
-        assert prompt.messages[:2] == render(MEETING, [], 0, "").messages[:2]
+        assert prompt.messages[:-1] == render(MEETING, [], 0, "").messages[:-1]
         turns.append(Turn(number % 2, (line,), line, said))
         before = f"{script} {line}\n"
 
@@ -77,8 +80,9 @@ def test_talks_are_of_different_lengths() -> None:
 
 
 def test_a_line_is_asked_for_with_what_it_does() -> None:
-    """The last word of the prompt is whose line it is, without a space after it."""
-    assert render(MEETING, [], 0, "").messages[-1]["content"] == "Petra (brings it up):"
+    """The last words of the prompt are whose line it is and what it does, without a space after them."""
+    last = render(MEETING, [], 0, "").messages[-1]["content"].splitlines()[-1]
+    assert re.fullmatch(rf"Petra \(({'|'.join(FIRST)})\):", last)
 
 
 def test_the_system_text_names_nobody_of_the_conversation() -> None:
@@ -86,9 +90,17 @@ def test_the_system_text_names_nobody_of_the_conversation() -> None:
     assert load_prompt("rollout_transcript_system").variables == frozenset()
 
 
-def test_a_card_is_short() -> None:
-    """Traits and a sentence of style: no background, username, model or id."""
-    assert short_card(MEETING.persona1) == "Petra, 40: stubborn, kind. Types: No capitals."
+def test_what_stands_before_a_talk_is_short() -> None:
+    """A trait and a sentence of style each; no background, username, model or id."""
+    script = render(MEETING, [], 0, "").messages[-1]["content"]
+    examples = load_prompt("rollout_transcript_examples").text
+    assert script.startswith(f"{examples}\n\n")
+    assert script[len(examples) :].strip().splitlines()[:4] == [
+        "Petra, 40, stubborn, and Col, 40, stubborn. Neighbours.",
+        "Petra types: No capitals.",
+        "Col types: No capitals.",
+        "The ladder is gone. Petra asks for it.",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "  ", '" "', '""', "[end]", " [END]\nmore", "---", "**"])

@@ -241,13 +241,13 @@ def _lines(*answers: Answer) -> tuple[Experience | ConversationFailed, ScriptedL
 
 
 def test_lines_are_continued_one_after_the_other() -> None:
-    """What happened and the other's view are the situation, the first message is the topic."""
+    """What happened is the situation; what the one wants, and why not, is the topic."""
     made, _ = _lines(*LINES)
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
-    when, view, first = beginnings(job)
+    when, wish, but = beginnings(job)
     assert isinstance(made, Experience)
-    assert made.situation == f"{when} {LINES[0]} {view} {LINES[1]}"
-    assert made.topic == f"{first} {LINES[2]}"
+    assert made.situation == f"{when} {LINES[0]}"
+    assert made.topic == f"{wish} {LINES[1]} {but} {LINES[2]}"
 
 
 def test_the_prompt_of_lines_only_grows() -> None:
@@ -271,16 +271,25 @@ def test_a_line_that_is_empty_or_does_not_end_is_refused(bad: Answer) -> None:
     assert len({request.seed for request in llm.requests}) == 5
 
 
-def test_a_line_that_runs_on_keeps_the_sentences_that_fit() -> None:
-    """The first whatever its length; a sentence that was cut off is none."""
+def test_a_line_that_runs_on_keeps_its_first_sentence() -> None:
+    """What was cut off or came after it is dropped, also from the prompt of the next line."""
     made, llm = _lines(
-        f"saw it. He ran. {'He fell ' * 30}.", Reply("told him no. And th", "length"), LINES[2]
+        "saw a key in the door. He ran.", Reply("say why it was there. And th", "length"), LINES[2]
     )
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
-    when, view, _ = beginnings(job)
+    when, wish, but = beginnings(job)
     assert isinstance(made, Experience)
-    assert made.situation == f"{when} saw it. He ran. {view} told him no."
-    assert "He fell" not in llm.requests[-1].messages[-1]["content"]
+    assert made.situation == f"{when} saw a key in the door."
+    assert made.topic == f"{wish} say why it was there. {but} {LINES[2]}"
+    assert "He ran" not in llm.requests[-1].messages[-1]["content"]
+
+
+def test_lines_that_copy_an_example_are_refused() -> None:
+    """The examples are there to go on from."""
+    copied = "was the one who whistles, when the bread is in the oven, and is ashamed of it."
+    made, _ = _lines(copied, *LINES[1:], copied, *LINES[1:])
+    assert isinstance(made, ConversationFailed)
+    assert "copies_example" in made.detail
 
 
 def test_a_line_may_go_on_with_a_possessive() -> None:
@@ -288,4 +297,4 @@ def test_a_line_may_go_on_with_a_possessive() -> None:
     made, _ = _lines(LINES[0], "'s key was there.", LINES[2])
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
     assert isinstance(made, Experience)
-    assert f"{beginnings(job)[1]}'s key was there." in made.situation
+    assert f"{beginnings(job)[1]}'s key was there." in made.topic

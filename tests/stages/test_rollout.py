@@ -86,7 +86,7 @@ def test_an_end_that_comes_too_early_is_taken_out_and_a_hint_stays() -> None:
     assert played.counts["early_end"] == 1
     hint = load_prompt("rollout_hint_not_yet").text
     for request in played.asked[1:]:
-        assert "<end/>" not in str(request.messages[2:])
+        assert "<end/>" not in request.messages[2]["content"]
         assert hint in request.messages[3]["content"]
 
 

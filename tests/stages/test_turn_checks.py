@@ -49,6 +49,32 @@ def test_a_line_that_retells_the_situation_is_refused() -> None:
     check_turn(["at the family price. he would say that, wouldn't he"], _after())
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Petra has always loved ladders", "what did petra say about it", "Col, it was your idea", "Col. no."],
+)
+def test_who_has_lost_who_is_who_is_asked_again(line: str) -> None:
+    """Col tells Petra what Petra has done, or speaks to himself."""
+    with pytest.raises(BadTurn, match="wrong_person"):
+        check_turn([line], _after("is my ladder behind your shed"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ok Petra",
+        "Petra, has it rained",
+        "vic has it",
+        "no. yours, Col",
+        "Col has spoken",
+        "petra!! it's gone",
+    ],
+)
+def test_names_are_used_in_talk(line: str) -> None:
+    """To call the other one, in a signature, or of oneself for fun."""
+    check_turn([line], _after("is my ladder behind your shed"))
+
+
 def test_a_story_about_the_two_is_refused() -> None:
     """A chat has no narrator; somebody else may well be said to smile."""
     with pytest.raises(BadTurn, match="narrates"):

@@ -25,7 +25,10 @@ def show_chat(chat: Chat) -> None:
     for part in chat.chat_parts:
         side = 0 if part.sender == people[0].id else 1
         for message in part.messages:
-            _bubble(names[side], message, side)
+            if message == "<end/>":
+                out.print("(end)", style="dim", markup=False)
+            else:
+                _bubble(names[side], message, side)
     out.print()
 
 

@@ -98,7 +98,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
             done.append({"stage": "clean", "out": str(cleaned.out), **cleaned.as_dict()})
         out.print(orjson.dumps(done).decode(), markup=False)
         return
-    chat = longest(cleaned.out) if cleaned else None
+    chat = richest(cleaned.out) if cleaned else None
     if chat:
         show_chat(chat)
     rows = [stage_row(report) for report in reports]
@@ -114,10 +114,18 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
         out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
 
 
-def longest(path: Path) -> Chat | None:
-    """Return the chat with the most messages: the one to show."""
+def richest(path: Path) -> Chat | None:
+    """Return the chat that repeats its words least: the one to show.
+
+    By Guiraud's index, different words over the square root of all, which favours neither long nor short.
+    """
+    from soc_gen.checks import words
     from soc_gen.jsonl import read_jsonl
     from soc_gen.models import Chat
 
+    def richness(chat: Chat) -> float:
+        said = [word for part in chat.chat_parts for message in part.messages for word in words(message)]
+        return len(set(said)) / len(said) ** 0.5 if said else 0.0
+
     chats = (record for record in read_jsonl(path, Chat) if isinstance(record, Chat))
-    return max(chats, key=lambda chat: sum(len(part.messages) for part in chat.chat_parts), default=None)
+    return max(chats, key=richness, default=None)

@@ -18,7 +18,8 @@ _STAGE_DIRECTION = re.compile(
     r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
     r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
 )
-_DOES = r" (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|just|always|never|can|can't)\b"
+_ASKED = r"(?:is|was|has|had|will|would|does|did|can) "
+_DOES = r" (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|never|can|can't)\b"
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
@@ -102,7 +103,7 @@ def wrong_person(message: str, own_names: Collection[str], other_names: Collecti
     """
     plain = message.casefold()
     own, other = ("|".join(map(re.escape, names)) for names in (own_names, other_names))
-    told = other and re.search(rf"(?<!\w)(?:{other}){_DOES}", plain)
+    told = other and re.search(rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w", plain)
     return bool(told or (own and re.match(rf"(?:{own})[,.!?] ", plain)))
 
 
