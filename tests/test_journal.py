@@ -270,7 +270,7 @@ def test_a_second_process_is_refused_with_the_pid_of_the_first(path: Path) -> No
         holder.wait()
         holder.stdin.close()
         holder.stdout.close()
-    assert path.with_suffix(".lock").exists()
+    assert (path.parent / f".{path.stem}.lock").exists()
     Journal(path, {"model": "m"}).__exit__()
 
 

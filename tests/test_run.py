@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from datasets import load_dataset
 
+from soc_gen.config import load_config
+from soc_gen.llm.weights import FALLBACK, resolve_weights
 from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
 from tests.test_cli import soc
 
@@ -35,6 +37,35 @@ def test_200_conversations_go_through_all_stages(endpoint: LoopbackEndpoint, tmp
     assert len(rows(data / "clean.jsonl")) + len(rows(data / "clean.rejected.jsonl")) == 200
     for name in ("experiences.jsonl", "chats.jsonl", "clean.jsonl"):
         assert f"data/{name}" in done.stdout
+
+
+@pytest.mark.real_model
+def test_the_main_job_with_the_real_small_model(tmp_path: Path) -> None:
+    """No endpoint, no key: three talks of a real model, each of which comes to an end of its own length."""
+    resolve_weights(FALLBACK)
+    done = soc("run", "--count", "3", "--embedded-model", FALLBACK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    data, preset = tmp_path / "data", load_config("quickstart")
+    experiences, chats = rows(data / "experiences.jsonl"), rows(data / "chats.jsonl")
+    owed = rows(data / "experiences.failures.jsonl") + rows(data / "chats.failures.jsonl")
+    assert chats
+    assert len(chats) + len(owed) == 3
+    for chat in chats:
+        assert chat["chat_parts"][-1]["messages"][-1] == "<end/>"
+        assert preset.rollout.min_turns < len(chat["chat_parts"]) <= preset.rollout.max_turns
+        assert chat["experience"] in experiences
+        assert chat["model"] == FALLBACK
+    assert len(rows(data / "clean.jsonl")) + len(rows(data / "clean.rejected.jsonl")) == len(chats)
+    assert "(end)" in done.stdout
+
+
+def test_nothing_made_suggests_no_next_step(tmp_path: Path) -> None:
+    """A run whose prompts do not fit the server says so, and not what to do with an empty file."""
+    behaviour = Behaviour(context_tokens=1)
+    with LoopbackEndpoint(behaviour) as endpoint:
+        done = soc("generate", "experiences", "--count", "1", "--base-url", endpoint.url, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Next:" not in done.stdout
 
 
 def test_a_second_run_pays_for_nothing(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ class Journal:
         self._committer: asyncio.Task[None] | None = None
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(path.with_suffix(".lock"))
+            self._lock = _lock(path)
             try:
                 self._open(inputs, rows, restart=restart)
                 self._reader = path.open("rb")
@@ -361,8 +361,9 @@ def _brief(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def _lock(path: Path) -> IO[str]:
-    file = path.open("a+", encoding="ascii")
+def _lock(journal: Path) -> IO[str]:
+    """Return the open lock: a file of its own with a dot, since the journal may be thrown away under it."""
+    file = (journal.parent / f".{journal.stem}.lock").open("a+", encoding="ascii")
     if lock_descriptor(file.fileno(), blocking=False):
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -373,6 +374,6 @@ def _lock(path: Path) -> IO[str]:
     file.close()
     raise OutputError(
         f"another run (process {holder}) is writing here",
-        where=str(path.with_suffix(".jsonl")),
+        where=str(journal),
         hint="Wait for it, stop it, or choose another --out",
     )

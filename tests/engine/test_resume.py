@@ -318,7 +318,7 @@ def test_the_journal_of_a_killed_run_needs_no_cleaning_up(project: Project, whol
         project.rollout(endpoint.url, stop=stop)
         journal = project.folder / "chats.journal.jsonl"
         journal.write_bytes(journal.read_bytes()[:-30])
-        (project.folder / "chats.journal.lock").write_text("1")
+        (project.folder / ".chats.journal.lock").write_text("1")
         project.out.unlink()
         endpoint.behave(plan=None)
         project.rollout(endpoint.url)

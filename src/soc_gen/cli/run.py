@@ -110,7 +110,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
         tell_trouble(report)
     written = [report.out for report in reports] + ([cleaned.out] if cleaned else [])
     out.print(f"Written: {', '.join(map(str, written))}", markup=False)
-    if cleaned:
+    if cleaned and cleaned.kept:
         out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
 
 

@@ -253,6 +253,7 @@ def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
         for report in reports:
             tell_trouble(report)
         out.print(f"Written: {', '.join(str(report.out) for report in reports)}", markup=False)
-        out.print(next_step, markup=False)
+        if reports[-1].records:
+            out.print(next_step, markup=False)
     if code := exit_code(reports):
         raise typer.Exit(code)
