@@ -5,136 +5,154 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 
 from soc_gen.llm.pace import AutoLimit, Pacer
+from tests.llm.limits import Limiter, Traffic, bucket, drive, then, window
 
-RATE = 100.0
-
-
-def bucket(burst: float) -> Callable[[float], bool]:
-    """Return a limiter of ``RATE`` a second that lets ``burst`` through at once."""
-    tokens, refilled = burst, 0.0
-
-    def allows(now: float) -> bool:
-        nonlocal tokens, refilled
-        tokens, refilled = min(burst, tokens + (now - refilled) * RATE), now
-        if tokens < 1:
-            return False
-        tokens -= 1
-        return True
-
-    return allows
+PHASES = (0.05, 0.4, 0.75)
+"""Of a window, when the run begins."""
 
 
-def window() -> Callable[[float], bool]:
-    """Return a limiter of ``RATE`` in each second of the clock."""
-    second, used = -1, 0
+class Kind(NamedTuple):
+    """A limiter, and what a run of two minutes makes of it."""
 
-    def allows(now: float) -> bool:
-        nonlocal second, used
-        if int(now) != second:
-            second, used = int(now), 0
-        used += 1
-        return used <= RATE
-
-    return allows
-
-
-@dataclass
-class Traffic:
-    """What a simulated run did, by second."""
-
-    answered: list[int] = field(default_factory=lambda: [0] * 400)
-    refused: list[int] = field(default_factory=lambda: [0] * 400)
-
-    def per_second(self, begin: int, end: int) -> float:
-        return sum(self.answered[begin:end]) / (end - begin)
+    rate: float
+    """What it allows in a second."""
+    limiter: Callable[[float], Limiter]
+    first: float
+    """Least share of that used in the first minute."""
+    later: float
+    """The same, in the second minute."""
+    refused: int
+    """At most, in the run; without the first seconds, when nothing is known."""
+    slots: int = 64
+    latency: float = 0.3
+    retry_after: float | str | None = 1.0
 
 
-def drive(
-    pacer: Pacer,
-    allows: Callable[[float], bool],
-    *,
-    slots: int = 64,
-    latency: float = 0.3,
-    seconds: float = 60.0,
-    retry_after: float | None = 1.0,
-) -> Traffic:
-    """Ask as fast as ``slots`` conversations and the pacer let us."""
-    rng, traffic = random.Random(1), Traffic()
-    events: list[tuple[float, int, str, object]] = [(0.0, slot, "want", None) for slot in range(slots)]
-    count = slots
-    while events:
-        now, _, what, found = heapq.heappop(events)
-        if now > seconds:
-            break
-        count += 1
-        later: tuple[float, str, object]
-        if what == "want":
-            place = pacer.reserve(now)
-            later = now + place.wait, "send", place
-        elif what == "send" and not pacer.holds(found, now):  # type: ignore[arg-type]
-            later = now, "want", None
-        elif what == "send" and allows(now):
-            traffic.answered[int(now)] += 1
-            later = now + latency * rng.uniform(0.5, 1.5), "reply", None
-        elif what == "send":
-            traffic.refused[int(now)] += 1
-            later = now + 0.003, "refusal", now
-        else:
-            if what == "reply":
-                pacer.served(1000)
-            else:
-                pacer.refused(now, found, retry_after)  # type: ignore[arg-type]
-            later = now, "want", None
-        heapq.heappush(events, (later[0], count, later[1], later[2]))
-    return traffic
+def second(rate: float) -> Callable[[float], Limiter]:
+    return lambda phase: window(rate, 1, phase)
 
 
-@pytest.mark.parametrize(("slots", "latency"), [(64, 0.05), (64, 0.3), (256, 0.5), (512, 1.0)])
-@pytest.mark.parametrize("limiter", ["bucket", "window"])
-def test_a_rate_limit_is_used_not_run_into(limiter: str, slots: int, latency: float) -> None:
-    """100 a second with Retry-After 1: at least 85 useful ones, and few refusals after the first burst."""
-    allows = bucket(RATE) if limiter == "bucket" else window()
-    traffic = drive(Pacer(), allows, slots=slots, latency=latency)
-    assert traffic.per_second(0, 60) >= 85
-    assert sum(traffic.refused[2:]) <= 25
+def minute(rate: float) -> Callable[[float], Limiter]:
+    return lambda phase: window(rate, 60, phase)
 
 
-@pytest.mark.parametrize("burst", [1.0, 10.0])
-def test_a_limit_that_allows_no_burst_is_found_from_below(burst: float) -> None:
-    """The first burst is refused nearly whole, and says nothing about what a second allows."""
-    traffic = drive(Pacer(), bucket(burst), slots=256)
-    assert traffic.per_second(30, 60) >= 80
+def any_phase(limiter: Callable[[], Limiter]) -> Callable[[float], Limiter]:
+    return lambda _: limiter()
 
 
-@pytest.mark.parametrize("retry_after", [None, 1.0, 5.0])
-def test_refusals_become_rarer(retry_after: float | None) -> None:
-    """Over minutes the limit is hardly run into any more, whatever the server says about waiting."""
-    traffic = drive(Pacer(), window(), seconds=300, retry_after=retry_after)
-    assert traffic.per_second(180, 300) >= 78
-    assert sum(traffic.refused[180:]) <= 4
+KINDS = {
+    "bucket": Kind(100, any_phase(lambda: bucket(100)), 0.98, 0.97, 10),
+    "bucket, 8 slots": Kind(100, any_phase(lambda: bucket(100)), 0.98, 0.97, 10, 8, 0.05),
+    "bucket, 512 slots": Kind(100, any_phase(lambda: bucket(100)), 0.98, 0.97, 10, 512, 3.0),
+    "bucket, no word": Kind(100, any_phase(lambda: bucket(100)), 0.98, 0.97, 10, retry_after=None),
+    "bucket, to the end": Kind(100, any_phase(lambda: bucket(100)), 0.98, 0.97, 15, retry_after="end"),
+    "bucket of a tenth": Kind(100, any_phase(lambda: bucket(100, 10)), 0.7, 0.9, 10),
+    "bucket of a minute": Kind(100, any_phase(lambda: bucket(100, 6000)), 0.98, 0.97, 20),
+    "bucket, 500/s": Kind(500, any_phase(lambda: bucket(500)), 0.98, 0.97, 25, 512),
+    "bucket, 5/s": Kind(5, any_phase(lambda: bucket(5)), 0.92, 0.92, 12),
+    "bucket, 1/s": Kind(1, any_phase(lambda: bucket(1)), 0.78, 0.85, 20),
+    "second": Kind(100, second(100), 0.87, 0.91, 12),
+    "second, 8 slots": Kind(100, second(100), 0.84, 0.91, 12, 8, 0.05),
+    "second, 512 slots": Kind(100, second(100), 0.87, 0.91, 12, 512, 3.0),
+    "second, no word": Kind(100, second(100), 0.87, 0.91, 12, retry_after=None),
+    "second, to the end": Kind(100, second(100), 0.95, 0.95, 15, retry_after="end"),
+    "second, 500/s": Kind(500, second(500), 0.85, 0.87, 40, 512),
+    "second, 30/s": Kind(30, second(30), 0.87, 0.91, 10),
+    "second, 5/s": Kind(5, second(5), 0.8, 0.82, 14),
+    "second, 1/s": Kind(1, second(1), 0.85, 0.85, 18),
+    "minute": Kind(100, minute(100), 0.97, 0.85, 60),
+    "minute, no word": Kind(100, minute(100), 0.97, 0.85, 60, retry_after=None),
+    "minute, to the end": Kind(100, minute(100), 0.97, 0.97, 20, retry_after="end"),
+    "20 a minute": Kind(20 / 60, minute(20 / 60), 0.97, 0.85, 40),
+    "20 a minute, to the end": Kind(20 / 60, minute(20 / 60), 0.97, 0.85, 10, retry_after="end"),
+}
 
 
-def test_a_limit_that_rises_is_followed() -> None:
-    """From 100 to 400 a second: found within a minute and a half."""
-    low, high = bucket(RATE), bucket(4 * RATE)
+@pytest.mark.parametrize("name", KINDS)
+def test_a_rate_limit_is_used_not_run_into(name: str) -> None:
+    """Every kind of limiter: nearly all that it allows, and hardly a refusal once it is known."""
+    kind = KINDS[name]
+    shares = []
+    for seed, phase in enumerate(PHASES):
+        traffic = drive(
+            Pacer(),
+            kind.limiter(phase),
+            slots=kind.slots,
+            latency=kind.latency,
+            seconds=120,
+            retry_after=kind.retry_after,
+            seed=seed,
+        )
+        assert traffic.per_second(0, 60) >= kind.first * kind.rate
+        assert traffic.refusals(3) <= kind.refused
+        shares.append(traffic.per_second(60, 120) / kind.rate)
+    assert sum(shares) / len(shares) >= kind.later
 
-    def allows(now: float) -> bool:
-        return low(now) if now < 60 else high(now * 4)
 
-    traffic = drive(Pacer(), allows, slots=512, seconds=180)
-    assert traffic.per_second(150, 180) >= 250
+def test_refusals_become_rarer() -> None:
+    """Over minutes the limit is run into about once in one of them."""
+    traffic = drive(Pacer(), window(100), seconds=300)
+    assert traffic.per_second(180, 300) >= 91
+    assert traffic.refusals(180) <= 4
+
+
+@pytest.mark.parametrize("kind", ["bucket", "second"])
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_a_limit_that_changes_is_followed(kind: str, factor: float) -> None:
+    """To a quarter, and to four times as much: found within a minute and a half, on average over phases."""
+    shares = []
+    for seed, phase in enumerate(PHASES):
+        old, new = (
+            bucket(rate) if kind == "bucket" else window(rate, 1, phase) for rate in (100, 100 * factor)
+        )
+        traffic = drive(Pacer(), then(old, new, 60), slots=512, seconds=210, seed=seed)
+        shares.append(traffic.per_second(150, 210) / (100 * factor))
+        assert traffic.refusals(60) <= 40
+    assert sum(shares) / len(shares) >= 0.9
+
+
+def test_a_server_that_refuses_slowly_is_not_given_up() -> None:
+    """Many more are on their way when the first refusal is there; they end the same round."""
+    traffic = drive(Pacer(), bucket(100), refusal=0.3, seconds=120)
+    assert traffic.per_second(0, 120) >= 90
+    assert traffic.refusals(0) <= 80
+
+
+def test_slots_that_ask_too_little_do_not_raise_the_pace() -> None:
+    """Time in which nobody waits for the pace says nothing of the limit."""
+    pacer = Pacer()
+    drive(pacer, bucket(100), slots=256, seconds=30)
+    pace = pacer.rate
+    drive_slowly = [pacer.reserve(100.0 + second) for second in range(300)]
+    assert all(place.wait == 0 for place in drive_slowly)
+    assert pacer.rate == pace
+
+
+def test_a_late_refusal_does_not_end_a_second_round() -> None:
+    """Sent before the pause, refused after it: the round that goes on is not judged by it."""
+    pacer = Pacer()
+    for _ in range(100):
+        assert pacer.holds(pacer.reserve(0.0), 0.0)
+    pacer.refused(0.5, 0.0, 1.0)
+    place = pacer.reserve(0.5)
+    assert pacer.holds(place, 1.5)
+    pace = pacer.rate
+    pacer.refused(1.6, 0.0, 1.0)
+    assert pace is not None
+    assert pacer.rate == pytest.approx(pace, rel=0.5)
 
 
 def test_nothing_waits_without_a_refusal() -> None:
     """No limit, no pace: every place in the row is the first."""
     pacer = Pacer()
     assert all(pacer.reserve(float(second)).wait == 0 for second in range(100))
-    assert pacer.rate(5.0) is None
+    assert pacer.rate is None
 
 
 def test_a_refusal_holds_everything_back_for_as_long_as_the_server_asks() -> None:
@@ -149,9 +167,9 @@ def test_a_refusal_holds_everything_back_for_as_long_as_the_server_asks() -> Non
 
 
 def test_a_pause_without_a_word_gets_longer_while_nothing_is_answered() -> None:
-    """No Retry-After: one second, two, four …, and the pace is not cut for that."""
+    """No Retry-After: a second, and half as long again each time; the pace is not cut for that."""
     pacer, now, waits = Pacer(), 0.0, []
-    for _ in range(5):
+    for _ in range(9):
         place = pacer.reserve(now)
         now += place.wait
         assert pacer.holds(place, now)
@@ -159,13 +177,14 @@ def test_a_pause_without_a_word_gets_longer_while_nothing_is_answered() -> None:
         now += 0.01
         waits.append(round(pacer.reserve(now).wait))
     assert waits == sorted(waits)
-    assert waits[-1] >= 8
+    assert 8 <= waits[-1] <= 12
+    assert pacer.rate is None
 
 
 def test_the_users_ceilings_hold() -> None:
     """So many requests a minute, or as many as the tokens of an average exchange allow."""
-    assert drive(Pacer(requests_per_minute=600), lambda _: True).per_second(0, 60) == pytest.approx(10, abs=1)
-    by_tokens = drive(Pacer(tokens_per_minute=600_000), lambda _: True)  # at 1,000 an exchange
+    assert drive(Pacer(requests_per_minute=600), lambda _: None).per_second(0, 60) == pytest.approx(10, abs=1)
+    by_tokens = drive(Pacer(tokens_per_minute=600_000), lambda _: None)  # at 1,000 an exchange
     assert by_tokens.per_second(20, 60) == pytest.approx(10, abs=1)
 
 
@@ -210,7 +229,7 @@ def fill(auto: AutoLimit, server: Server, seconds: float) -> tuple[list[int], li
             if done is not None:
                 heapq.heappush(events, (done, count, "reply", now))
                 continue
-            traffic.refused[int(now)] += 1
+            traffic.refused.append(now)
             auto.overloaded(now, now - 0.005)
             heapq.heappush(events, (now + 0.5, count, "again", now))
         elif what == "again" and active <= auto.limit:
@@ -219,7 +238,7 @@ def fill(auto: AutoLimit, server: Server, seconds: float) -> tuple[list[int], li
             active -= 1
             if what == "reply":
                 server.in_flight -= 1
-                traffic.answered[int(now)] += 1
+                traffic.answered.append(now)
                 auto.replied(now, now - sent, busy=True)
     return limits, in_flight, traffic
 
@@ -243,7 +262,7 @@ def test_auto_stays_below_what_is_refused() -> None:
     """503 beyond 100 at once: most of them used, and refusals are one in a hundred."""
     _, _, traffic = fill(AutoLimit(8, 1024), Server(5000, most=100), 120)
     assert traffic.per_second(30, 120) >= 75
-    assert sum(traffic.refused[30:120]) <= 0.015 * sum(traffic.answered[30:120])
+    assert traffic.refusals(30) <= 0.015 * 90 * traffic.per_second(30, 120)
 
 
 def test_one_burst_of_refusals_cuts_once() -> None:

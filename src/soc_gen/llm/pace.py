@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import NamedTuple
 
-_SPAN = 1.0  # seconds: a burst at the start says what a second allows, not what a moment does
-_KEEP = 0.97  # of what was answered for each second before a refusal
-_KEEP_OF_SHORT = 0.8  # the same, where more time went by waiting than asking
-_LEAST_KEPT = 0.9  # of a pace that was reached slowly
-_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds, where the server does not say how long
-_FIRST_HOLD, _LONGEST_HOLD = 3.0, 60.0  # seconds at a pace that is known to work, before more is tried
-_RAMP = 0.5  # growth for each second (as an exponent), until the limit has been met on purpose
-_LOWEST = 0.2  # requests per second
-_FRUITLESS = 3  # requests: no more than that in a round say nothing about the pace
+_PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 0.01, 60.0  # seconds; the first where the server names none
+_BACKOFF = 0.5  # of the silence so far: the next pause is at least that
+_HOLD = 60.0  # seconds at a pace that is thought to be the limit, before more is tried
+_RISE, _FASTEST_RISE = 16.0, 4.0  # seconds in which the pace then grows by e
+_KEEP = 0.97  # of the last pace that was not too high yet, which was that of
+_LAG = 1.25  # seconds before: the window of a second before the one that was full
+_COARSE = 1.3  # growth in those seconds; beyond it, the two paces say little
+_ENOUGH = 20  # requests; fewer say little
+_SURE = 1.5  # longest over shortest time that the limit took; beyond it, they say little
+_GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _TOKENS = 2000.0  # of one exchange, before any was seen
 
 
@@ -23,16 +23,39 @@ class Place(NamedTuple):
 
     wait: float
     """Seconds until it is its turn."""
-    round: int
+    row: int
+    """Which one: each refusal has it formed anew."""
+    age: float
+    """Of the row, see ``Pacer``."""
+
+
+class _Round(NamedTuple):
+    """What was asked between two pauses."""
+
+    began: float
+    ended: float
+    """When the first request that was refused was sent."""
+    answered: int
+    pace: float
+    """At the end; infinite where there was none."""
+    before: float
+    """Pace a little earlier."""
 
 
 class Pacer:
     """Spaces requests so that a rate limit is used, not run into.
 
     Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
-    asks, and goes on at a little less than what was answered in that round. From there the pace is raised
-    at once until it is refused again, since a burst says little; then it is held for a while before more is
-    tried, and each time that more is refused the while gets twice as long.
+    asks, and the row is formed anew at a pace judged from that round. A pace thought to be the limit is
+    held for a minute, any other rises at once: by the square of the time, so first hardly, then fast.
+
+    What a round brought is judged by two bounds. The limit allowed what was answered in no longer than the
+    round and the silence after it (exact for a token bucket that has run dry, and where the silence ends
+    with the server's window); and in no less than the round itself (nearly exact for a window of a second).
+    Where they are far apart the pace is their geometric mean. Where a rising pace was refused, the one
+    before it is known to work.
+
+    Time counts only while the pace is what requests wait for: the age of a row is the sum of its gaps.
 
     Args:
         requests_per_minute: Ceiling set by the user.
@@ -45,50 +68,48 @@ class Pacer:
         self._request_rate = requests_per_minute / 60 if requests_per_minute else math.inf
         self._token_rate = tokens_per_minute / 60 if tokens_per_minute else math.inf
         self._tokens = _TOKENS  # of one exchange, on average
-        self._learned: float | None = None
-        self._ramping = True
-        self._hold = _FIRST_HOLD
-        self._next = 0.0
-        self._round = 0
-        self._began: float | None = None  # when the round did, its pause over
-        self._count = 0  # sent in this round
-        self._recent: deque[float] = deque()  # when the last ones were sent, while the pace is raised
-        self._ended = float("-inf")  # when the round before did
-        self._answered = 0.0  # in the seconds by which that is judged
-        self._asked: float | None = None  # its pace at the end, where that was reached slowly
-        self._seconds = _SPAN
-        self._fruitless = 0  # rounds in a row in which hardly anything was answered
+        self._base, self._hold, self._rise = math.inf, 0.0, _RISE
+        self._row = 0
+        self._next, self._next_age = 0.0, 0.0  # of the free place at the end of the row
+        self._alone = 0.0  # seconds for which the first of the row goes alone
+        self._resume = 0.0  # when the pause is over
+        self._began = math.inf  # when the round did
+        self._sent = 0  # in this round
+        self._age = 0.0  # of the row when the last one was sent
+        self._ended = -math.inf  # when the round before did, its first refusal there
+        self._refused = 0.0  # when the last one that was refused was sent
+        self._last: _Round | None = None
+        self._earlier: _Round | None = None
 
-    def rate(self, now: float) -> float | None:
-        """Return the requests per second allowed at ``now``; None is "as fast as you can"."""
-        ceiling = min(self._request_rate, self._token_rate / self._tokens)
-        if self._learned is None:
-            return ceiling if ceiling < math.inf else None
-        since = max(0.0, now - (self._began or now))
-        if self._ramping:
-            exponent = _RAMP * max(0.0, since - _SPAN)
-        else:
-            beyond = max(0.0, since - self._hold)
-            exponent = 0.01 * beyond + 0.01 * beyond * beyond
-        return min(ceiling, self._learned * math.exp(min(exponent, 20.0)))
+    @property
+    def rate(self) -> float | None:
+        """Requests per second at the end of the row; None is "as fast as you can"."""
+        pace = self._pace(self._next_age)
+        return pace if pace < math.inf else None
+
+    def _pace(self, age: float) -> float:
+        grown = max(0.0, age - self._hold) / self._rise
+        learned = self._base * math.exp(min(grown * grown, 20.0))
+        return min(self._request_rate, self._token_rate / self._tokens, learned)
 
     def reserve(self, now: float) -> Place:
         """Take the next place in the row. Once its time has come, ask whether it ``holds``."""
-        start = max(now, self._next, self._began or now)
-        rate = self.rate(start)
-        self._next = start + (1 / rate if rate else 0.0)
-        return Place(start - now, self._round)
+        start = max(now, self._next, self._resume)
+        place = Place(start - now, self._row, self._next_age)
+        gap = 1 / self._pace(self._next_age)
+        self._next = start + max(gap, self._alone)
+        self._alone = 0.0
+        if start > now:
+            self._next_age += min(gap, _GAP)
+        return place
 
     def holds(self, place: Place, now: float) -> bool:
         """Whether a request may go now; else the row was formed anew, and another place must be taken."""
-        if place.round != self._round:
+        if place.row != self._row:
             return False
-        self._began = now if self._began is None else self._began
-        self._count += 1
-        if self._ramping:
-            self._recent.append(now)
-            while self._recent[0] < now - _SPAN:
-                self._recent.popleft()
+        self._began = min(self._began, now)
+        self._sent += 1
+        self._age = place.age
         return True
 
     def served(self, tokens: int) -> None:
@@ -97,38 +118,52 @@ class Pacer:
 
     def refused(self, now: float, sent_at: float, retry_after: float | None) -> None:
         """Note a 429 to a request sent at ``sent_at``."""
-        if sent_at <= self._ended:
-            # Of the burst that ended the round before: less of it was answered than it seemed.
-            self._answered -= 1
+        last = self._noted(now, sent_at)
+        barren = last.answered <= 0
+        if barren and self._earlier is not None:
+            # Refused as soon as all went on: the round before goes on, and so does the silence after it.
+            last, self._earlier = self._earlier, None
+        self._last = last
+        self._refused = max(self._refused, sent_at)
+        least = _PAUSE if retry_after is None else max(_SHORTEST_PAUSE, retry_after)
+        longer = min(_LONGEST_PAUSE, _BACKOFF * (now - last.ended))
+        self._resume = max(self._resume, now + max(least, longer))
+        if last.answered > 0:
+            self._judge(last)
+        self._row += 1
+        self._next = self._next_age = 0.0
+        self._alone = 2 * (now - sent_at) if barren else 0.0
+
+    def _noted(self, now: float, sent_at: float) -> _Round:
+        """Return the round that has ended, without the request that was refused."""
+        if self._last is not None and sent_at <= self._ended:
+            # Of the burst that ended it: less of it was answered than it seemed.
+            return self._last._replace(answered=self._last.answered - 1)
+        pace, before = self._pace(self._age), self._pace(self._age - _LAG)
+        self._earlier, self._ended = self._last, now
+        ended = _Round(min(self._began, sent_at), sent_at, self._sent - 1, pace, before)
+        self._began, self._sent = math.inf, 0
+        return ended
+
+    def _judge(self, last: _Round) -> None:
+        """Set the pace to go on at."""
+        longest, shortest = self._resume - last.began, self._refused - last.began
+        sure = longest < _SURE * shortest and last.answered >= _ENOUGH
+        # Of a burst, the shortest time is not known, but bursts are of a second's worth mostly.
+        allowed = last.answered / math.sqrt(longest * (shortest + min(1.0, self._resume - self._refused)))
+        first, coarse = last.pace == math.inf, last.pace > _COARSE * last.before
+        if first:
+            self._base = allowed
+        elif not sure:
+            self._base = math.sqrt(allowed * last.pace)
+        elif coarse:
+            self._base = math.sqrt(last.before * last.pace)
+        elif last.pace > last.before:
+            self._base = max(allowed, _KEEP * last.before)
         else:
-            self._end_round(now)
-        pause = min(_LONGEST_PAUSE, _PAUSE * 2.0**self._fruitless) if retry_after is None else retry_after
-        self._began = max(self._began or now, now + pause)
-        if not self._fruitless or self._learned is None:
-            self._learned = max(_LOWEST, self._judged(pause))
-
-    def _judged(self, pause: float) -> float:
-        """Return the pace to go on at, after what the round that has ended brought."""
-        keep = _KEEP if self._seconds >= pause else _KEEP_OF_SHORT
-        measured = keep * self._answered / self._seconds
-        if self._asked is None:
-            return measured
-        return min(max(measured, min(keep, _LEAST_KEPT) * self._asked), keep * self._asked)
-
-    def _end_round(self, now: float) -> None:
-        self._asked = None if self._ramping else self.rate(now)
-        self._seconds = _SPAN if self._ramping else max(_SPAN, now - (self._began or now))
-        self._answered = (len(self._recent) if self._ramping else self._count) - 1.0
-        # Refused as soon as all went on: the wait was too short, which says nothing of the pace.
-        fruitless = self._learned is not None and self._count <= _FRUITLESS
-        self._fruitless = self._fruitless + 1 if fruitless else 0
-        if self._learned is not None and not fruitless:
-            if not self._ramping and self._seconds > self._hold:
-                self._hold = min(self._hold * 2, _LONGEST_HOLD)
-            self._ramping = False
-        self._recent.clear()
-        self._round, self._count = self._round + 1, 0
-        self._ended, self._began, self._next = now, now, 0.0
+            self._base = allowed
+        self._hold = _HOLD if sure and not (first or coarse) else 0.0
+        self._rise = min(_RISE, max(_FASTEST_RISE, last.answered)) if first else _RISE
 
 
 class AutoLimit:
