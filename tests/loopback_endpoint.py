@@ -44,7 +44,7 @@ class Exchange:
     key: str
     """Of the whole body: equal bodies have equal keys."""
     conversation: str
-    """Of the first user message."""
+    """Of what all prompts of a talk begin with."""
     turn: int
     """Messages or lines said so far."""
     body: dict[str, Any]
@@ -246,6 +246,8 @@ class LoopbackEndpoint:
         self.first_at = self.first_at or now
         messages = body["messages"]
         opening = next((message["content"] for message in messages if message["role"] == "user"), "")
+        if messages[-1]["role"] == "assistant":  # to be continued: examples and people, then the talk
+            opening += messages[-1]["content"].rpartition("\n\n")[0]
         exchange = Exchange(
             self._count,
             key,
@@ -441,7 +443,9 @@ def _line(rng: random.Random, *, ends: bool, bad: bool) -> tuple[str, str]:
 
 def _turn(messages: list[dict[str, str]]) -> int:
     last = messages[-1]
-    return last["content"].count("\n") if last["role"] == "assistant" else (len(messages) - 2) // 2
+    if last["role"] == "assistant":
+        return last["content"].rpartition("\n\n")[2].count("\n")
+    return (len(messages) - 2) // 2
 
 
 # --- faults ------------------------------------------------------------------------------------------

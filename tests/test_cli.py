@@ -20,7 +20,7 @@ COMMANDS = [
 HEAVY = {"pydantic", "openai", "datasets", "huggingface_hub", "numpy", "aiohttp", "pyarrow", "tenacity"}
 
 
-def soc(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def soc(*words: str, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run ``soc`` and return what it did."""
     return subprocess.run(
         [sys.executable, "-c", "from soc_gen.cli import main; main()", *words],
@@ -28,7 +28,7 @@ def soc(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str
         text=True,
         cwd=cwd,
         check=False,
-        timeout=60,
+        timeout=timeout,
     )
 
 
