@@ -42,6 +42,16 @@ class Said:
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
 
     @cached_property
+    def senders(self) -> set[str]:
+        """Who says anything."""
+        return {part.sender for part in self.chat.chat_parts}
+
+    @cached_property
+    def stripped(self) -> list[str]:
+        """``messages`` without spaces around them."""
+        return list(map(str.strip, self.messages))
+
+    @cached_property
     def repetition(self) -> float:
         """Share of shingles that came before in the chat; 0 where there are too few to tell."""
         count = len(self.shingles)
