@@ -128,6 +128,7 @@ _BYE = tuple(
     )
 )
 """Goodbyes, each with letters of which some must be there to look at all."""
+_BYE_HINTS = tuple(hint for hints, _ in _BYE for hint in hints)
 _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
 
 
@@ -181,6 +182,8 @@ def farewell(text: str) -> bool:
         return False
     if _BYE_ALONE.fullmatch(plain):
         return True
+    if not _any_in(_BYE_HINTS, plain):
+        return False
     spans = []
     for hints, pattern in _BYE:
         if _any_in(hints, plain):

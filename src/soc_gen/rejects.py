@@ -90,8 +90,10 @@ def _one_sided(said: Said, _: CleanConfig) -> str | None:
 
 def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
     def check(said: Said, config: CleanConfig) -> str | None:
+        if config.allow_assistant_speak or not said.talks_like_a_model:
+            return None
         there = said.model_words
-        if config.allow_assistant_speak or not there or not test(said.text, there):
+        if not test(said.text, there):
             return None
         return _quote(next((message for message in said.messages if test(message, there)), said.text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from soc_gen.checks import model_words
+from soc_gen.checks import assistant_speak, model_words
 from soc_gen.models import Chat
 from soc_gen.tags import WELL_WRITTEN
 from soc_gen.words import runs, tokens_of
@@ -61,3 +61,8 @@ class Said:
     def model_words(self) -> frozenset[bytes]:
         """Words without which nobody talks like an assistant."""
         return model_words(self.words)
+
+    @cached_property
+    def talks_like_a_model(self) -> bool:
+        """Something in it is assistant-speak, of which a refusal and a break of character are kinds."""
+        return bool(self.model_words) and assistant_speak(self.text, self.model_words)

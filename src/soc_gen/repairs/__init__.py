@@ -125,8 +125,11 @@ def _may_have_labels(said: Said) -> bool:
     one, two = said.chat.experience.persona1, said.chat.experience.persona2
     starts = label_starts(names_of(one) | names_of(two))
     marks = [mark for mark in _LABEL_MARKS if mark in said.text]
-    marked = (message for mark in marks for message in said.messages if mark in message)
-    return any(may_have_label(message, starts) for message in marked)
+    for mark in marks:
+        for message in said.messages:
+            if mark in message and may_have_label(message, starts):
+                return True
+    return False
 
 
 def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
