@@ -7,7 +7,9 @@
 A corpus of made-up chats (about 2,800 characters of talk each) has one planted copy for every ten chats: the
 same words, or some words changed so that the Jaccard similarity of its three-word runs, which is computed
 exactly, spreads from 0.6 to 0.95. Every figure is taken in a process of its own, so that all of a run can be
-compared; CPU seconds, not wall clock, since the machine may be shared. Speeds are the best of several runs.
+compared; CPU seconds, not wall clock, since the machine may be shared. Speeds are the medians of several
+rounds in which every figure is taken once, and ratios the medians of the ratios within a round: what the
+machine does besides then falls on both sides of a ratio.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import json
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,14 @@ from xxhash import xxh3_64_intdigest
 
 WORDS, VOCABULARY = 430, 20_000
 PLANTED_SHARE = 10  # one in so many chats is a copy of an earlier one
+ROWS = {
+    "floor": "read + orjson + xxh3 (floor)",
+    "library": "rensa alone, tokens given",
+    "dedup": "dedup path",
+    "datasketch": "datasketch 16x8, same path",
+    "first": "soc clean, keep=first",
+    "longest": "soc clean, keep=longest",
+}
 BANDS = ((0.95, 1.0), (0.9, 0.95), (0.85, 0.9), (0.8, 0.85), (0.7, 0.8), (0.6, 0.7))
 
 
@@ -154,20 +165,21 @@ def _talks(path: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as handle:
         for line in handle:
             chat = orjson.loads(line)
-            yield chat["chat_id"], "\n".join(m for part in chat["chat_parts"] for m in part["messages"])
+            yield chat["chat_id"], "\n".join([m for part in chat["chat_parts"] for m in part["messages"]])
 
 
 def dedup_path(path: Path) -> int:
     """Read, parse, and look for near-duplicates, with nothing else of cleaning."""
     from soc_gen.dedup import Duplicates, Fingerprint, sketch  # noqa: PLC0415 - not timed with the floor
-    from soc_gen.words import runs, tokens  # noqa: PLC0415
+    from soc_gen.words import joined, runs, tokens  # noqa: PLC0415
 
     seen = Duplicates(0.8, keep_longest=False, same_experience=True)
     kept = 0
     for index, (_, text) in enumerate(_talks(path)):
         words = tokens(text)
-        key = xxh3_64_intdigest(b" ".join(words))
-        found = Fingerprint(index, key, index, len(words), sketch(runs(words, 3)))
+        shingles = runs(words, 3)
+        key = xxh3_64_intdigest(joined(words, shingles, 3))
+        found = Fingerprint(index, key, index, len(words), sketch(shingles))
         kept += seen.judge(found).number is not None
     return kept
 
@@ -239,14 +251,13 @@ def measured(what: str, path: Path) -> dict[str, Any]:
     return {**facts, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def run(what: str, path: Path, times: int = 1) -> dict[str, Any]:
-    """Take a figure in processes of its own; return the one that took the least CPU."""
+def run(what: str, path: Path) -> dict[str, Any]:
+    """Take a figure in a process of its own."""
     command = [sys.executable, __file__, "--measure", what, str(path)]
-    taken = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        for _ in range(times)
-    ]
-    return min(taken, key=lambda facts: float(facts["cpu"]))
+    taken: dict[str, Any] = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
+    return taken
 
 
 def removed_by(out: Path) -> dict[str, str]:
@@ -281,41 +292,41 @@ def _share(flags: Iterable[bool]) -> str:
     return f"{sum(values) / len(values):.4f} of {len(values):,}" if values else "none planted"
 
 
-def show_speed(path: Path, count: int) -> dict[str, float]:
-    """Print speeds side by side; return CPU microseconds for each chat."""
+def take_rounds(path: Path, rounds: int) -> list[dict[str, dict[str, Any]]]:
+    """Take every figure once in each round."""
+    taken: list[dict[str, dict[str, Any]]] = [{} for _ in range(rounds)]
+    for number, figures in enumerate(taken):
+        for what in ROWS if number == 0 else taken[0]:
+            try:
+                figures[what] = run(what, path)
+            except subprocess.CalledProcessError as error:
+                print(f"{ROWS[what]:34}  not measured: {error.stderr.strip().splitlines()[-1]}")
+    return taken
+
+
+def show_speed(path: Path, count: int, taken: list[dict[str, dict[str, Any]]]) -> None:
+    """Print speeds side by side."""
     megabytes = path.stat().st_size / 1e6
-    spent: dict[str, float] = {}
     print(f"{count:,} chats, {megabytes:.0f} MB, {1e6 * megabytes / count:.0f} bytes a chat")
     print(f"{'':34}{'chats/s':>10}{'MB/s':>9}{'µs/chat':>9}{'RSS MB':>9}   (a CPU second)")
-    rows = {
-        "floor": "read + orjson + xxh3 (floor)",
-        "library": "rensa alone, tokens given",
-        "dedup": "dedup path",
-        "datasketch": "datasketch 16x8, same path",
-        "first": "soc clean, keep=first",
-        "longest": "soc clean, keep=longest",
-    }
-    for what, label in rows.items():
-        try:
-            facts = run(what, path, times=3 if count <= 50_000 and what != "datasketch" else 1)
-        except subprocess.CalledProcessError as error:
-            print(f"{label:34}  not measured: {error.stderr.strip().splitlines()[-1]}")
-            continue
-        cpu = float(facts["cpu"])
-        spent[what] = 1e6 * cpu / count
-        speeds = f"{count / cpu:>10,.0f}{megabytes / cpu:>9.1f}{spent[what]:>9.1f}"
-        print(f"{label:34}{speeds}{facts['rss_mb']:>9.0f}")
-    return spent
+    for what in taken[0]:
+        cpu = statistics.median(figures[what]["cpu"] for figures in taken)
+        speeds = f"{count / cpu:>10,.0f}{megabytes / cpu:>9.1f}{1e6 * cpu / count:>9.1f}"
+        print(f"{ROWS[what]:34}{speeds}{taken[0][what]['rss_mb']:>9.0f}")
 
 
-def show_bars(spent: dict[str, float]) -> None:
+def show_bars(taken: list[dict[str, dict[str, Any]]]) -> None:
     """Print the ratios that are promised."""
-    print("\nratios")
-    print(f"  dedup path / floor                {spent['dedup'] / spent['floor']:5.2f}   (bar: at most 9)")
-    if "datasketch" in spent:
-        ratio = spent["datasketch"] / spent["dedup"]
-        print(f"  datasketch / dedup path           {ratio:5.2f}   (bar: at least 2)")
-    print(f"  soc clean / dedup path            {spent['longest'] / spent['dedup']:5.2f}   (bar: at most 3)")
+    print(f"\nratios within a round, {len(taken)} rounds")
+    for one, two, bar in (
+        ("dedup", "floor", "at most 9"),
+        ("datasketch", "dedup", "at least 2"),
+        ("longest", "dedup", "at most 3"),
+    ):
+        if one in taken[0]:
+            values = sorted(figures[one]["cpu"] / figures[two]["cpu"] for figures in taken)
+            middle = f"{statistics.median(values):6.2f}, from {values[0]:.2f} to {values[-1]:.2f}"
+            print(f"  {ROWS[one]} / {ROWS[two]}:\n    {middle}   (bar: {bar})")
 
 
 def show_growth(small: Path, count: int) -> None:
@@ -348,6 +359,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--chats", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-growth", action="store_true", help="leave out ten times as many")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -358,8 +370,9 @@ def main() -> None:
         folder = Path(name)
         path = folder / "small.jsonl"
         planted = make_corpus(path, asked.chats)
-        spent = show_speed(path, asked.chats)
-        show_bars(spent)
+        taken = take_rounds(path, asked.rounds)
+        show_speed(path, asked.chats, taken)
+        show_bars(taken)
         for keep in ("first", "longest"):
             show_quality(path, planted, keep)
         if not asked.no_growth:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
+from rensa import RMinHash
 
 from soc_gen.checks import prompt_grams
 from soc_gen.config import CleanConfig
-from soc_gen.dedup import Fingerprint, Verdict, fingerprint
+from soc_gen.dedup import Fingerprint, Verdict, fingerprint, sketch
 from soc_gen.errors import SocError, UsageError
 from soc_gen.examining import Outcome, examined_lines
 from soc_gen.inputs import LineReader, expand, printable
@@ -34,6 +35,7 @@ from soc_gen.said import Said
 from soc_gen.sources import read_source
 from soc_gen.spool import Spool, Spooled
 from soc_gen.stages.clean import Rules, duplicates, repeats
+from soc_gen.words import runs, tokens
 
 MEBIBYTE = 1 << 20
 
@@ -156,7 +158,7 @@ class _Run:
         self._seen.fix()
 
     def _fix(self, chat: Chat, where: str) -> None:
-        found = self._fingerprint(chat)
+        found = fingerprint(Said(chat, self._job.config.shingle_words))
         if self._seen.judge(found).number is not None:
             line = chat.to_json()
             self._spool.add(_spooled(found, where, line, line))
@@ -178,7 +180,8 @@ class _Run:
             raise UsageError("is empty: there is nothing to do", where=", ".join(map(str, paths)))
 
     def _take(self, outcome: Outcome) -> None:
-        self._note(outcome.changes)
+        if outcome.changes:
+            self._note(outcome.changes)
         if outcome.fingerprint is None:
             self._reject(
                 outcome.reason, outcome.detail, outcome.where, outcome.as_read, is_json=outcome.is_json
@@ -191,27 +194,28 @@ class _Run:
             self._reject(str(verdict.kind), detail, outcome.where, outcome.as_read)
             return
         self._report.repaired += outcome.line != outcome.as_read
-        number = self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
+        self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
         for old in verdict.replaced:
-            self._replace(old, number, verdict, found)
+            self._replace(old, _name(outcome.line, outcome.where), verdict, found)
 
-    def _replace(self, old: int, new: int, verdict: Verdict, found: Fingerprint) -> None:
+    def _replace(self, old: int, by: str, verdict: Verdict, found: Fingerprint) -> None:
         was = self._spool.read(old)
         self._seen.forget(old, Fingerprint(*was.keys, sketch=None))
         self._gone.add(old)
         self._report.repaired -= was.as_read != was.line
-        chat = Chat.model_validate_json(was.line)
-        detail = repeats(_name(self._spool.read(new)), verdict, found, self._fingerprint(chat))
+        detail = repeats(by, verdict, found.sketch, self._sketch(was.line))
         self._reject("near_duplicate", detail, was.where, was.as_read)
 
     def _repeats(self, original: int, verdict: Verdict, found: Fingerprint) -> str:
         other = self._spool.read(original)
-        if verdict.kind != "near_duplicate":
-            return repeats(_name(other), verdict, found, None)
-        return repeats(_name(other), verdict, found, self._fingerprint(Chat.model_validate_json(other.line)))
+        known = self._sketch(other.line) if verdict.kind == "near_duplicate" else None
+        return repeats(_name(other.line, other.where), verdict, found.sketch, known)
 
-    def _fingerprint(self, chat: Chat) -> Fingerprint:
-        return fingerprint(Said(chat, self._job.config.shingle_words))
+    def _sketch(self, line: bytes) -> RMinHash:
+        """Return the sketch of a chat that was put aside: it needs no checking any more."""
+        parts = orjson.loads(line)["chat_parts"]
+        said = tokens("\n".join([message for part in parts for message in part["messages"]]))
+        return sketch(runs(said, self._job.config.shingle_words))
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._report.repairs.update({change.repair for change in changes})
@@ -262,8 +266,8 @@ def _spooled(found: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spo
     return Spooled((found.chat_id, found.text, found.experience, found.words), where, line, as_read)
 
 
-def _name(record: Spooled) -> str:
-    return f"{orjson.loads(record.line)['chat_id']} ({record.where})"
+def _name(line: bytes, where: str) -> str:
+    return f"{orjson.loads(line)['chat_id']} ({where})"
 
 
 def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:

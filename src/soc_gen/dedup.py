@@ -15,6 +15,7 @@ from rensa import RMinHash, RMinHashDeduplicator
 from xxhash import xxh3_64_intdigest
 
 from soc_gen.said import Said
+from soc_gen.words import joined
 
 SLOTS = 128
 SEED = 42
@@ -49,10 +50,11 @@ class Verdict(NamedTuple):
 def fingerprint(said: Said) -> Fingerprint:
     """Return the fingerprint of a chat, repaired."""
     chat = said.chat
+    spoken = joined(said.words, said.shingles, said.shingle_words)
     return Fingerprint(
         chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
         # Without a word (all punctuation), the messages still tell a chat from others.
-        text=xxh3_64_intdigest(b" ".join(said.words) or repr(said.messages).encode()),
+        text=xxh3_64_intdigest(spoken or repr(said.messages).encode()),
         experience=xxh3_64_intdigest(chat.experience.id.encode()),
         words=len(said.words),
         sketch=sketch(said.shingles) if said.shingles else None,

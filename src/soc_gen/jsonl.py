@@ -17,6 +17,7 @@ from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Record
 
 R = TypeVar("R", bound=Record)
+_BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ def open_input(path: Path) -> IO[bytes]:
     if path.is_dir():
         raise UsageError("is a folder, not a JSONL file", where=str(path))
     try:
-        return path.open("rb")
+        return path.open("rb", buffering=_BUFFER)
     except FileNotFoundError:
         raise UsageError("no such file", where=str(path)) from None
     except OSError as error:
@@ -105,7 +106,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with aside.open("wb") as handle:
+            with aside.open("wb", buffering=_BUFFER) as handle:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())

@@ -60,8 +60,10 @@ def reject(said: Said, config: CleanConfig) -> tuple[str, str] | None:
 
 def _unknown_sender(said: Said, _: CleanConfig) -> str | None:
     known = {said.chat.experience.persona1.id, said.chat.experience.persona2.id}
-    strange = next((part.sender for part in said.chat.chat_parts if part.sender not in known), None)
-    return None if strange is None else f"{strange[:80]!r} is neither persona1 nor persona2"
+    if said.senders <= known:
+        return None
+    strange = next(part.sender for part in said.chat.chat_parts if part.sender not in known)
+    return f"{strange[:80]!r} is neither persona1 nor persona2"
 
 
 def _too_few_parts(said: Said, config: CleanConfig) -> str | None:
@@ -83,14 +85,15 @@ def _fewer(count: int, least: int, what: str) -> str | None:
 
 
 def _one_sided(said: Said, _: CleanConfig) -> str | None:
-    senders = {part.sender for part in said.chat.chat_parts}
-    return f"all by {next(iter(senders))}" if len(senders) == 1 else None
+    return f"all by {next(iter(said.senders))}" if len(said.senders) == 1 else None
 
 
 def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
     def check(said: Said, config: CleanConfig) -> str | None:
+        if config.allow_assistant_speak or not said.talks_like_a_model:
+            return None
         there = said.model_words
-        if config.allow_assistant_speak or not there or not test(said.text, there):
+        if not test(said.text, there):
             return None
         return _quote(next((message for message in said.messages if test(message, there)), said.text))
 

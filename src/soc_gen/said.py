@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from soc_gen.checks import model_words
+from soc_gen.checks import assistant_speak, model_words
 from soc_gen.models import Chat
 from soc_gen.tags import WELL_WRITTEN
 from soc_gen.words import runs, tokens_of
@@ -42,6 +42,16 @@ class Said:
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
 
     @cached_property
+    def senders(self) -> set[str]:
+        """Who says anything."""
+        return {part.sender for part in self.chat.chat_parts}
+
+    @cached_property
+    def stripped(self) -> list[str]:
+        """``messages`` without spaces around them."""
+        return list(map(str.strip, self.messages))
+
+    @cached_property
     def repetition(self) -> float:
         """Share of shingles that came before in the chat; 0 where there are too few to tell."""
         count = len(self.shingles)
@@ -51,3 +61,8 @@ class Said:
     def model_words(self) -> frozenset[bytes]:
         """Words without which nobody talks like an assistant."""
         return model_words(self.words)
+
+    @cached_property
+    def talks_like_a_model(self) -> bool:
+        """Something in it is assistant-speak, of which a refusal and a break of character are kinds."""
+        return bool(self.model_words) and assistant_speak(self.text, self.model_words)

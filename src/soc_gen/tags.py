@@ -112,6 +112,11 @@ def split_tags(messages: list[str]) -> list[str]:
     return [part for message in messages for part in _split(message)]
 
 
+def may_split(message: str) -> bool:
+    """Whether ``split_tags`` has to look closer."""
+    return "<" in message and not _SPLIT.fullmatch(message) and bool(_MARK.search(message))
+
+
 def has_end(messages: list[str]) -> bool:
     """Is there an ``<end/>`` in any of ``messages``?"""
     return any(match["name"].lower() == "end" for text in messages for match in _MARK.finditer(text))
@@ -310,7 +315,7 @@ def _write(piece: Piece) -> str:
 
 
 def _split(message: str) -> list[str]:
-    if "<" not in message or _SPLIT.fullmatch(message) or not _MARK.search(message):
+    if not may_split(message):
         return [message]
     pieces = parse(message)
     if render(pieces) != message:

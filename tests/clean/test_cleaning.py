@@ -183,6 +183,18 @@ def test_the_longest_of_near_duplicates_stays_or_the_first(tmp_path: Path) -> No
     assert clean(tmp_path, data, CleanConfig(near_duplicates=None)).kept == 3
 
 
+def test_the_rejected_stand_in_the_order_in_which_they_were_decided(tmp_path: Path) -> None:
+    """A replaced chat stands where its longer copy was read, and says itself which line it was."""
+    longer = different(1, chat_id="long", experience_id="long")
+    longer.chat_parts[-1].messages.append("bye then")
+    data = lines([different(1), chat(["hi"]), longer, chat(["ho"], chat_id="last")])
+    report = clean(tmp_path, data)
+    found = [(one["reason"], int(one["where"].rpartition(":")[2])) for one in rejections(report)]
+    assert found == [("too_few_parts", 2), ("near_duplicate", 1), ("too_few_parts", 4)]
+    written = report.rejected_out.read_bytes()
+    assert clean(tmp_path, data, workers=2).rejected_out.read_bytes() == written
+
+
 def test_a_second_batch_does_not_repeat_the_first(tmp_path: Path) -> None:
     first = tmp_path / "first.jsonl"
     first.write_bytes(lines([different(1), different(2)]) + b"{}\n")

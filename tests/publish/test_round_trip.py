@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from soc_gen.models import Chat
 from tests.publish.conftest import REPO, chat, run_python, run_soc, write_chats
 from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub
 
@@ -54,6 +55,28 @@ def test_sources_read_a_hub_dataset_then_the_cache(
     assert [online.stdout, offline.stdout] == [expected, expected], online.stderr + offline.stderr
     missing = run_python(code.format(revision="v9"), lfs_hub, tmp_path / "other")
     assert "HubError: mia/night-chats@v9: Revision 'v9' doesn't exist" in missing.stderr.splitlines()[-1]
+
+
+def test_cleaning_does_not_repeat_a_hub_dataset(
+    lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path
+) -> None:
+    """``soc clean --against user/name`` rejects what lies there, naming where, and keeps what is new."""
+    run_soc("push-to-hub", clean_file, REPO, hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
+    published = [Chat.model_validate_json(line) for line in clean_file.read_bytes().splitlines()]
+    own_words = [(1, ["my bees have left the hive again"]), (2, ["so that was the noise in the chimney"])]
+    again = published[0].model_copy(update={"chat_id": "c-again"})
+    batch = write_chats(tmp_path / "batch.jsonl", [published[1], again, chat(500, own_words)])
+    out = tmp_path / "batch" / "clean.jsonl"
+    cleaned = run_soc("clean", batch, "--against", REPO, "--out", out, "--json", hub=lfs_hub, home=tmp_path)
+    assert cleaned.returncode == 0, cleaned.stderr
+    facts = json.loads(cleaned.stdout)
+    assert (facts["against"], facts["against_unread"], facts["kept"]) == (len(published), 0, 1)
+    assert Chat.model_validate_json(out.read_bytes()).chat_id == "c-500"
+    rejected = [json.loads(line) for line in (out.parent / "clean.rejected.jsonl").read_bytes().splitlines()]
+    assert [(one["reason"], one["detail"]) for one in rejected] == [
+        ("duplicate_id", f"of c-1 ({REPO}:2)"),
+        ("duplicate_text", f"of c-0 ({REPO}:1)"),
+    ]
 
 
 def test_json_output_is_one_object(lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def clean(
 ) -> None:
     """Repair what can be repaired, reject the rest with a reason, drop what repeats.
 
-    What is read is either kept or, whole and with the reason, in *.rejected.jsonl beside the output.
+    What is read is either kept or, whole and with the reason, in *.rejected.jsonl beside the output: in the
+    order of the decisions, so a chat that a longer copy replaced comes where the copy was read.
 
     For example:
 

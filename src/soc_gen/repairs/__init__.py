@@ -6,7 +6,7 @@ That a cleaned chat is a fixed point of all repairs together is what makes clean
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from soc_gen import tags
@@ -43,6 +43,7 @@ class Writer:
 
 _NOBODY = Writer()
 T = TypeVar("T", str, bytes)
+_LABEL_MARKS = (":", "：", "[", "<", "@", "-", "–", "—", "|")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class PartRepair:
     """Chats for which this is False are spared."""
     marks: tuple[str, ...] = ()
     """Parts in which none of these is found are spared; none: no part is."""
+    finds: Callable[[Said], bool] = lambda _: True
+    """A closer look where ``may_apply`` is often True: False where nothing would be changed."""
 
 
 def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
@@ -73,21 +76,22 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         PartRepair(
             "preambles",
             _all(machine.drop_preambles),
-            lambda said: b"ere" in said.data or b"ERE" in said.data,
+            lambda said: b":" in said.bare and (b"ere" in said.data or b"ERE" in said.data),
             (":",),
+            machine.may_have_preamble,
         ),
         PartRepair("end_notes", _all(machine.drop_end_notes), _ends_oddly),
         _marked("quotation_marks", _each(text.unquote), '"', "“", "”"),
-        _marked("speaker_labels", _unlabel, ":", "：", "[", "<", "@", "-", "–", "—", "|"),
+        replace(_marked("speaker_labels", _unlabel, *_LABEL_MARKS), finds=_may_have_labels),
         _marked("unknown_tags", _each(tags.strip_unknown), "<"),
-        PartRepair("tags", _all(tags.split_tags), lambda said: b"<" in said.data, ("<",)),
+        PartRepair("tags", _all(tags.split_tags), lambda said: b"<" in said.data, ("<",), _may_split),
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
             lambda said: may_leak(said.shingles, said.shingle_words, grams),
         ),
         PartRepair("spacing", _each(text.tidy_spaces), _has_spaces),
-        PartRepair("empty", _all(shape.drop_empty), lambda said: not all(map(str.strip, said.messages))),
+        PartRepair("empty", _all(shape.drop_empty), lambda said: not all(said.stripped)),
     )
 
 
@@ -110,7 +114,22 @@ def _ends_oddly(said: Said) -> bool:
 
 
 def _has_spaces(said: Said) -> bool:
-    return not said.one_line_each or list(map(str.strip, said.messages)) != said.messages
+    return not said.one_line_each or said.stripped != said.messages
+
+
+def _may_split(said: Said) -> bool:
+    return any(tags.may_split(message) for message in said.messages if "<" in message)
+
+
+def _may_have_labels(said: Said) -> bool:
+    one, two = said.chat.experience.persona1, said.chat.experience.persona2
+    starts = label_starts(names_of(one) | names_of(two))
+    marks = [mark for mark in _LABEL_MARKS if mark in said.text]
+    for mark in marks:
+        for message in said.messages:
+            if mark in message and may_have_label(message, starts):
+                return True
+    return False
 
 
 def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
@@ -164,7 +183,7 @@ class Repairer:
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
         active = [repair for repair in self._repairs if repair.may_apply(said)]
-        if not active:
+        if not any(repair.finds(said) for repair in active):
             return self._reshape(parts, changes)
         writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
         made = []

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import orjson
 
 from soc_gen.checks import PromptGrams, leaks_prompt
+from soc_gen.said import Said
 
 Messages = list[str]
 
@@ -112,6 +113,11 @@ def unpack_json(messages: Messages) -> Messages:
         found = _texts_in(message) if "{" in message or "[" in message else None
         unpacked.extend(_from_ruins(message) if found is None else found)
     return unpacked
+
+
+def may_have_preamble(said: Said) -> bool:
+    """Whether there is something for ``drop_preambles``."""
+    return any(":" in message and _PREAMBLE.match(message) for message in said.messages)
 
 
 def drop_preambles(messages: Messages) -> Messages:

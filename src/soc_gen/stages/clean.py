@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rensa import RMinHash
+
 from soc_gen.checks import PromptGrams, prompt_grams
 from soc_gen.config import CleanConfig
 from soc_gen.dedup import Duplicates, Fingerprint, Verdict, fingerprint
@@ -96,7 +98,7 @@ def clean_chats(
         verdict = seen.judge(examined.fingerprint)
         if verdict.original is not None:
             original = accepted[verdict.original][2]
-            detail = repeats(original.chat.chat_id, verdict, examined.fingerprint, original.fingerprint)
+            detail = repeats(original.chat.chat_id, verdict, examined.fingerprint.sketch, _sketch(original))
             outcomes.append(_rejection(chat, place, str(verdict.kind), detail))
             continue
         accepted.append((place, chat, examined))
@@ -105,17 +107,21 @@ def clean_chats(
             where, was, old = accepted[number]
             if old.fingerprint:
                 seen.forget(number, old.fingerprint)
-            detail = repeats(examined.chat.chat_id, verdict, examined.fingerprint, old.fingerprint)
+            detail = repeats(examined.chat.chat_id, verdict, examined.fingerprint.sketch, _sketch(old))
             outcomes[where] = _rejection(was, where, "near_duplicate", detail)
     yield from outcomes
 
 
-def repeats(chat_id: str, verdict: Verdict, one: Fingerprint, two: Fingerprint | None) -> str:
+def repeats(chat_id: str, verdict: Verdict, one: RMinHash | None, two: RMinHash | None) -> str:
     """Return which chat a duplicate repeats, and how closely where that is estimated."""
-    if verdict.kind in (None, "near_duplicate") and two and one.sketch and two.sketch:
+    if verdict.kind in (None, "near_duplicate") and one and two:
         longer = ", which is longer" if verdict.kind is None else ""
-        return f"similarity {one.sketch.jaccard(two.sketch):.2f} to {chat_id}{longer}"
+        return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
     return f"of {chat_id}"
+
+
+def _sketch(examined: Examined) -> RMinHash | None:
+    return examined.fingerprint.sketch if examined.fingerprint else None
 
 
 def _rejection(chat: Chat, place: int, reason: str, detail: str) -> Rejection:
