@@ -51,7 +51,13 @@ def test_a_line_that_retells_the_situation_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Petra has always loved ladders", "what did petra say about it", "Col, it was your idea", "Col. no."],
+    [
+        "Petra has always loved ladders",
+        "what did petra say about it",
+        "i asked Petra if she could",
+        "Col, it was your idea",
+        "Col. no.",
+    ],
 )
 def test_who_has_lost_who_is_who_is_asked_again(line: str) -> None:
     """Col tells Petra what Petra has done, or speaks to himself."""

@@ -19,6 +19,7 @@ _STAGE_DIRECTION = re.compile(
     r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
 )
 _ASKED = r"(?:is|was|has|had|will|would|does|did|can) "
+_OF = r"(?:by|with|from|about|asked|told|ask|tell) "
 _DOES = r" (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|never|can|can't)\b"
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
@@ -103,7 +104,8 @@ def wrong_person(message: str, own_names: Collection[str], other_names: Collecti
     """
     plain = message.casefold()
     own, other = ("|".join(map(re.escape, names)) for names in (own_names, other_names))
-    told = other and re.search(rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w", plain)
+    about = rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w|\b{_OF}(?:{other})\b"
+    told = other and re.search(about, plain)
     return bool(told or (own and re.match(rf"(?:{own})[,.!?] ", plain)))
 
 
