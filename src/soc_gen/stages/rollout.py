@@ -83,6 +83,7 @@ class _Play:
         bounds = rules.config.min_turns, rules.config.max_turns
         self._closing_turn = self._format.closing_turn(self.id, *bounds)
         self._hint = ""
+        self._goodbye = False  # said by the turn before
         self._names = tuple(names_of(person) for person in _people(experience))
         self._said: deque[list[str]] = deque(maxlen=REMEMBERED)
         self._given = word_runs(f"{experience.situation} {experience.topic}")
@@ -145,7 +146,8 @@ class _Play:
                 raise BadTurn("ended_early")
             self._rules.note("repair", "early_end")
         check_turn(messages, self._context(speaker))
-        if not ended and self._both_said_goodbye(messages):
+        goodbye = says_goodbye(messages)
+        if goodbye and self._goodbye and not ended:
             if early:
                 raise BadTurn("goodbye_loop")
             # The chat is over; another reply would cost money to say so.
@@ -153,16 +155,14 @@ class _Play:
             self._rules.note("repair", "goodbye_closed")
         turn = Turn(speaker, tuple(messages), kept or self._format.keep(messages), self._hint)
         self.ended = ended and not early
-        self._hint = self._next_hint(says_goodbye(messages) or ended)
+        self._goodbye = goodbye
+        self._hint = self._next_hint(goodbye or ended)
         return turn
 
     def _context(self, speaker: int) -> TurnContext:
         before = self.turns[-1].messages if self.turns else ()
         own, other = self._names[speaker], self._names[1 - speaker]
         return TurnContext(own, other, self._said, before, self._given)
-
-    def _both_said_goodbye(self, messages: list[str]) -> bool:
-        return bool(self.turns) and says_goodbye(messages) and says_goodbye(self.turns[-1].messages)
 
     def _next_hint(self, closing: bool) -> str:
         """Return what the next turn is told besides whose it is."""
