@@ -99,6 +99,7 @@ def clean_files(job: CleanJob) -> CleanReport:
 
     Raises:
         UsageError: An input that cannot be read, has no records, or would be replaced by the output.
+        SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
     paths = expand(job.inputs)
@@ -122,6 +123,7 @@ def clean_files(job: CleanJob) -> CleanReport:
         with replacing(job.out) as handle:
             run.write(handle)
             run.balance()
+            _spare(job.out, report)
     _write_manifest(job, report, reader, hashes)
     return report
 
@@ -248,6 +250,18 @@ class _Run:
             raise SocError(
                 "lost count of the records: this is a bug, and nothing was written", where=str(report.out)
             )
+
+
+def _spare(out: Path, report: CleanReport) -> None:
+    """Refuse to put nothing in the place of something."""
+    if report.kept or not out.is_file() or not out.stat().st_size:
+        return
+    ((reason, count),) = report.rejected.most_common(1)
+    raise SocError(
+        f"nothing of {report.read:,} records would be kept ({reason}: {count:,}); left as it was",
+        where=str(out),
+        hint="Check the input; with another --out, the rejected are written with their reasons",
+    )
 
 
 def prompt_texts() -> tuple[str, ...]:

@@ -16,11 +16,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from soc_gen.errors import UsageError
 from soc_gen.resources import preset_names, shipped
 
+_LARGEST = 2**63 - 1  # that JSON writers and servers take
+
 
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _fits(cls, value: object) -> object:
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            msg = f"should be at most {_LARGEST}"
+            raise ValueError(msg)
+        return value
 
 
 class Sampling(Settings):
@@ -74,7 +84,8 @@ class EndpointConfig(Settings):
     def _has_scheme(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
             if not url.startswith(("http://", "https://")):
-                msg = f"{url!r} has no scheme; write http://{url.split('://')[-1]}"
+                fault = "is no http URL" if "://" in url else "has no scheme"
+                msg = f"{url!r} {fault}; write http://{url.split('://')[-1]}"
                 raise ValueError(msg)
         return tuple(url.rstrip("/") for url in urls)
 
@@ -120,7 +131,7 @@ class RolloutConfig(Settings):
     """How a turn is asked for: JSON per turn, or a transcript that the model continues."""
     min_turns: int = Field(4, ge=0)
     """Turns in which ``<end/>`` is taken out."""
-    max_turns: int = Field(30, ge=2)
+    max_turns: int = Field(30, ge=2, le=10_000)
     max_chat_tokens: int = Field(16000, ge=256)
     """Prompt and reply of the last turn together; a chat that reaches it ends."""
     max_attempts: int = Field(4, ge=1)
@@ -233,6 +244,8 @@ def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Co
     """
     where = name or "the command line"
     data = _merge(_read_toml(name) if name else {}, overrides or {})
+    # A stage's own defaults, also for a group such as its sampling of which only some keys are given.
+    data = _merge(Config().model_dump(), data)
     try:
         return Config.model_validate(data)
     except ValidationError as error:
@@ -264,7 +277,8 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # Branches of a union, such as constrained-int, are nothing a user has written.
+    place = ".".join(str(part) for part in first["loc"] if str(part).replace("-", "_").isidentifier())
     if first["type"] != "extra_forbidden":
         return f"{place}: {first['msg'].removeprefix('Value error, ')}"
     near = difflib.get_close_matches(str(first["loc"][-1]), _keys(first["loc"][:-1]), n=1)

@@ -19,7 +19,7 @@ import asyncio
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -64,8 +64,9 @@ class Journal:
     Args:
         path: The journal's file.
         inputs: What the run depends on; names and values are shown when they differ.
-        rows: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Records
-            may be added to it between runs, at its end or between others: what was done stays done.
+        rows: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
+            runs records may be added to it, at its end or between others, and those that are not finished
+            may change or go: what was done stays done.
         restart: Throw an existing journal away.
 
     Raises:
@@ -153,19 +154,18 @@ class Journal:
         """
         if rows == self._rows:
             return False
-        places = _places(self._rows, rows)
-        if places is None or len(self._done) > len(places):
+        places = _places(self._rows, rows, self.done_indexes())
+        if places is None:
             raise JournalError(
-                "the records of the input are not those the run began with (more may be added, but none"
-                " taken out or changed)",
+                "finished records of the input were taken out, changed or put in another order",
                 where=str(self.path),
                 hint=_OTHER,
             )
-        done = array("Q", bytes(8 * (places[len(self._done) - 1] + 1 if self._done else 0)))
-        for index, offset in enumerate(self._done):
-            done[places[index]] = offset
+        done = array("Q", bytes(8 * (max(places.values(), default=-1) + 1)))
+        for index, place in places.items():
+            done[place] = self._done[index]
         self._done, self._rows = done, rows
-        self.failed_indexes = [places[index] for index in self.failed_indexes]
+        self.failed_indexes = []  # what was given up may have been mended since
         return True
 
     def _index(self, entry: dict[str, Any], offset: int) -> None:
@@ -309,16 +309,16 @@ class Journal:
         self._end += len(data)
 
 
-def _places(old: bytes, new: bytes) -> array[int] | None:
-    """Return where each row of ``old`` is in ``new``, or None where one is missing or out of order."""
-    places, position = array("Q"), 0
-    for start in range(0, len(old), ROW_BYTES):
-        row = old[start : start + ROW_BYTES]
+def _places(old: bytes, new: bytes, kept: Iterable[int]) -> dict[int, int] | None:
+    """Return where the rows of ``old`` numbered ``kept`` are in ``new``, or None where one is missing."""
+    places, position = {}, 0
+    for index in kept:
+        row = old[index * ROW_BYTES : (index + 1) * ROW_BYTES]
         while new[position : position + ROW_BYTES] != row:
             position += ROW_BYTES
             if position >= len(new):
                 return None
-        places.append(position // ROW_BYTES)
+        places[index] = position // ROW_BYTES
         position += ROW_BYTES
     return places
 

@@ -43,4 +43,5 @@ def _bubble(name: str, message: str, side: int) -> None:
     text = Text(message, overflow="fold")
     width = min(max(len(message), len(name) + 2) + 4, _WIDTH)
     panel = Panel(text, title=name, title_align="left", border_style=_COLOURS[side], width=width)
-    out.print(Align(panel, "right" if side else "left", width=min(out.width, 100)))
+    # Soft wrapping, which is right for all else that is printed, would cut the text at the panel's edge.
+    out.print(Align(panel, "right" if side else "left", width=min(out.width, 100)), soft_wrap=False)

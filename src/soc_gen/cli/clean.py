@@ -102,7 +102,7 @@ def clean(
         "shuffle": shuffle or None,
     }
     settings = load_config(config, {"random_seed": seed, "clean": wanted})
-    options.output_path(to)
+    options.output_path(to, *settings.clean.against)
     with _progress() as progress:
         job = CleanJob(
             inputs=chats,
@@ -116,6 +116,8 @@ def clean(
         )
         report = clean_files(job)
     _summarise(report, as_json=as_json)
+    if not report.kept:
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
         return
     grid = Table(title=title, title_justify="left")
     for position, column in enumerate(columns):
-        grid.add_column(column, justify="right" if position else "left")
+        grid.add_column(column, justify="right" if position else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
-    out.print(grid)
+    out.print(grid, soft_wrap=False)

@@ -54,7 +54,7 @@ def experiences(
     """
     wanted = {"count": count, "personas": personas, "personas_revision": personas_revision}
     settings = options.config_from(locals(), "experiences", experiences=wanted)
-    options.output_path(out)
+    options.output_path(out, settings.experiences.personas)
     from soc_gen.cli.watch import finish, run_stages
     from soc_gen.pipeline import run_experiences
 

@@ -134,8 +134,10 @@ def _concurrency(value: str | None) -> int | str | None:
         raise UsageError(f"--concurrency takes a number or auto, not {value!r}") from None
 
 
-def output_path(out: Path) -> Path:
-    """Return ``out``, refused when it is a folder."""
+def output_path(out: Path, *inputs: Path | str) -> Path:
+    """Return ``out``, refused when it is a folder or one of ``inputs``."""
     if out.is_dir():
         raise UsageError("is a folder; --out takes a file", where=str(out))
+    if out.resolve() in {Path(one).resolve() for one in inputs}:
+        raise UsageError("is an input and would be replaced", where=str(out), hint="Choose another --out")
     return out

@@ -54,7 +54,7 @@ def rollout(
     settings = options.config_from(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
     )
-    options.output_path(out)
+    options.output_path(out, experiences)
     if dry_run:
         from soc_gen.cli.forecast import show_forecast
 

@@ -19,7 +19,8 @@ from soc_gen.publish.split import Cast, Split, SplitBy, split
 Read = Callable[[], Iterable[Chat | BadLine]]
 Write = Callable[[Row], None]
 _ROWS_AT_ONCE = 1000
-_OURS = {"train.jsonl", "test.jsonl", "train.parquet", "test.parquet", "dataset_info.json", "axolotl.yaml"}
+_ROWS = {"train.jsonl", "test.jsonl", "train.parquet", "test.parquet"}
+_NOTES = ("dataset_info.json", "axolotl.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,19 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
         advance: Told of every chat that is read, ``passes(plan)`` times.
 
     Raises:
-        UsageError: There are no rows, or the split cannot be made.
+        UsageError: There are no rows, the split cannot be made, or files of somebody else's are in the way.
         OutputError: ``folder`` cannot be written.
     """
     parts = _split(read, plan, advance)
     suffix = "parquet" if plan.form == "parquet" else "jsonl"
     names = [f"train.{suffix}", *([f"test.{suffix}"] if parts.test else [])]
     done = Exported(files=dict.fromkeys(names, 0))
+    earlier = _earlier(folder)
+    for name in (*names, *_NOTES):
+        if name not in earlier and (folder / name).exists():
+            raise UsageError(
+                "is there, and of no earlier export", where=str(folder / name), hint="Choose another --out"
+            )
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -82,8 +89,20 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
                 done.files[name] += 1
         if not any(done.files.values()):
             raise UsageError("no rows come of these chats", hint=_first(done.bad_lines))
-    _write_notes(folder, names, plan)
+    _write_notes(folder, names, plan, earlier)
     return done
+
+
+def _earlier(folder: Path) -> set[str]:
+    """Return the files of an export that was made here before, by what its ``axolotl.yaml`` names."""
+    import yaml  # noqa: PLC0415
+
+    try:
+        notes = yaml.safe_load((folder / "axolotl.yaml").read_text("utf-8"))
+        entries = [*notes["datasets"], *notes.get("test_datasets", [])]
+        return {str(entry["path"]) for entry in entries} & _ROWS | set(_NOTES)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _first(bad_lines: list[BadLine]) -> str | None:
@@ -156,11 +175,11 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
         flush()
 
 
-def _write_notes(folder: Path, names: list[str], plan: ExportPlan) -> None:
+def _write_notes(folder: Path, names: list[str], plan: ExportPlan, earlier: set[str]) -> None:
     import yaml  # noqa: PLC0415
 
     with writing(folder):
-        for old in _OURS - set(names):
+        for old in earlier - set(names):
             (folder / old).unlink(missing_ok=True)  # of an export with another format or split
     if plan.start == "user":  # LLaMA-Factory takes no other rows
         notes = {f"soc_{Path(name).stem}": llama_factory_entry(name, plan.form) for name in names}
