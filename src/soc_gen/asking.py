@@ -13,13 +13,13 @@ from soc_gen.config import Config, EndpointConfig
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
 from soc_gen.llm.connect import Connection
-from soc_gen.llm.urls import public_url
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.meter import Meter
 from soc_gen.models import Failure, Record
 from soc_gen.output import OrderedOutput
 from soc_gen.prompts import prompt_hashes
 from soc_gen.runner import Job, Run, Session, Stop, run_jobs
+from soc_gen.urls import public_url
 
 J = TypeVar("J")
 

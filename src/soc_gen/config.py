@@ -11,10 +11,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from soc_gen.errors import UsageError
 from soc_gen.resources import preset_names, shipped
+from soc_gen.urls import public_url, trouble_with
 
 
 class Settings(BaseModel):
@@ -71,12 +72,16 @@ class EndpointConfig(Settings):
 
     @field_validator("base_urls")
     @classmethod
-    def _has_scheme(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            if not url.startswith(("http://", "https://")):
-                msg = f"{url!r} has no scheme; write http://{url.split('://')[-1]}"
-                raise ValueError(msg)
+            if trouble := trouble_with(url):
+                raise ValueError(trouble)
         return tuple(url.rstrip("/") for url in urls)
+
+    @field_serializer("base_urls")
+    def _without_secrets(self, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Settings are written into manifests; what users put into URLs may be a key."""
+        return tuple(map(public_url, urls))
 
 
 class Budget(Settings):

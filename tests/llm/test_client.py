@@ -217,6 +217,15 @@ def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
     assert KEY not in str(caught.value) + str(listing.value)
 
 
+def test_a_key_in_the_query_is_sent_and_in_no_error() -> None:
+    with LoopbackEndpoint(Behaviour(key="right", echo_key=True)) as server:
+        with pytest.raises(EndpointError, match=r"provided: \*\*\*\.") as caught:
+            talk(f"{server.url}?key={KEY}", lambda endpoint: endpoint.ask(request()), key=KEY[::-1])
+        server.behave(key=None)
+        ask(f"{server.url}?key={KEY}")
+    assert KEY not in str(caught.value)
+
+
 def test_a_url_with_a_password_is_shown_without(server: LoopbackEndpoint) -> None:
     reply = ask(server.url.replace("http://", f"http://me:{KEY}@"))
     assert reply.endpoint == server.url
@@ -275,6 +284,20 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert read_key("OPENAI_API_KEY") == "two"
     with pytest.raises(UsageError, match="export MISSING="):
         read_key("MISSING")
+
+
+def test_a_key_out_of_a_file_is_taken_without_its_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOC_API_KEY", f" {KEY}\r\n")
+    assert read_key(None) == KEY
+
+
+@pytest.mark.parametrize("key", ["…", "sk-one\nsk-two", "clé-secrète"])
+def test_what_cannot_be_a_key_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """A placeholder out of some example, or two lines: one line that names the variable."""
+    monkeypatch.setenv("SOC_API_KEY", key)
+    with pytest.raises(UsageError, match="SOC_API_KEY") as caught:
+        read_key(None)
+    assert key not in str(caught.value)
 
 
 def test_a_user_and_password_in_the_url_are_sent_where_there_is_no_key(server: LoopbackEndpoint) -> None:

@@ -23,7 +23,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, RequestOptions
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import SchemaRefused, Transient, from_status
-from soc_gen.llm.urls import basic_auth, public_url, without_user
+from soc_gen.urls import basic_auth, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
-_SECRET = 8  # characters of a key, at least, that is worth hiding
+# Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
+_SECRET = 8
 
 Structure = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -62,19 +63,24 @@ class Capabilities:
 
 
 def read_key(name: str | None) -> str | None:
-    """Return the API key from the environment.
+    """Return the API key from the environment, without the line break that a key out of a file ends with.
 
     Args:
         name: Variable that must have it; None looks at ``SOC_API_KEY``, then ``OPENAI_API_KEY``.
 
     Raises:
-        UsageError: ``name`` is given and not set.
+        UsageError: ``name`` is given and not set, or what is set cannot be sent as a key.
     """
-    if name is None:
-        return os.environ.get("SOC_API_KEY") or os.environ.get("OPENAI_API_KEY")
-    key = os.environ.get(name)
-    if not key:
+    names = ("SOC_API_KEY", "OPENAI_API_KEY") if name is None else (name,)
+    found = next((one for one in names if os.environ.get(one, "").strip()), None)
+    if found is None:
+        if name is None:
+            return None
         raise UsageError(f"the environment variable {name} is not set", hint=f"Run: export {name}=<your key>")
+    key = os.environ[found].strip()
+    if not (key.isascii() and key.isprintable()):
+        what = f"what the environment variable {found} has is no key: there are characters no key has"
+        raise UsageError(what, hint=f"Run: export {found}=<your key>")
     return key
 
 
@@ -126,9 +132,10 @@ class Endpoint:
         """Fit to be shown and written down."""
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
-        self._key = key
+        self._secrets = [secret for secret in (key or "", *secrets_in(url)) if len(secret) >= _SECRET]
         # Whole, since the SDK puts one together for each request otherwise.
-        self._chat_url = f"{without_user(url)}/chat/completions"
+        self._chat_url = joined(url, "chat/completions")
+        self._list_url = joined(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
@@ -188,8 +195,8 @@ class Endpoint:
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
         text = raw.decode("utf-8", "replace")
-        # A key such as "x", for a server that wants none, is no secret, and is in many a word.
-        text = text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET else text
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -204,7 +211,7 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(_LIST_SECONDS):
-                answer = await self._client.get("/models", cast_to=httpx2.Response)
+                answer = await self._client.get(self._list_url, cast_to=httpx2.Response)
         except TimeoutError:
             raise Transient("timeout") from None
         except openai.AuthenticationError as error:
