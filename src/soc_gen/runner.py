@@ -221,7 +221,8 @@ def _wait(state: RetryCallState) -> float:
 def wait_seconds(fault: Transient, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
-    After a 429 it goes straight back into the row, since the whole fleet waits there.
+    After a 429 it goes straight back into the row, since the whole fleet waits there; it waits there too
+    where a server wants to be left alone for longer than a repeat is put off, unless another one is free.
 
     Args:
         fault: The last one.
@@ -230,7 +231,7 @@ def wait_seconds(fault: Transient, faults: int) -> float:
     if fault.rate_limited and fault.retry_after is not None:
         return 0.0
     backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(faults - 1, 10))
-    return max(fault.retry_after or 0.0, backoff * random.uniform(0.5, 1.0))
+    return max(min(_LONGEST_WAIT, fault.retry_after or 0.0), backoff * random.uniform(0.5, 1.0))
 
 
 async def run_jobs(
