@@ -36,6 +36,8 @@ class Asking:
     restart: bool = False
     limit: int | None = None
     """Records at most, from the start of the input."""
+    say: Callable[[str], None] = lambda _: None
+    """Is told, a line at a time, what the user should know at once."""
 
     def note(self, kind: str, name: str) -> None:
         """Count a ``reroll`` or a ``repair``."""

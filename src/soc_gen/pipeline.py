@@ -49,7 +49,7 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
     def settled(index: int, record: bytes | None) -> None:
         hub.report(index, Experience.model_validate_json(record) if record else None)
 
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
         asking.meter.total = stage.count
         jobs = (
             Job(planned.index, planned.id, planned)
@@ -93,7 +93,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
     total = min(len(rows) // ROW_BYTES, asking.limit or len(rows))
     digest = file_sha256(source)
     config, rollout = asking.config, asking.config.rollout
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
         asking.meter.total = total
 
         def jobs() -> Iterator[Job[Experience | BadLine]]:

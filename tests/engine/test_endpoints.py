@@ -64,15 +64,17 @@ def test_settings_that_no_request_passes_with_stop_the_run(project: Project) -> 
 def test_a_server_without_schemas_gives_the_same_chats(
     project: Project, tmp_path: Path, status: int, taken: tuple[str, ...], structure: str
 ) -> None:
-    """Found out once, by those in flight at the time, and written into the manifest."""
+    """Found out once, by those in flight at the time, told, and written into the manifest."""
     (tmp_path / "other").mkdir()
     other = Project(tmp_path / "other")
     with LoopbackEndpoint() as endpoint:
         other.rollout(endpoint.url)
     with LoopbackEndpoint(Behaviour(structures=taken, schema_status=status)) as endpoint:
-        project.rollout(endpoint.url)
+        said = project.soc(endpoint.url, "--concurrency", "4").stderr.splitlines()
         refused = Counter(exchange.fault for exchange in endpoint.log)[f"http_{status}"]
     assert refused <= 4 * (2 - len(taken))
+    assert len([line for line in said if "takes no response_format" in line]) == 2 - len(taken)
+    assert f"{structure} has to do" in "".join(said)
     assert project.manifest()["endpoint"]["structure"] == structure
     assert project.out.read_bytes() == other.out.read_bytes()
 

@@ -193,6 +193,22 @@ def test_a_server_without_schemas_is_asked_plainly_from_then_on(
     assert asked == sent
 
 
+@pytest.mark.parametrize("schema", [SCHEMA, None])
+def test_a_server_that_took_a_schema_once_is_asked_with_it_from_then_on(schema: object) -> None:
+    """One prompt that is refused, in words that might be of schemas, says nothing of the others."""
+
+    async def three(endpoint: Endpoint) -> None:
+        await endpoint.ask(request(schema=schema))
+        with pytest.raises(Refused, match="grammar"):
+            await endpoint.ask(request(turn=1, schema=schema))
+        await endpoint.ask(request(turn=2, schema=schema))
+
+    with LoopbackEndpoint(Behaviour(plan=lambda e: "grammar" if e.number == 1 else None)) as server:
+        talk(server.url, three)
+        asked = [exchange.body.get("response_format", {}).get("type") for exchange in server.log]
+    assert asked == ["json_schema" if schema else None] * 3
+
+
 def test_a_refusal_for_another_reason_is_one() -> None:
     with LoopbackEndpoint(Behaviour(plan=lambda _: "http_400")) as server, pytest.raises(Refused):
         ask(server.url)

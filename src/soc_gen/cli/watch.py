@@ -66,7 +66,7 @@ async def _run(
     reports: list[Report] = []
     for name, stage in stages:
         meter = Meter(prices=config.endpoint.prices)
-        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit)
+        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit, say=tell)
         async with _progress(name, meter):
             reports.append(await stage(asking))
         if stop.is_set() or not reports[-1].records:

@@ -22,11 +22,11 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, RequestOptions
 
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
-from soc_gen.llm.faults import SchemaRefused, Transient, from_status
+from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
 from soc_gen.urls import basic_auth, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from soc_gen.config import EndpointConfig
     from soc_gen.llm import Reply, Request
@@ -49,6 +49,8 @@ class Capabilities:
     structure: Structure = "json_schema"
     context: int | None = None
     """Tokens of prompt and reply together, where the endpoint tells."""
+    say: Callable[[str], None] = lambda _: None
+    """Is told when less has to do."""
 
     def weaken(self, refused: Structure) -> None:
         """Fall back to the next weaker structure, unless another request has already done so.
@@ -60,6 +62,9 @@ class Capabilities:
             if refused not in _WEAKER:
                 raise SchemaRefused
             self.structure = _WEAKER[refused]
+            self.say(
+                f"The endpoint takes no response_format {refused}; {self.structure} has to do for this run."
+            )
 
 
 def read_key(name: str | None) -> str | None:
@@ -139,6 +144,8 @@ class Endpoint:
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
+        self._taken: Structure | None = None
+        """What this server has answered to: a refusal of it is then a matter of the request."""
         self._client = _open_client(url, key, config.timeout_seconds)
 
     async def ask(self, request: Request) -> Reply:
@@ -153,11 +160,14 @@ class Endpoint:
         while True:
             structure = self._capabilities.structure
             try:
-                return await self._exchange(request, structure)
+                reply = await self._exchange(request, structure)
             except SchemaRefused as refusal:
-                if not request.schema or structure == "text":
-                    raise EndpointError(f"{self.url} refuses the request: {refusal}") from None
+                if not request.schema or structure in {"text", self._taken}:
+                    raise Refused(f"{self.url} refuses the request: {refusal}") from None
                 self._capabilities.weaken(structure)
+            else:
+                self._taken = structure if request.schema else self._taken
+                return reply
 
     async def _exchange(self, request: Request, structure: Structure) -> Reply:
         body = orjson.dumps(wire_body(request, self.model, structure))
