@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
+from soc_gen.llm import Usage
 from soc_gen.llm.connect import Connection
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.meter import Meter
@@ -79,6 +80,8 @@ class Report:
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
     """Why it ended before it was through, if it did."""
+    spent: Usage = field(default_factory=Usage)
+    """By all runs of this output."""
 
 
 async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) -> Report:
@@ -118,7 +121,16 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             facts["reasons"] = Counter(failure.reason for failure in failures)
             write_manifest(out, work.stage, facts)
     stopped = asking.stop.reason
-    return Report(work.stage, out, journal.done, asking.meter, connection.model, tuple(failures), stopped)
+    return Report(
+        work.stage,
+        out,
+        journal.done,
+        asking.meter,
+        connection.model,
+        tuple(failures),
+        stopped,
+        journal.totals.usage,
+    )
 
 
 def hashes_of(*prefixes: str) -> dict[str, str]:

@@ -11,7 +11,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from soc_gen.errors import UsageError
 from soc_gen.resources import preset_names, shipped
@@ -88,10 +96,11 @@ class Budget(Settings):
     """When to stop cleanly, with everything kept. None: no bound."""
 
     max_cost: float | None = Field(None, gt=0)
-    """US dollars, by ``endpoint.prices``."""
+    """US dollars, by ``endpoint.prices``, which must be there; of all stages and all runs."""
     max_tokens: int | None = Field(None, ge=1)
-    """Prompt and completion tokens together, of the whole run."""
+    """Prompt and completion tokens together, of all stages and all runs."""
     max_minutes: float | None = Field(None, gt=0)
+    """Of this run, all its stages."""
 
 
 class ExperiencesConfig(Settings):
@@ -225,6 +234,13 @@ class Config(Settings):
     rollout: RolloutConfig = RolloutConfig()
     clean: CleanConfig = CleanConfig()
 
+    @model_validator(mode="after")
+    def _cost_can_be_told(self) -> Config:
+        if self.budget.max_cost is not None and not any(self.endpoint.prices.model_dump().values()):
+            msg = "no prices, so max_cost would never be reached; set them under [endpoint.prices]"
+            raise ValueError(msg)
+        return self
+
 
 def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Config:
     """Return a preset or a TOML file as a ``Config``, with ``overrides`` laid over it.
@@ -271,7 +287,7 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
-        return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        return ": ".join(filter(None, (place, first["msg"].removeprefix("Value error, "))))
     near = difflib.get_close_matches(str(first["loc"][-1]), _keys(first["loc"][:-1]), n=1)
     return f"unknown key {place!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 

@@ -48,6 +48,11 @@ class Totals:
     cached: int = 0
     completion: int = 0
 
+    @property
+    def usage(self) -> Usage:
+        """Their tokens."""
+        return Usage(self.prompt, self.cached, self.completion)
+
     def plus(self, usage: Usage) -> Totals:
         """Return the totals with one more reply."""
         return Totals(

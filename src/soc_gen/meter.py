@@ -48,6 +48,9 @@ class Meter:
     """What the run is waiting for, if it is."""
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
+    spent_before: Usage = field(default_factory=Usage)
+    """By the stages before this one: a budget is for all of them."""
+    seconds_before: float = 0.0
 
     def count(self, usage: Usage) -> None:
         """Add one paid reply."""

@@ -19,13 +19,13 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from soc_gen.config import Budget
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationFailed, EndpointError
 from soc_gen.journal import Journal, Totals
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet
 from soc_gen.llm.pace import AutoLimit
-from soc_gen.meter import Meter
+from soc_gen.meter import Meter, cost
 from soc_gen.models import Failure, Record
 from soc_gen.output import OrderedOutput
 from soc_gen.slots import Slots
@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
 _LONGEST_WAIT = 30.0
+_UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
 
 
 class Stopped(Exception):  # noqa: N818 - a wish, not an error
@@ -81,14 +82,24 @@ class Stop:
             stopped.cancel()
 
     def check(self, budget: Budget, totals: Totals, meter: Meter) -> None:
-        """Stop when a bound of ``budget`` is reached: in money and tokens that of all runs of this output."""
-        cost = meter.cost_of(totals.prompt, totals.cached, totals.completion)
-        if budget.max_cost is not None and cost >= budget.max_cost:
-            self.set(f"the budget of ${budget.max_cost:g} is spent: raise it to go on")
-        if budget.max_tokens is not None and totals.prompt + totals.completion >= budget.max_tokens:
-            self.set(f"the budget of {budget.max_tokens:,} tokens is spent: raise it to go on")
-        if budget.max_minutes is not None and meter.seconds >= budget.max_minutes * 60:
-            self.set(f"the {budget.max_minutes:g} minutes are over")
+        """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
+        if budget.max_cost is None and budget.max_tokens is None:
+            return
+        spent = totals.usage + meter.spent_before
+        if budget.max_cost is not None and cost(meter.prices, spent) >= budget.max_cost:
+            self.set(f"the budget of ${budget.max_cost:g} is spent")
+        if budget.max_tokens is not None and spent.prompt + spent.completion >= budget.max_tokens:
+            self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
+        if totals.replies and not spent.prompt:
+            self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
+
+    def set_in_time(self, budget: Budget, meter: Meter) -> asyncio.TimerHandle | None:
+        """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
+        if budget.max_minutes is None:
+            return None
+        left = budget.max_minutes * 60 - meter.seconds_before - meter.seconds
+        reason = f"the {budget.max_minutes:g} minutes are over"
+        return asyncio.get_running_loop().call_later(max(0.0, left), self.set, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +266,7 @@ async def run_jobs(
     """
     crowd = _Conversations(run, work, output, settled)
     run.stop.check(run.budget, run.journal.totals, run.meter)
+    timer = run.stop.set_in_time(run.budget, run.meter)
     try:
         for job in jobs:
             if run.journal.is_done(job.index):
@@ -264,6 +276,8 @@ async def run_jobs(
                 break
         await crowd.ended()
     finally:
+        if timer is not None:
+            timer.cancel()
         await crowd.leave()
         await run.journal.flush()
         output.finish()

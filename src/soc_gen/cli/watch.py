@@ -58,17 +58,20 @@ async def _run(
     limit: int | None,
 ) -> list[Report]:
     from soc_gen.asking import Asking
+    from soc_gen.llm import Usage
     from soc_gen.meter import Meter
     from soc_gen.runner import Stop
 
     stop = Stop()
     _stop_on_signals(stop)
     reports: list[Report] = []
+    spent, seconds = Usage(), 0.0
     for name, stage in stages:
-        meter = Meter(prices=config.endpoint.prices)
+        meter = Meter(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
         asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit, say=tell)
         async with _progress(name, meter):
             reports.append(await stage(asking))
+        spent, seconds = spent + reports[-1].spent, seconds + meter.seconds
         if stop.is_set() or not reports[-1].records:
             break
     return reports
@@ -232,7 +235,8 @@ def tell_trouble(report: Report) -> None:
         tell(f"{report.stage}: {owed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
-        tell(f"{report.stage}: stopped, {report.stopped}. The same command goes on where it ended.")
+        again = "With more of it, the same" if "budget" in report.stopped else "The same"
+        tell(f"{report.stage}: stopped, {report.stopped}. {again} command goes on where it ended.")
 
 
 def exit_code(reports: list[Report]) -> int:
