@@ -339,7 +339,23 @@ def test_a_failure_is_counted_and_owed(path: Path) -> None:
     with Journal(path, INPUTS) as journal:
         assert journal.failures["c"] == 1
         assert journal.failed_indexes == [3]
+        assert journal.owed == {3: Failure(index=3, id="c", reason="bad_turn", detail="x")}
         assert not journal.is_done(3)
+
+
+def test_what_is_owed_follows_the_input_until_it_is_done(path: Path) -> None:
+    async def fails(journal: Journal) -> None:
+        await journal.add_failure(Failure(index=1, id="b", reason="bad_turn", detail="x"))
+
+    async def does(journal: Journal) -> None:
+        assert {index: failure.index for index, failure in journal.owed.items()} == {2: 2}
+        await journal.add_done(2, "b", persona("Ben"))
+        assert journal.owed == {}
+
+    keeping(path, fails, rows(*"ab"))
+    keeping(path, does, rows(*"axb"))
+    with Journal(path, INPUTS, rows=rows(*"axb")) as journal:
+        assert journal.owed == {}
 
 
 @settings(max_examples=25, deadline=None)

@@ -110,15 +110,15 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         if work.settled is not None:
             for index in journal.failed_indexes:
                 work.settled(index, None)
-        failures: list[Failure] = []
         try:
-            failures += await run_jobs(run, work.jobs, make, output, work.settled)
+            failures = await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
             asking.meter.ended = time.monotonic()
-            write_jsonl(beside(out, "failures.jsonl"), failures)
+            owed = [journal.owed[index] for index in sorted(journal.owed)]
+            write_jsonl(beside(out, "failures.jsonl"), owed)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
             facts["outputs"] = [{"path": out.name, "records": journal.done}]
-            facts["reasons"] = Counter(failure.reason for failure in failures)
+            facts["reasons"] = Counter(failure.reason for failure in owed)
             write_manifest(out, work.stage, facts)
     stopped = asking.stop.reason
     return Report(
@@ -152,7 +152,7 @@ def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str
         "counts": {
             "in": meter.total,
             "kept": journal.done,
-            "failed": meter.failed,
+            "failed": len(journal.owed),
             "replies": totals.replies,
             "replies_this_run": meter.replies,
             "replayed_this_run": meter.replayed,

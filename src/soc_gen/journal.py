@@ -87,6 +87,8 @@ class Journal:
         """How often each conversation has been given up, by id."""
         self.failed_indexes: list[int] = []
         """Positions given up by earlier runs, in that order."""
+        self.owed: dict[int, Failure] = {}
+        """What was given up and has not been finished since, by position."""
         self.done = 0
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
@@ -171,6 +173,10 @@ class Journal:
             done[places[index]] = offset
         self._done, self._rows = done, rows
         self.failed_indexes = [places[index] for index in self.failed_indexes]
+        self.owed = {
+            places[index]: failure.model_copy(update={"index": places[index]})
+            for index, failure in self.owed.items()
+        }
         return True
 
     def _index(self, entry: dict[str, Any], offset: int) -> None:
@@ -185,14 +191,17 @@ class Journal:
             case "rows":
                 self._moved(bytes.fromhex(entry["rows"]))
             case "failed":
-                self.failures[entry["id"]] += 1
-                self.failed_indexes.append(entry["index"])
+                failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
+                self.failures[failure.id] += 1
+                self.failed_indexes.append(failure.index)
+                self.owed[failure.index] = failure
 
     def _mark_done(self, index: int, offset: int) -> None:
         if index >= len(self._done):
             self._done.extend([0] * (index + 1 - len(self._done)))
         self.done += self._done[index] == 0
         self._done[index] = offset + 1
+        self.owed.pop(index, None)
 
     def is_done(self, index: int) -> bool:
         """Whether the record at ``index`` of the input is finished."""
@@ -267,6 +276,7 @@ class Journal:
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
         self.failures[failure.id] += 1
+        self.owed[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 
     async def _append(self, entry: dict[str, Any]) -> int:

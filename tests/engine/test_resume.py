@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from soc_gen.errors import JournalError
+from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
 from soc_gen.runner import Stop
 from tests.engine.runs import Project, env, experiences, in_input_order, write_experiences
@@ -192,6 +192,31 @@ def test_failures_are_owed_and_come_out_in_input_order(project: Project, whole: 
     assert (project.folder / "chats.failures.jsonl").read_text() == ""
 
 
+def test_failures_are_not_forgotten_when_the_run_ends_early(project: Project) -> None:
+    """By an error, and by a stop of the next run before it came to them."""
+    firsts: list[str] = []
+
+    def plan(exchange: Exchange) -> str | None:
+        if exchange.conversation not in firsts:
+            firsts.append(exchange.conversation)
+        if exchange.number >= 30:
+            return "http_401"
+        return "http_400" if exchange.conversation == firsts[0] and exchange.turn == 3 else None
+
+    owed = project.folder / "chats.failures.jsonl"
+    with LoopbackEndpoint(Behaviour(plan=plan)) as endpoint:
+        with pytest.raises(EndpointError):
+            project.rollout(endpoint.url, concurrency=1)
+        assert owed.read_text().count('"refused"') == 1
+        assert project.manifest()["reasons"] == {"refused": 1}
+        project.rollout(endpoint.url, budget_max_tokens=100)
+        assert owed.read_text().count('"refused"') == 1
+        endpoint.behave(plan=None)
+        project.rollout(endpoint.url)
+    assert owed.read_text() == ""
+    assert len(project.chats()) == 6
+
+
 def test_a_turn_that_stays_bad_gets_new_tries_on_the_next_run(project: Project) -> None:
     """Four replies that cannot be used, then four more, without paying for the first four again."""
     with LoopbackEndpoint(Behaviour(plan=lambda _: "empty")) as endpoint:
@@ -303,7 +328,7 @@ def test_killed_again_and_again_with_faults_the_dataset_is_the_same(project: Pro
         options = ("--concurrency", str(slots))
         for kill in range(kills):
             kill_at(endpoint, endpoint.requests + 3 + kill % 3, project.command(endpoint.url, *options))
-            assert not project.out.exists() or in_input_order(project)
+            assert in_input_order(project)
         endpoint.behave(plan=None)
         report = project.rollout(endpoint.url, concurrency=slots)
         assert endpoint.repeated <= slots * kills
