@@ -320,7 +320,7 @@ class _Conversations(Generic[J]):
             failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
             await run.journal.add_failure(failure)
             self.failures.append(failure)
-            run.meter.failed += 1
+            run.meter.failures[verdict.reason] += 1
         else:
             await run.journal.add_done(job.index, job.id, record)
             run.meter.done += 1

@@ -107,7 +107,7 @@ async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
 async def _show_lines(name: str, meter: Meter) -> None:
     while True:
         await asyncio.sleep(_LINE_SECONDS)
-        tell(f"{name}: {_counts(meter)} · {_costs(meter)}{_remaining(meter)}")
+        tell(f"{name}: {_counts(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
 
 
 async def _show_live(name: str, meter: Meter) -> None:
@@ -134,7 +134,8 @@ def _counts(meter: Meter) -> str:
     finished = meter.resumed + meter.done
     rate = meter.replies / meter.seconds if meter.seconds else 0.0
     failed = f", {meter.failed} failed" if meter.failed else ""
-    return f"{finished}/{meter.total or '?'} done{failed}, {meter.open} open, {rate:.1f} replies/s"
+    open_now = f"{meter.open} open, {meter.in_flight} in flight"
+    return f"{finished}/{meter.total or '?'} done{failed}, {open_now}, {rate:.1f} turns/s"
 
 
 def _costs(meter: Meter) -> str:
@@ -143,19 +144,14 @@ def _costs(meter: Meter) -> str:
         f"{_short(meter.prompt_tokens)} tokens in ({share:.0%} cached), {_short(meter.completion_tokens)} out"
     ]
     if meter.cost:
-        parts.append(f"${meter.cost:.2f}{_expected(meter)}")
-    retries, rerolls = meter.retries.most_common(3), meter.rerolls.most_common(3)
-    if retries:
-        parts.append("repeated: " + ", ".join(f"{kind} {count}" for kind, count in retries))
-    if rerolls:
-        parts.append("asked again: " + ", ".join(f"{kind} {count}" for kind, count in rerolls))
+        expected = meter.expected_cost()
+        parts.append(f"${meter.cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
+    kinds = {"repeated": meter.retries, "asked again": meter.rerolls, "failed": meter.failures}
+    for what, counts in kinds.items():
+        if counts:
+            most = ", ".join(f"{kind} {count}" for kind, count in counts.most_common(3))
+            parts.append(f"{what}: {most}")
     return " · ".join(parts)
-
-
-def _expected(meter: Meter) -> str:
-    if not meter.total or not meter.done:
-        return ""
-    return f" of about ${meter.cost / meter.done * (meter.total - meter.resumed):.2f}"
 
 
 def _remaining(meter: Meter) -> str:
