@@ -282,6 +282,18 @@ def test_a_server_without_a_list_takes_any_name_but_needs_one() -> None:
             models_of(server.url)
 
 
+def test_every_replica_that_is_there_must_have_the_model_and_take_the_key(server: LoopbackEndpoint) -> None:
+    """Else its first 404 or 401 would stop a run that the others were paid for."""
+    with LoopbackEndpoint(Behaviour(models=("other",))) as second:
+        with pytest.raises(EndpointError, match=f"{second.url} has no model '{MODEL}'"):
+            models_of(server.url, others=(second.url,))
+        second.behave(key="right")
+        with pytest.raises(EndpointError, match=f"{second.url} answers 401"):
+            models_of(server.url, others=(second.url,))
+        second.behave(key=None, models=None)
+        assert models_of(server.url, others=(second.url,)) == MODEL
+
+
 def test_one_replica_that_is_there_is_enough_to_begin(server: LoopbackEndpoint) -> None:
     with LoopbackEndpoint() as gone:
         dead = gone.url

@@ -231,7 +231,8 @@ class Endpoint:
         except openai.OpenAIError as error:
             raise self._fault(error) from None
         found = _parsed(answer)
-        self._capabilities.context = decode_context(found)
+        sizes = self._capabilities.context, decode_context(found)
+        self._capabilities.context = min(filter(None, sizes), default=None)
         return decode_models(found)
 
     async def close(self) -> None:
@@ -266,13 +267,36 @@ def _open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpen
 
 
 async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str:
-    """Return the model to ask for: the wanted one, or the only one that the replicas have.
+    """Return the model to ask for: the wanted one, or the only one that there is.
 
     Raises:
-        EndpointError: They do not have it, or have several and none was named, or none is there.
+        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
+            model, or they have several and none was named.
         UsageError: They list none, and none was named.
     """
-    endpoint, models = await _first_list(endpoints)
+    found = await asyncio.gather(*map(_listed, endpoints))
+    there = [answer for answer in found if answer is not None]
+    if not there:
+        urls = ", ".join(endpoint.url for endpoint in endpoints)
+        raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
+    for endpoint, answer in there:
+        if isinstance(answer, EndpointError):
+            raise answer
+        wanted = _choose(endpoint, answer, wanted)
+    return wanted or ""
+
+
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | None] | None:
+    """Return what a replica says that it has, or None where nobody answers."""
+    try:
+        return endpoint, await endpoint.models()
+    except EndpointError as error:
+        return endpoint, error
+    except Transient:
+        return None
+
+
+def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
     if wanted and (not models or wanted in models):
         return wanted
     if not models:
@@ -282,14 +306,3 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str
     shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
     what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
     raise EndpointError(what, hint=f"Name one of them with --model: {shown}")
-
-
-async def _first_list(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, list[str] | None]:
-    """Return the first replica that is there, and its list; it is enough that one is."""
-    for endpoint in endpoints:
-        try:
-            return endpoint, await endpoint.models()
-        except Transient:
-            continue
-    urls = ", ".join(endpoint.url for endpoint in endpoints)
-    raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
