@@ -40,10 +40,6 @@ class Asking:
     say: Callable[[str], None] = lambda _: None
     """Is told, a line at a time, what the user should know at once."""
 
-    def note(self, kind: str, name: str) -> None:
-        """Count a ``reroll`` or a ``repair``."""
-        {"reroll": self.meter.rerolls, "repair": self.meter.repairs}[kind][name] += 1
-
     def notice(self, text: str) -> None:
         """Say what the run waits for."""
         self.meter.notice = text
@@ -114,6 +110,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             failures = await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
             asking.meter.ended = time.monotonic()
+            journal.add_run(asking.meter.seconds, asking.meter.retries)
             owed = [journal.owed[index] for index in sorted(journal.owed)]
             write_jsonl(beside(out, "failures.jsonl"), owed)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
@@ -159,9 +156,10 @@ def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str
         },
         "tokens": {"prompt": totals.prompt, "cached": totals.cached, "completion": totals.completion},
         "cost": round(meter.cost_of(totals.prompt, totals.cached, totals.completion), 6),
-        "retries": dict(meter.retries),
-        "rerolls": dict(meter.rerolls),
-        "repairs": dict(meter.repairs),
-        "seconds": round(meter.seconds, 1),
+        "retries": journal.retries,
+        "rerolls": journal.notes.get("reroll", {}),
+        "repairs": journal.notes.get("repair", {}),
+        "seconds": round(journal.seconds, 1),
+        "seconds_this_run": round(meter.seconds, 1),
         "stopped": asking.stop.reason,
     }

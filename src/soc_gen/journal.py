@@ -19,7 +19,7 @@ import asyncio
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -89,6 +89,11 @@ class Journal:
         """Positions given up by earlier runs, in that order."""
         self.owed: dict[int, Failure] = {}
         """What was given up and has not been finished since, by position."""
+        self.notes: dict[str, Counter[str]] = {}
+        """What was counted on the way to the finished records, by kind."""
+        self.retries: Counter[str] = Counter()
+        """Of all runs that came to an end, as are the seconds."""
+        self.seconds = 0.0
         self.done = 0
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
@@ -187,9 +192,13 @@ class Journal:
                 self.totals = self.totals.plus(Usage(*entry["tokens"]))
             case "done":
                 self._mark_done(entry["index"], offset)
+                self._count(entry.get("notes", {}))
                 self._replies.pop(entry["id"], None)
             case "rows":
                 self._moved(bytes.fromhex(entry["rows"]))
+            case "run":
+                self.retries.update(entry["retries"])
+                self.seconds += entry["seconds"]
             case "failed":
                 failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
                 self.failures[failure.id] += 1
@@ -202,6 +211,10 @@ class Journal:
         self.done += self._done[index] == 0
         self._done[index] = offset + 1
         self.owed.pop(index, None)
+
+    def _count(self, notes: Mapping[str, Mapping[str, int]]) -> None:
+        for kind, counts in notes.items():
+            self.notes.setdefault(kind, Counter()).update(counts)
 
     def is_done(self, index: int) -> bool:
         """Whether the record at ``index`` of the input is finished."""
@@ -267,9 +280,14 @@ class Journal:
             "endpoint": reply.endpoint,
         })  # fmt: skip
 
-    async def add_done(self, index: int, key: str, record: Record) -> None:
-        """Keep a finished record."""
+    async def add_done(
+        self, index: int, key: str, record: Record, notes: Mapping[str, Mapping[str, int]] | None = None
+    ) -> None:
+        """Keep a finished record, and what was counted on the way to it."""
         entry = {"kind": "done", "index": index, "id": key, "record": record.model_dump(mode="json")}
+        if notes:
+            entry["notes"] = notes
+            self._count(notes)
         self._mark_done(index, await self._append(entry))
         self._replies.pop(key, None)
 
@@ -278,6 +296,12 @@ class Journal:
         self.failures[failure.id] += 1
         self.owed[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
+
+    def add_run(self, seconds: float, retries: Mapping[str, int]) -> None:
+        """Keep how long a run took and what it repeated, at its end, when nothing else is being written."""
+        entry = {"kind": "run", "seconds": round(seconds, 1), "retries": retries}
+        self._write(orjson.dumps(entry) + b"\n")
+        self._index(entry, self._end)
 
     async def _append(self, entry: dict[str, Any]) -> int:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -43,7 +43,7 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
         examples = await session.wait_for(hub.examples(job.index))
         attempts = stage.max_attempts * (1 + given_up)
         return await make_experience(
-            job.payload, examples, session, stage, attempts=attempts, note=asking.note
+            job.payload, examples, session, stage, attempts=attempts, note=session.note
         )
 
     def settled(index: int, record: bytes | None) -> None:
@@ -115,7 +115,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
             if isinstance(job.payload, BadLine):
                 raise ConversationFailed("bad_record", f"{job.payload.where}: {job.payload.why}")
             attempts = rollout.max_attempts * (1 + given_up)
-            rules = Rules(rollout, config.random_seed, connection.model, attempts, asking.note)
+            rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
             return await roll_out(job.payload, session, rules)
 
         prompts = hashes_of("rollout_")

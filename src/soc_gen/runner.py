@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -135,6 +136,8 @@ class Session:
     def __init__(self, run: Run, index: int) -> None:
         self._run = run
         self._index = index
+        self.notes: dict[str, Counter[str]] = {}
+        """What was counted in this conversation, by kind, replayed replies and all."""
         self._attempts = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
             wait=_wait,
@@ -142,6 +145,11 @@ class Session:
             sleep=self._pause,
             reraise=True,
         )
+
+    def note(self, kind: str, name: str) -> None:
+        """Count a ``reroll`` or a ``repair``."""
+        self.notes.setdefault(kind, Counter())[name] += 1
+        {"reroll": self._run.meter.rerolls, "repair": self._run.meter.repairs}[kind][name] += 1
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
         """Lend the slot to others while this conversation waits for something but the model."""
@@ -311,9 +319,9 @@ class _Conversations(Generic[J]):
         return True
 
     async def _play(self, job: Job[J]) -> None:
-        run = self.run
+        run, session = self.run, Session(self.run, job.index)
         try:
-            record = await self.work(job, Session(run, job.index))
+            record = await self.work(job, session)
         except Stopped:
             return
         except ConversationFailed as verdict:
@@ -322,7 +330,7 @@ class _Conversations(Generic[J]):
             self.failures.append(failure)
             run.meter.failures[verdict.reason] += 1
         else:
-            await run.journal.add_done(job.index, job.id, record)
+            await run.journal.add_done(job.index, job.id, record, session.notes)
             run.meter.done += 1
         self.note(job.index)
 

@@ -99,6 +99,32 @@ def test_bad_replies_are_the_same_ones_on_every_run(tmp_path: Path) -> None:
     assert len(outputs) == len(seeds) == 1
 
 
+def test_the_manifest_counts_all_runs(tmp_path: Path) -> None:
+    """Checks by name, time and money: the same after a stop as without one, and after a run with no work."""
+    found = []
+    for number in (None, 15):
+        stop = Stop()
+
+        def plan(exchange: Exchange, number: int | None = number, stop: Stop = stop) -> str | None:
+            if exchange.number == number:
+                stop.set("interrupted")
+            return "http_500" if exchange.number == 3 else None
+
+        (tmp_path / str(number)).mkdir()
+        project = Project(tmp_path / str(number))
+        with LoopbackEndpoint(Behaviour(end_rate=0.2, bad_rate=0.2, plan=plan)) as endpoint:
+            project.rollout(endpoint.url, stop=stop)
+            endpoint.behave(plan=None)
+            for _ in range(2):
+                project.rollout(endpoint.url)
+        manifest = project.manifest()
+        assert manifest["retries"] == {"http_500": 1}
+        assert manifest["seconds"] >= manifest["seconds_this_run"]
+        found.append([manifest[name] for name in ("rerolls", "repairs", "reasons")])
+    assert sum(found[0][0].values()) > 3
+    assert found[0] == found[1]
+
+
 def test_what_is_asked_again_differs_in_the_seed_alone(project: Project) -> None:
     with LoopbackEndpoint(
         Behaviour(plan=lambda exchange: "length" if exchange.number == 0 else None)
