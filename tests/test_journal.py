@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from soc_gen.config import Sampling
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.journal import ROW_BYTES, Journal
+from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
+from soc_gen.same_run import ROW_BYTES
 
 INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
 

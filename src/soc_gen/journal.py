@@ -31,10 +31,8 @@ from soc_gen.errors import JournalError, OutputError
 from soc_gen.jsonl import drop_torn_tail, writing
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Record
+from soc_gen.same_run import OTHER, VERSION, check_header, places_of
 
-VERSION = 1
-ROW_BYTES = 8
-"""Of the digest that stands for one record of the input."""
 Key = tuple[str, int, int]
 """Conversation, turn, attempt."""
 
@@ -145,7 +143,7 @@ class Journal:
                 try:
                     entry = orjson.loads(line)
                     if number == 1:
-                        _check_header(entry, inputs, self.path)
+                        check_header(entry, inputs, self.path)
                         self._rows = bytes.fromhex(entry["rows"])
                     else:
                         self._index(entry, offset)
@@ -165,13 +163,13 @@ class Journal:
         """
         if rows == self._rows:
             return False
-        places = _places(self._rows, rows)
+        places = places_of(self._rows, rows)
         if places is None or len(self._done) > len(places):
             raise JournalError(
                 "the records of the input are not those the run began with (more may be added, but none"
                 " taken out or changed)",
                 where=str(self.path),
-                hint=_OTHER,
+                hint=OTHER,
             )
         done = array("Q", bytes(8 * (places[len(self._done) - 1] + 1 if self._done else 0)))
         for index, offset in enumerate(self._done):
@@ -348,20 +346,6 @@ class Journal:
         self._end += len(data)
 
 
-def _places(old: bytes, new: bytes) -> array[int] | None:
-    """Return where each row of ``old`` is in ``new``, or None where one is missing or out of order."""
-    places, position = array("Q"), 0
-    for start in range(0, len(old), ROW_BYTES):
-        row = old[start : start + ROW_BYTES]
-        while new[position : position + ROW_BYTES] != row:
-            position += ROW_BYTES
-            if position >= len(new):
-                return None
-        places.append(position // ROW_BYTES)
-        position += ROW_BYTES
-    return places
-
-
 def _sync_folder(folder: Path) -> None:
     """Make a new file's name survive power loss, where the system lets folders be synced."""
     if os.name != "nt":
@@ -370,34 +354,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
-    if found["kind"] != "header" or found["version"] != VERSION:
-        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=_OTHER)
-    old, new = _flat(found["inputs"]), _flat(inputs)
-    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if differing:
-        shown = "; ".join(
-            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
-        )
-        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=_OTHER)
-
-
-def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Return nested values by dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in inputs.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
-    return found
-
-
-_OTHER = "Throw it away with --restart, or choose another --out"
-
-
-def _brief(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def _lock(journal: Path) -> IO[str]:

@@ -12,13 +12,13 @@ from soc_gen.components import load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed, UsageError
 from soc_gen.fewshot import Hub
-from soc_gen.journal import ROW_BYTES
 from soc_gen.jsonl import BadLine, open_input, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
 from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
 from soc_gen.runner import Job, Session
+from soc_gen.same_run import ROW_BYTES
 from soc_gen.sources import read_source
 from soc_gen.stages.experiences import ExperienceJob, make_experience, plan_experiences
 from soc_gen.stages.personas import check_bank

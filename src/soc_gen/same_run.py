@@ -1,0 +1,59 @@
+"""Whether a journal belongs to a run: the same settings, and an input that has at most grown."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+from typing import Any
+
+from soc_gen.errors import JournalError
+
+VERSION = 1
+ROW_BYTES = 8
+"""Of the digest that stands for one record of the input."""
+OTHER = "Throw it away with --restart, or choose another --out"
+"""What to do about a journal of another run."""
+
+
+def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
+    """Compare the header that was found in ``path`` with the inputs of this run.
+
+    Raises:
+        JournalError: They differ; says in what.
+    """
+    if found["kind"] != "header" or found["version"] != VERSION:
+        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=OTHER)
+    old, new = _flat(found["inputs"]), _flat(inputs)
+    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if differing:
+        shown = "; ".join(
+            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
+        )
+        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=OTHER)
+
+
+def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values by dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in inputs.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def places_of(old: bytes, new: bytes) -> array[int] | None:
+    """Return where each row of ``old`` is in ``new``, or None where one is missing or out of order."""
+    places, position = array("Q"), 0
+    for start in range(0, len(old), ROW_BYTES):
+        row = old[start : start + ROW_BYTES]
+        while new[position : position + ROW_BYTES] != row:
+            position += ROW_BYTES
+            if position >= len(new):
+                return None
+        places.append(position // ROW_BYTES)
+        position += ROW_BYTES
+    return places
