@@ -561,6 +561,7 @@ async def _misbehave(fault: str, request: web.Request, completion: dict[str, Any
         "html": lambda: web.Response(text="<html><body>Hello</body></html>", content_type="text/html"),
         "error_body": lambda: _json({"error": {"message": "Provider returned error", "code": 502}}),
         "no_choices": lambda: _json({**completion, "choices": []}),
+        "grammar": lambda: _error(400, "invalid input: 'the grammar lesson'"),
     }
     if fault in plain:
         return plain[fault]()

@@ -69,6 +69,24 @@ def test_an_error_is_one_line_without_a_trace(tmp_path: Path) -> None:
     assert done.stderr.strip() == "error: missing.jsonl: no such file"
 
 
+@pytest.mark.parametrize(
+    "words", [("--verbose", "rollout", "missing.jsonl"), ("rollout", "missing.jsonl", "--verbose")]
+)
+def test_verbose_adds_the_trace(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Wherever it stands; the line and the exit code are the same."""
+    done = soc(*words, "--base-url", "http://127.0.0.1:9/v1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("error: missing.jsonl: no such file\n")
+
+
+def test_a_budget_in_money_needs_prices(tmp_path: Path) -> None:
+    """Without them it would never be reached."""
+    done = soc("rollout", "x.jsonl", "--base-url", "http://127.0.0.1:9/v1", "--max-cost", "5", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "[endpoint.prices]" in done.stderr
+
+
 def test_nobody_listening_is_told_at_once(tmp_path: Path) -> None:
     """A closed port is a failed run, exit code 1, before anything is written."""
     source = tmp_path / "experiences.jsonl"

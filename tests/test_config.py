@@ -56,3 +56,22 @@ def test_an_unknown_preset_is_told_the_ones_there_are() -> None:
     """The hint lists the presets."""
     with pytest.raises(UsageError, match="quickstart"):
         load_config("quickstarted")
+
+
+def test_a_group_given_in_part_keeps_the_stage_s_own_defaults(tmp_path: Path) -> None:
+    """A temperature for the experiences does not change how long their replies may be."""
+    path = tmp_path / "c.toml"
+    path.write_text("[experiences.sampling]\ntemperature = 0.5\n")
+    sampling = load_config(str(path)).experiences.sampling
+    assert (sampling.temperature, sampling.max_tokens) == (0.5, 400)
+
+
+@pytest.mark.parametrize("overrides", [{"random_seed": 10**30}, {"rollout": {"sampling": {"top_k": 10**30}}}])
+def test_a_number_no_server_takes_is_refused(overrides: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="should be at most 9223372036854775807"):
+        load_config(None, overrides)
+
+
+def test_a_value_of_a_union_is_refused_by_the_name_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"endpoint\.concurrency: Input should be"):
+        load_config(None, {"endpoint": {"concurrency": 0}})

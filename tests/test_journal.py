@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from soc_gen.config import Sampling
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.journal import ROW_BYTES, Journal
+from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
+from soc_gen.same_run import ROW_BYTES
 
 INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
 
@@ -178,10 +179,27 @@ def test_an_input_that_grows_twice_keeps_what_came_between(path: Path) -> None:
 
 
 @pytest.mark.parametrize("now", ["a", "ba", "xb", ""])
-def test_an_input_that_lost_or_changed_a_record_is_another(path: Path, now: str) -> None:
-    Journal(path, INPUTS, rows=rows(*"ab")).__exit__()
+def test_an_input_that_lost_or_changed_a_finished_record_is_another(path: Path, now: str) -> None:
+    async def both(journal: Journal) -> None:
+        await journal.add_done(0, "a", persona("Ana"))
+        await journal.add_done(1, "b", persona("Ben"))
+
+    keeping(path, both, rows(*"ab"))
     with pytest.raises(JournalError, match="--restart"):
         Journal(path, INPUTS, rows=rows(*now))
+
+
+@pytest.mark.parametrize(("now", "place"), [("xb", 1), ("b", 0), ("xxb", 2), ("bx", 0)])
+def test_what_is_not_finished_may_be_mended_or_taken_out(path: Path, now: str, place: int) -> None:
+    """The rest stays done, at its new place."""
+
+    async def second(journal: Journal) -> None:
+        await journal.add_done(1, "b", persona("Ben"))
+
+    keeping(path, second, rows(*"ab"))
+    for _ in range(2):
+        with Journal(path, INPUTS, rows=rows(*now)) as journal:
+            assert list(journal.done_indexes()) == [place]
 
 
 def test_a_torn_last_line_is_asked_for_again(path: Path) -> None:
@@ -339,7 +357,23 @@ def test_a_failure_is_counted_and_owed(path: Path) -> None:
     with Journal(path, INPUTS) as journal:
         assert journal.failures["c"] == 1
         assert journal.failed_indexes == [3]
+        assert journal.owed == {3: Failure(index=3, id="c", reason="bad_turn", detail="x")}
         assert not journal.is_done(3)
+
+
+def test_what_is_owed_follows_the_input_until_it_is_done(path: Path) -> None:
+    async def fails(journal: Journal) -> None:
+        await journal.add_failure(Failure(index=1, id="b", reason="bad_turn", detail="x"))
+
+    async def does(journal: Journal) -> None:
+        assert {index: failure.index for index, failure in journal.owed.items()} == {2: 2}
+        await journal.add_done(2, "b", persona("Ben"))
+        assert journal.owed == {}
+
+    keeping(path, fails, rows(*"ab"))
+    keeping(path, does, rows(*"axb"))
+    with Journal(path, INPUTS, rows=rows(*"axb")) as journal:
+        assert journal.owed == {}
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.errors import JournalError
+from soc_gen.errors import JournalError, OutputError
 from soc_gen.journal import Journal
 from soc_gen.models import Failure
 from soc_gen.output import OrderedOutput
@@ -42,17 +43,20 @@ class Folder:
                 output = OrderedOutput(self.out, journal)
                 for index in list(journal.done_indexes()):
                     output.settle(index)
-                for index in finishing:
-                    if index in failing:
-                        await journal.add_failure(Failure(index=index, id=str(index), reason="x", detail=""))
-                    else:
-                        await journal.add_done(index, str(index), persona(str(index)))
-                    output.settle(index)
-                    seen.append(self.held())
-                if not kill:
-                    output.finish()
-                elif output._file is not None:
-                    output._file.close()
+                try:
+                    for index in finishing:
+                        if index in failing:
+                            failure = Failure(index=index, id=str(index), reason="x", detail="")
+                            await journal.add_failure(failure)
+                        else:
+                            await journal.add_done(index, str(index), persona(str(index)))
+                        output.settle(index)
+                        seen.append(self.held())
+                    if not kill:
+                        output.finish()
+                finally:
+                    if output._file is not None:
+                        output._file.close()
             return seen
 
         return asyncio.run(main())
@@ -112,6 +116,32 @@ def test_in_order_at_every_moment_whatever_happens(
             assert held == sorted(held)
     folder.run(sorted(failing))
     assert folder.held() == list(range(7))
+
+
+def test_a_line_that_is_written_in_part_is_taken_back(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a disk does that is nearly full: an error, whole lines, and the next run goes on."""
+    folder.run([0])
+    write, before = os.write, folder.out.read_bytes()
+    inode = folder.out.stat().st_ino
+
+    def part(descriptor: int, data: bytes) -> int:
+        return write(descriptor, data[:7] if os.fstat(descriptor).st_ino == inode else data)
+
+    monkeypatch.setattr(os, "write", part)
+    with pytest.raises(OutputError, match="the disk is full"):
+        folder.run([1])
+    assert folder.out.read_bytes() == before
+    monkeypatch.undo()
+    folder.run([2])
+    assert folder.held() == [0, 1, 2]
+
+
+def test_the_file_is_there_from_the_start(folder: Folder) -> None:
+    with Journal(folder.journal_path, INPUTS) as journal:
+        OrderedOutput(folder.out, journal)
+        assert folder.out.read_bytes() == b""
 
 
 def test_a_torn_line_is_put_right(folder: Folder) -> None:

@@ -114,6 +114,19 @@ def test_a_clean_file_loads_with_the_columns_of_soc_2508(endpoint: LoopbackEndpo
         assert all(list(part) == ["sender", "messages"] for part in row["chat_parts"])
 
 
+def test_a_budget_is_for_the_whole_of_it(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
+    """Not for each stage anew: what the experiences took is not there for the chats."""
+    command = ("run", "--count", "12", "--base-url", endpoint.url, "--concurrency", "2", "--json")
+    done = soc(*command, "--max-total-tokens", "20000", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = json.loads(done.stdout)[:2]
+    assert first["records"] == 12
+    spent = [sum(stage["tokens"][kind] for kind in ("prompt", "completion")) for stage in (first, second)]
+    assert min(spent) > 1000
+    assert 20_000 <= sum(spent) <= 20_000 + 2 * 3000
+    assert "20,000 tokens" in second["stopped"]
+
+
 def test_the_summary_can_be_read_by_a_script(endpoint: LoopbackEndpoint, tmp_path: Path) -> None:
     """`--json` prints one JSON value on stdout, and nothing else."""
     done = soc("run", "--count", "3", "--base-url", endpoint.url, "--json", cwd=tmp_path)

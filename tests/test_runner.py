@@ -217,7 +217,7 @@ def test_a_stop_reaches_those_who_wait_for_a_repeat(tmp_path: Path, monkeypatch:
 
     def fault(request: Request) -> Exception | None:
         if request.conversation == "c0":
-            return Transient("http_500", retry_after=3600)
+            return Transient("http_500")
         if len(server.asked) >= 8:
             stop.set("interrupted")
         return None
@@ -243,6 +243,38 @@ def test_a_budget_stops_cleanly_and_says_so(tmp_path: Path, budget: Budget, word
     assert word in outcome.stop.reason
     assert meter.tokens <= 1000 + 3 * 110
     assert run(tmp_path, Server(), count=50).written.count("\n") == 50
+
+
+def test_the_minutes_end_also_while_nothing_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint is down, everybody waits: the time is over all the same."""
+    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 1e6)
+    server = Server(lambda _: Transient("connection"))
+    outcome = run(tmp_path, server, budget=Budget(max_minutes=0.002))
+    assert outcome.stop.reason == "the 0.002 minutes are over"
+    assert outcome.failures == []
+
+
+def test_a_budget_is_for_all_stages(tmp_path: Path) -> None:
+    """What the stage before has spent, in tokens and time, is not there to be spent again."""
+    meter, server = Meter(spent_before=Usage(900, 0, 90)), Server()
+    run(tmp_path, server, slots=1, budget=Budget(max_tokens=1000), meter=meter)
+    assert len(server.asked) == 1
+    late = Meter(seconds_before=61)
+    assert "minutes" in run(tmp_path, server, count=50, budget=Budget(max_minutes=1), meter=late).stop.reason
+
+
+def test_a_budget_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    """An endpoint that counts nothing would go on for ever; without such a budget it may."""
+
+    class Uncounted(Server):
+        async def ask(self, request: Request) -> Reply:
+            return Reply((await super().ask(request)).text, "stop")
+
+    with pytest.raises(EndpointError, match="counts no tokens"):
+        run(tmp_path, Uncounted(), budget=Budget(max_tokens=1000))
+    assert run(tmp_path, Uncounted(), budget=Budget(max_minutes=5)).written.count("\n") == 5
 
 
 def test_a_budget_counts_what_earlier_runs_spent(tmp_path: Path) -> None:
@@ -323,12 +355,13 @@ def test_a_finished_run_is_not_paid_for_twice(tmp_path: Path) -> None:
 
 
 def test_how_long_a_repeat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Doubling, to half a minute; as long as the server asks; and after a 429 straight into the row."""
+    """Doubling, to half a minute; as long as the server asks, to that too; after a 429 not at all."""
     monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 1.0)
     waits = [wait_seconds(Transient("http_500"), faults) for faults in range(1, 40)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.25, 30.0)
-    assert wait_seconds(Transient("http_503", retry_after=90), 1) == 90
+    assert wait_seconds(Transient("http_503", retry_after=20), 1) == 20
+    assert wait_seconds(Transient("http_503", retry_after=86400), 1) == 30
     assert wait_seconds(Transient("http_429", retry_after=90), 1) == 0
 
 

@@ -12,14 +12,15 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
+from soc_gen.llm import Usage
 from soc_gen.llm.connect import Connection
-from soc_gen.llm.urls import public_url
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.meter import Meter
 from soc_gen.models import Failure, Record
 from soc_gen.output import OrderedOutput
 from soc_gen.prompts import prompt_hashes
 from soc_gen.runner import Job, Run, Session, Stop, run_jobs
+from soc_gen.urls import public_url
 
 J = TypeVar("J")
 
@@ -36,10 +37,8 @@ class Asking:
     restart: bool = False
     limit: int | None = None
     """Records at most, from the start of the input."""
-
-    def note(self, kind: str, name: str) -> None:
-        """Count a ``reroll`` or a ``repair``."""
-        {"reroll": self.meter.rerolls, "repair": self.meter.repairs}[kind][name] += 1
+    say: Callable[[str], None] = lambda _: None
+    """Is told, a line at a time, what the user should know at once."""
 
     def notice(self, text: str) -> None:
         """Say what the run waits for."""
@@ -77,6 +76,8 @@ class Report:
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
     """Why it ended before it was through, if it did."""
+    spent: Usage = field(default_factory=Usage)
+    """By all runs of this output."""
 
 
 async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) -> Report:
@@ -105,18 +106,28 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         if work.settled is not None:
             for index in journal.failed_indexes:
                 work.settled(index, None)
-        failures: list[Failure] = []
         try:
-            failures += await run_jobs(run, work.jobs, make, output, work.settled)
+            failures = await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
             asking.meter.ended = time.monotonic()
-            write_jsonl(beside(out, "failures.jsonl"), failures)
+            journal.add_run(asking.meter.seconds, asking.meter.retries)
+            owed = [journal.owed[index] for index in sorted(journal.owed)]
+            write_jsonl(beside(out, "failures.jsonl"), owed)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
             facts["outputs"] = [{"path": out.name, "records": journal.done}]
-            facts["reasons"] = Counter(failure.reason for failure in failures)
+            facts["reasons"] = Counter(failure.reason for failure in owed)
             write_manifest(out, work.stage, facts)
     stopped = asking.stop.reason
-    return Report(work.stage, out, journal.done, asking.meter, connection.model, tuple(failures), stopped)
+    return Report(
+        work.stage,
+        out,
+        journal.done,
+        asking.meter,
+        connection.model,
+        tuple(failures),
+        stopped,
+        journal.totals.usage,
+    )
 
 
 def hashes_of(*prefixes: str) -> dict[str, str]:
@@ -138,16 +149,17 @@ def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str
         "counts": {
             "in": meter.total,
             "kept": journal.done,
-            "failed": meter.failed,
+            "failed": len(journal.owed),
             "replies": totals.replies,
             "replies_this_run": meter.replies,
             "replayed_this_run": meter.replayed,
         },
         "tokens": {"prompt": totals.prompt, "cached": totals.cached, "completion": totals.completion},
         "cost": round(meter.cost_of(totals.prompt, totals.cached, totals.completion), 6),
-        "retries": dict(meter.retries),
-        "rerolls": dict(meter.rerolls),
-        "repairs": dict(meter.repairs),
-        "seconds": round(meter.seconds, 1),
+        "retries": journal.retries,
+        "rerolls": journal.notes.get("reroll", {}),
+        "repairs": journal.notes.get("repair", {}),
+        "seconds": round(journal.seconds, 1),
+        "seconds_this_run": round(meter.seconds, 1),
         "stopped": asking.stop.reason,
     }

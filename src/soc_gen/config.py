@@ -11,10 +11,19 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from soc_gen.errors import UsageError
 from soc_gen.resources import preset_names, shipped
+from soc_gen.urls import public_url, trouble_with
 
 _LARGEST = 2**63 - 1  # that JSON writers and servers take
 
@@ -81,23 +90,27 @@ class EndpointConfig(Settings):
 
     @field_validator("base_urls")
     @classmethod
-    def _has_scheme(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+    def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            if not url.startswith(("http://", "https://")):
-                fault = "is no http URL" if "://" in url else "has no scheme"
-                msg = f"{url!r} {fault}; write http://{url.split('://')[-1]}"
-                raise ValueError(msg)
+            if trouble := trouble_with(url):
+                raise ValueError(trouble)
         return tuple(url.rstrip("/") for url in urls)
+
+    @field_serializer("base_urls")
+    def _without_secrets(self, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Settings are written into manifests; what users put into URLs may be a key."""
+        return tuple(map(public_url, urls))
 
 
 class Budget(Settings):
     """When to stop cleanly, with everything kept. None: no bound."""
 
     max_cost: float | None = Field(None, gt=0)
-    """US dollars, by ``endpoint.prices``."""
+    """US dollars, by ``endpoint.prices``, which must be there; of all stages and all runs."""
     max_tokens: int | None = Field(None, ge=1)
-    """Prompt and completion tokens together, of the whole run."""
+    """Prompt and completion tokens together, of all stages and all runs."""
     max_minutes: float | None = Field(None, gt=0)
+    """Of this run, all its stages."""
 
 
 class ExperiencesConfig(Settings):
@@ -231,6 +244,13 @@ class Config(Settings):
     rollout: RolloutConfig = RolloutConfig()
     clean: CleanConfig = CleanConfig()
 
+    @model_validator(mode="after")
+    def _cost_can_be_told(self) -> Config:
+        if self.budget.max_cost is not None and not any(self.endpoint.prices.model_dump().values()):
+            msg = "no prices, so max_cost would never be reached; set them under [endpoint.prices]"
+            raise ValueError(msg)
+        return self
+
 
 def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Config:
     """Return a preset or a TOML file as a ``Config``, with ``overrides`` laid over it.
@@ -278,9 +298,11 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     # Branches of a union, such as constrained-int, are nothing a user has written.
-    place = ".".join(str(part) for part in first["loc"] if str(part).replace("-", "_").isidentifier())
+    place = ".".join(
+        str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "literal["))
+    )
     if first["type"] != "extra_forbidden":
-        return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        return ": ".join(filter(None, (place, first["msg"].removeprefix("Value error, "))))
     near = difflib.get_close_matches(str(first["loc"][-1]), _keys(first["loc"][:-1]), n=1)
     return f"unknown key {place!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os.path import commonprefix
 
-from soc_gen.config import Config
-from soc_gen.formats import Turn
+from soc_gen.config import Config, RolloutConfig
+from soc_gen.formats import Format, Turn
 from soc_gen.llm import Usage
 from soc_gen.meter import cost
 from soc_gen.models import Experience
@@ -14,10 +15,6 @@ from soc_gen.stages.rollout import FORMATS
 
 CHARACTERS_PER_TOKEN = 4.0
 """Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""
-REPLY_TOKENS = 45
-"""Of one turn in the json format, with its JSON."""
-SHARE_OF_MAX_TURNS = 0.6
-"""Where chats end, as a share of ``max_turns``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +33,34 @@ class Forecast:
 
 def forecast(experiences: Iterable[Experience], config: Config) -> Forecast:
     """Return what rolling out ``experiences`` is expected to take, with no reply asked twice."""
-    turns = max(2, round(config.rollout.max_turns * SHARE_OF_MAX_TURNS))
     form = FORMATS[config.rollout.format]
-    conversations = calls = prompt = cached = completion = 0
+    first = ""  # prompt of the first conversation; the others begin like it
+    conversations = calls = prompt = cached = 0
     for experience in experiences:
-        history: list[Turn] = []
-        before = 0.0
-        for number in range(turns):
-            rendered = form.render(experience, history, number % 2, "")
-            size = sum(len(message["content"]) for message in rendered.messages) / CHARACTERS_PER_TOKEN
-            prompt += round(size)
-            cached += round(before)
-            before = size
-            filler = "x" * round(REPLY_TOKENS * CHARACTERS_PER_TOKEN)
-            history.append(Turn(number % 2, (filler,), filler))
+        opening = "".join(message["content"] for message in form.render(experience, [], 0, "").messages)
+        sizes = _prompt_sizes(experience, form, config.rollout)
         conversations += 1
-        calls += turns
-        completion += turns * REPLY_TOKENS
-    price = cost(config.endpoint.prices, Usage(prompt, cached, completion))
-    return Forecast(conversations, calls, prompt, cached, completion, price)
+        calls += len(sizes)
+        prompt += sum(sizes)
+        cached += len(commonprefix([first, opening])) + sum(sizes[:-1])  # noqa: RUF071 - of texts, not paths
+        first = first or opening
+    usage = Usage(
+        round(prompt / CHARACTERS_PER_TOKEN), round(cached / CHARACTERS_PER_TOKEN), calls * form.REPLY_TOKENS
+    )
+    price = cost(config.endpoint.prices, usage)
+    return Forecast(conversations, calls, usage.prompt, usage.cached, usage.completion, price)
+
+
+def _prompt_sizes(experience: Experience, form: Format, rollout: RolloutConfig) -> list[int]:
+    """Return the characters of each turn's prompt, with replies of the usual length."""
+    filler = "x" * round(form.REPLY_TOKENS * CHARACTERS_PER_TOKEN)
+    longest = (rollout.max_chat_tokens - form.REPLY_TOKENS) * CHARACTERS_PER_TOKEN
+    sizes: list[int] = []
+    history: list[Turn] = []
+    for number in range(form.usual_turns(experience.id, rollout.min_turns, rollout.max_turns)):
+        prompt = form.render(experience, history, number % 2, "")
+        sizes.append(sum(len(message["content"]) for message in prompt.messages))
+        if sizes[-1] >= longest:
+            break
+        history.append(Turn(number % 2, (filler,), filler))
+    return sizes

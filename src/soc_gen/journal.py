@@ -19,7 +19,7 @@ import asyncio
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -31,10 +31,8 @@ from soc_gen.errors import JournalError, OutputError
 from soc_gen.jsonl import drop_torn_tail, writing
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Record
+from soc_gen.same_run import OTHER, VERSION, check_header, places_of
 
-VERSION = 1
-ROW_BYTES = 8
-"""Of the digest that stands for one record of the input."""
 Key = tuple[str, int, int]
 """Conversation, turn, attempt."""
 
@@ -47,6 +45,11 @@ class Totals:
     prompt: int = 0
     cached: int = 0
     completion: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """Their tokens."""
+        return Usage(self.prompt, self.cached, self.completion)
 
     def plus(self, usage: Usage) -> Totals:
         """Return the totals with one more reply."""
@@ -83,6 +86,13 @@ class Journal:
         """How often each conversation has been given up, by id."""
         self.failed_indexes: list[int] = []
         """Positions given up by earlier runs, in that order."""
+        self.owed: dict[int, Failure] = {}
+        """What was given up and has not been finished since, by position."""
+        self.notes: dict[str, Counter[str]] = {}
+        """What was counted on the way to the finished records, by kind."""
+        self.retries: Counter[str] = Counter()
+        """Of all runs that came to an end, as are the seconds."""
+        self.seconds = 0.0
         self.done = 0
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
@@ -134,7 +144,7 @@ class Journal:
                 try:
                     entry = orjson.loads(line)
                     if number == 1:
-                        _check_header(entry, inputs, self.path)
+                        check_header(entry, inputs, self.path)
                         self._rows = bytes.fromhex(entry["rows"])
                     else:
                         self._index(entry, offset)
@@ -154,18 +164,24 @@ class Journal:
         """
         if rows == self._rows:
             return False
-        places = _places(self._rows, rows, self.done_indexes())
+        places = places_of(self._rows, rows, self.is_done)
         if places is None:
             raise JournalError(
                 "finished records of the input were taken out, changed or put in another order",
                 where=str(self.path),
-                hint=_OTHER,
+                hint=OTHER,
             )
-        done = array("Q", bytes(8 * (max(places.values(), default=-1) + 1)))
-        for index, place in places.items():
-            done[place] = self._done[index]
+        moved = {places[index]: self._done[index] for index in self.done_indexes()}
+        done = array("Q", bytes(8 * (max(moved, default=-1) + 1)))
+        for index, offset in moved.items():
+            done[index] = offset
         self._done, self._rows = done, rows
-        self.failed_indexes = []  # what was given up may have been mended since
+        self.failed_indexes = [places[index] for index in self.failed_indexes if index in places]
+        self.owed = {
+            places[index]: failure.model_copy(update={"index": places[index]})
+            for index, failure in self.owed.items()
+            if index in places
+        }
         return True
 
     def _index(self, entry: dict[str, Any], offset: int) -> None:
@@ -176,18 +192,29 @@ class Journal:
                 self.totals = self.totals.plus(Usage(*entry["tokens"]))
             case "done":
                 self._mark_done(entry["index"], offset)
+                self._count(entry.get("notes", {}))
                 self._replies.pop(entry["id"], None)
             case "rows":
                 self._moved(bytes.fromhex(entry["rows"]))
+            case "run":
+                self.retries.update(entry["retries"])
+                self.seconds += entry["seconds"]
             case "failed":
-                self.failures[entry["id"]] += 1
-                self.failed_indexes.append(entry["index"])
+                failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
+                self.failures[failure.id] += 1
+                self.failed_indexes.append(failure.index)
+                self.owed[failure.index] = failure
 
     def _mark_done(self, index: int, offset: int) -> None:
         if index >= len(self._done):
             self._done.extend([0] * (index + 1 - len(self._done)))
         self.done += self._done[index] == 0
         self._done[index] = offset + 1
+        self.owed.pop(index, None)
+
+    def _count(self, notes: Mapping[str, Mapping[str, int]]) -> None:
+        for kind, counts in notes.items():
+            self.notes.setdefault(kind, Counter()).update(counts)
 
     def is_done(self, index: int) -> bool:
         """Whether the record at ``index`` of the input is finished."""
@@ -253,16 +280,28 @@ class Journal:
             "endpoint": reply.endpoint,
         })  # fmt: skip
 
-    async def add_done(self, index: int, key: str, record: Record) -> None:
-        """Keep a finished record."""
+    async def add_done(
+        self, index: int, key: str, record: Record, notes: Mapping[str, Mapping[str, int]] | None = None
+    ) -> None:
+        """Keep a finished record, and what was counted on the way to it."""
         entry = {"kind": "done", "index": index, "id": key, "record": record.model_dump(mode="json")}
+        if notes:
+            entry["notes"] = notes
+            self._count(notes)
         self._mark_done(index, await self._append(entry))
         self._replies.pop(key, None)
 
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
         self.failures[failure.id] += 1
+        self.owed[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
+
+    def add_run(self, seconds: float, retries: Mapping[str, int]) -> None:
+        """Keep how long a run took and what it repeated, at its end, when nothing else is being written."""
+        entry = {"kind": "run", "seconds": round(seconds, 1), "retries": retries}
+        self._write(orjson.dumps(entry) + b"\n")
+        self._index(entry, self._end)
 
     async def _append(self, entry: dict[str, Any]) -> int:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -309,20 +348,6 @@ class Journal:
         self._end += len(data)
 
 
-def _places(old: bytes, new: bytes, kept: Iterable[int]) -> dict[int, int] | None:
-    """Return where the rows of ``old`` numbered ``kept`` are in ``new``, or None where one is missing."""
-    places, position = {}, 0
-    for index in kept:
-        row = old[index * ROW_BYTES : (index + 1) * ROW_BYTES]
-        while new[position : position + ROW_BYTES] != row:
-            position += ROW_BYTES
-            if position >= len(new):
-                return None
-        places[index] = position // ROW_BYTES
-        position += ROW_BYTES
-    return places
-
-
 def _sync_folder(folder: Path) -> None:
     """Make a new file's name survive power loss, where the system lets folders be synced."""
     if os.name != "nt":
@@ -331,34 +356,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
-    if found["kind"] != "header" or found["version"] != VERSION:
-        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=_OTHER)
-    old, new = _flat(found["inputs"]), _flat(inputs)
-    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if differing:
-        shown = "; ".join(
-            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
-        )
-        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=_OTHER)
-
-
-def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Return nested values by dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in inputs.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
-    return found
-
-
-_OTHER = "Throw it away with --restart, or choose another --out"
-
-
-def _brief(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def _lock(journal: Path) -> IO[str]:

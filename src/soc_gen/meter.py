@@ -27,8 +27,10 @@ class Meter:
     resumed: int = 0
     """Records that an earlier run had finished."""
     done: int = 0
-    failed: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    """Conversations given up, by reason."""
     in_flight: int = 0
+    """Requests sent, or waiting for their place in the row."""
     open: int = 0
     replies: int = 0
     replayed: int = 0
@@ -48,6 +50,9 @@ class Meter:
     """What the run is waiting for, if it is."""
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
+    spent_before: Usage = field(default_factory=Usage)
+    """By the stages before this one: a budget is for all of them."""
+    seconds_before: float = 0.0
 
     def count(self, usage: Usage) -> None:
         """Add one paid reply."""
@@ -71,9 +76,27 @@ class Meter:
         """How long the run has taken."""
         return (self.ended or time.monotonic()) - self.started
 
-    def eta(self) -> float | None:
-        """Return the seconds still to go at the pace so far, or None while that cannot be known."""
+    @property
+    def failed(self) -> int:
+        """How many conversations were given up."""
+        return self.failures.total()
+
+    def share(self) -> float | None:
+        """Return how much of this run's work is done, or None while that cannot be known.
+
+        Those that are open count as half done: with a thousand open, they are most of the work so far.
+        """
         finished = self.done + self.failed
         if not self.total or not finished:
             return None
-        return self.seconds / finished * max(0, self.total - self.resumed - finished)
+        return min(1.0, (finished + self.open / 2) / max(1, self.total - self.resumed))
+
+    def eta(self) -> float | None:
+        """Return the seconds still to go at the pace so far, or None while that cannot be known."""
+        share = self.share()
+        return None if share is None else self.seconds * (1 / share - 1)
+
+    def expected_cost(self) -> float | None:
+        """Return the US dollars of the whole of this run, or None while that cannot be known."""
+        share = self.share()
+        return None if share is None else self.cost / share

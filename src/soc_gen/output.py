@@ -9,6 +9,7 @@ The journal knows every record that was ever in the file, so the file can always
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import IO
@@ -46,7 +47,7 @@ class OrderedOutput:
                 hint="Move it elsewhere to keep it, or throw it away with --restart",
             )
         self._written = lines
-        if torn or lines < journal.done:
+        if torn or lines < journal.done or not path.exists():
             self._rewrite()
         self._floor = journal.end  # what lies before the last line in the file cannot be appended
 
@@ -64,7 +65,10 @@ class OrderedOutput:
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
             # One write, so that a reader, or a kill, finds whole lines.
-            os.write(self._file.fileno(), line + b"\n")
+            written = os.write(self._file.fileno(), line + b"\n")
+            if written <= len(line):  # a disk that is nearly full takes a part, and calls that no error
+                os.ftruncate(self._file.fileno(), self._file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._written += 1
 
     def finish(self) -> None:
@@ -72,7 +76,7 @@ class OrderedOutput:
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._written < self._journal.done or not self._path.exists():
+        if self._written < self._journal.done:
             self._rewrite()
 
     def _rewrite(self) -> None:

@@ -12,13 +12,13 @@ from soc_gen.components import load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed, UsageError
 from soc_gen.fewshot import Hub
-from soc_gen.journal import ROW_BYTES
 from soc_gen.jsonl import BadLine, open_input, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
 from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
 from soc_gen.runner import Job, Session
+from soc_gen.same_run import ROW_BYTES
 from soc_gen.sources import read_source
 from soc_gen.stages.experiences import ExperienceJob, make_experience, plan_experiences
 from soc_gen.stages.personas import check_bank
@@ -43,13 +43,13 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
         examples = await session.wait_for(hub.examples(job.index))
         attempts = stage.max_attempts * (1 + given_up)
         return await make_experience(
-            job.payload, examples, session, stage, attempts=attempts, note=asking.note
+            job.payload, examples, session, stage, attempts=attempts, note=session.note
         )
 
     def settled(index: int, record: bytes | None) -> None:
         hub.report(index, Experience.model_validate_json(record) if record else None)
 
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
         asking.meter.total = stage.count
         jobs = (
             Job(planned.index, planned.id, planned)
@@ -93,7 +93,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
     total = min(len(rows) // ROW_BYTES, asking.limit or len(rows))
     digest = file_sha256(source)
     config, rollout = asking.config, asking.config.rollout
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice) as connection:
+    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
         asking.meter.total = total
 
         def jobs() -> Iterator[Job[Experience | BadLine]]:
@@ -115,7 +115,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
             if isinstance(job.payload, BadLine):
                 raise ConversationFailed("bad_record", f"{job.payload.where}: {job.payload.why}")
             attempts = rollout.max_attempts * (1 + given_up)
-            rules = Rules(rollout, config.random_seed, connection.model, attempts, asking.note)
+            rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
             return await roll_out(job.payload, session, rules)
 
         prompts = hashes_of("rollout_")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -19,13 +20,13 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from soc_gen.config import Budget
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationFailed, EndpointError
 from soc_gen.journal import Journal, Totals
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet
 from soc_gen.llm.pace import AutoLimit
-from soc_gen.meter import Meter
+from soc_gen.meter import Meter, cost
 from soc_gen.models import Failure, Record
 from soc_gen.output import OrderedOutput
 from soc_gen.slots import Slots
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
 _LONGEST_WAIT = 30.0
+_UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
 
 
 class Stopped(Exception):  # noqa: N818 - a wish, not an error
@@ -81,14 +83,24 @@ class Stop:
             stopped.cancel()
 
     def check(self, budget: Budget, totals: Totals, meter: Meter) -> None:
-        """Stop when a bound of ``budget`` is reached: in money and tokens that of all runs of this output."""
-        cost = meter.cost_of(totals.prompt, totals.cached, totals.completion)
-        if budget.max_cost is not None and cost >= budget.max_cost:
-            self.set(f"the budget of ${budget.max_cost:g} is spent: raise it to go on")
-        if budget.max_tokens is not None and totals.prompt + totals.completion >= budget.max_tokens:
-            self.set(f"the budget of {budget.max_tokens:,} tokens is spent: raise it to go on")
-        if budget.max_minutes is not None and meter.seconds >= budget.max_minutes * 60:
-            self.set(f"the {budget.max_minutes:g} minutes are over")
+        """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
+        if budget.max_cost is None and budget.max_tokens is None:
+            return
+        spent = totals.usage + meter.spent_before
+        if budget.max_cost is not None and cost(meter.prices, spent) >= budget.max_cost:
+            self.set(f"the budget of ${budget.max_cost:g} is spent")
+        if budget.max_tokens is not None and spent.prompt + spent.completion >= budget.max_tokens:
+            self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
+        if totals.replies and not spent.prompt:
+            self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
+
+    def set_in_time(self, budget: Budget, meter: Meter) -> asyncio.TimerHandle | None:
+        """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
+        if budget.max_minutes is None:
+            return None
+        left = budget.max_minutes * 60 - meter.seconds_before - meter.seconds
+        reason = f"the {budget.max_minutes:g} minutes are over"
+        return asyncio.get_running_loop().call_later(max(0.0, left), self.set, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,8 @@ class Session:
     def __init__(self, run: Run, index: int) -> None:
         self._run = run
         self._index = index
+        self.notes: dict[str, Counter[str]] = {}
+        """What was counted in this conversation, by kind, replayed replies and all."""
         self._attempts = AsyncRetrying(
             retry=retry_if_exception_type(Transient),
             wait=_wait,
@@ -131,6 +145,11 @@ class Session:
             sleep=self._pause,
             reraise=True,
         )
+
+    def note(self, kind: str, name: str) -> None:
+        """Count a ``reroll`` or a ``repair``."""
+        self.notes.setdefault(kind, Counter())[name] += 1
+        {"reroll": self._run.meter.rerolls, "repair": self._run.meter.repairs}[kind][name] += 1
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
         """Lend the slot to others while this conversation waits for something but the model."""
@@ -221,7 +240,8 @@ def _wait(state: RetryCallState) -> float:
 def wait_seconds(fault: Transient, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
-    After a 429 it goes straight back into the row, since the whole fleet waits there.
+    After a 429 it goes straight back into the row, since the whole fleet waits there; it waits there too
+    where a server wants to be left alone for longer than a repeat is put off, unless another one is free.
 
     Args:
         fault: The last one.
@@ -230,7 +250,7 @@ def wait_seconds(fault: Transient, faults: int) -> float:
     if fault.rate_limited and fault.retry_after is not None:
         return 0.0
     backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(faults - 1, 10))
-    return max(fault.retry_after or 0.0, backoff * random.uniform(0.5, 1.0))
+    return max(min(_LONGEST_WAIT, fault.retry_after or 0.0), backoff * random.uniform(0.5, 1.0))
 
 
 async def run_jobs(
@@ -254,6 +274,7 @@ async def run_jobs(
     """
     crowd = _Conversations(run, work, output, settled)
     run.stop.check(run.budget, run.journal.totals, run.meter)
+    timer = run.stop.set_in_time(run.budget, run.meter)
     try:
         for job in jobs:
             if run.journal.is_done(job.index):
@@ -263,6 +284,8 @@ async def run_jobs(
                 break
         await crowd.ended()
     finally:
+        if timer is not None:
+            timer.cancel()
         await crowd.leave()
         await run.journal.flush()
         output.finish()
@@ -296,18 +319,18 @@ class _Conversations(Generic[J]):
         return True
 
     async def _play(self, job: Job[J]) -> None:
-        run = self.run
+        run, session = self.run, Session(self.run, job.index)
         try:
-            record = await self.work(job, Session(run, job.index))
+            record = await self.work(job, session)
         except Stopped:
             return
         except ConversationFailed as verdict:
             failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
             await run.journal.add_failure(failure)
             self.failures.append(failure)
-            run.meter.failed += 1
+            run.meter.failures[verdict.reason] += 1
         else:
-            await run.journal.add_done(job.index, job.id, record)
+            await run.journal.add_done(job.index, job.id, record, session.notes)
             run.meter.done += 1
         self.note(job.index)
 

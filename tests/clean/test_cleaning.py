@@ -330,6 +330,7 @@ def test_any_bytes_in_every_record_out(tmp_path: Path, given_lines: list[bytes],
     records = [line for line in data.split(b"\n") if line.strip()]
     if data.startswith(b"\xef\xbb\xbf") or not records:
         return
+    (tmp_path / "clean.jsonl").unlink(missing_ok=True)
     report = clean(tmp_path, data)
     rejected = rejections(report)
     assert report.read == len(records) == report.kept + len(rejected)

@@ -41,6 +41,30 @@ def test_the_summary_has_every_step_and_what_to_do_next(source: Path, tmp_path: 
     assert out.read_bytes().count(b"\n") == 2
 
 
+def test_nothing_does_not_replace_something(source: Path, tmp_path: Path) -> None:
+    """The wrong file as input: one line, exit code 1, and the good output is as it was."""
+    out, wrong = tmp_path / "clean.jsonl", tmp_path / "experiences.jsonl"
+    assert soc(str(source), "--out", str(out)).returncode == 0
+    before = out.read_bytes()
+    wrong.write_text('{"persona1": {}}\n')
+    done = soc(str(wrong), "--out", str(out))
+    assert (done.returncode, out.read_bytes()) == (1, before)
+    assert "nothing of 1 records would be kept (invalid_record: 1)" in done.stderr
+    elsewhere = soc(str(wrong), "--out", str(tmp_path / "other.jsonl"))
+    assert elsewhere.returncode == 1
+    assert (tmp_path / "other.rejected.jsonl").read_bytes().count(b"\n") == 1
+
+
+def test_what_is_not_to_be_repeated_is_not_replaced(source: Path, tmp_path: Path) -> None:
+    """``--against`` the file that would be written."""
+    out = tmp_path / "clean.jsonl"
+    assert soc(str(source), "--out", str(out)).returncode == 0
+    before = out.read_bytes()
+    done = soc(str(source), "--against", str(out), "--out", str(out))
+    assert (done.returncode, out.read_bytes()) == (2, before)
+    assert "is an input and would be replaced" in done.stderr
+
+
 def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
     done = soc(
         str(source), "--out", str(tmp_path / "clean.jsonl"), "--json", "--near-duplicates", "off", "--shuffle"

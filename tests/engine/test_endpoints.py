@@ -64,15 +64,17 @@ def test_settings_that_no_request_passes_with_stop_the_run(project: Project) -> 
 def test_a_server_without_schemas_gives_the_same_chats(
     project: Project, tmp_path: Path, status: int, taken: tuple[str, ...], structure: str
 ) -> None:
-    """Found out once, by those in flight at the time, and written into the manifest."""
+    """Found out once, by those in flight at the time, told, and written into the manifest."""
     (tmp_path / "other").mkdir()
     other = Project(tmp_path / "other")
     with LoopbackEndpoint() as endpoint:
         other.rollout(endpoint.url)
     with LoopbackEndpoint(Behaviour(structures=taken, schema_status=status)) as endpoint:
-        project.rollout(endpoint.url)
+        said = project.soc(endpoint.url, "--concurrency", "4").stderr.splitlines()
         refused = Counter(exchange.fault for exchange in endpoint.log)[f"http_{status}"]
     assert refused <= 4 * (2 - len(taken))
+    assert len([line for line in said if "takes no response_format" in line]) == 2 - len(taken)
+    assert f"{structure} has to do" in "".join(said)
     assert project.manifest()["endpoint"]["structure"] == structure
     assert project.out.read_bytes() == other.out.read_bytes()
 
@@ -121,26 +123,23 @@ def test_after_a_429_the_whole_fleet_waits(project: Project, form: str) -> None:
 
 
 def test_conversations_stick_to_their_replica_and_move_when_it_dies(project: Project) -> None:
-    """Each prefix is cached where it is; when one server goes, the other finishes its conversations."""
+    """When a server goes, another is asked the very same in its place; the dataset is the same."""
+    with LoopbackEndpoint() as one:
+        project.rollout(one.url)
+    whole = project.out.read_bytes()
     with LoopbackEndpoint() as one, LoopbackEndpoint() as two:
-        died: list[int] = []
-
-        def plan(exchange: Exchange) -> str | None:
-            if exchange.number >= 10:
-                died.append(exchange.number)
-                return "reset"
-            return None
-
-        one.behave(plan=plan)
-        report = project.rollout(one.url, two.url)
-        homes = [
-            {exchange.conversation for exchange in server.log if exchange.answered} for server in (one, two)
-        ]
+        one.behave(plan=lambda exchange: "reset" if exchange.number >= 10 else None)
+        report = project.rollout(one.url, two.url, restart=True)
+        left = {exchange.key: exchange.conversation for exchange in one.log if not exchange.answered}
+        begun = {exchange.conversation for exchange in one.log if exchange.answered and exchange.turn}
+        answered = {exchange.key for exchange in two.log}
         assert one.answers == 10
+        assert 0 < len(one.log) - 10 <= 3 + 4
+    assert left
+    assert set(left) <= answered
+    assert set(left.values()) & begun
     assert report.failures == ()
-    assert len(project.chats()) == 6
-    assert homes[0] | homes[1] == homes[1] | homes[0]
-    assert len(died) <= 3 + 4
+    assert project.out.read_bytes() == whole
 
 
 def test_a_healthy_conversation_has_one_home(project: Project) -> None:
@@ -182,6 +181,21 @@ def test_an_outage_without_end_gives_up_with_everything_kept(project: Project) -
         assert endpoint.repeated == 0
     assert report.failures == ()
     assert len(project.chats()) == 6
+
+
+def test_giving_up_is_one_line_and_exit_code_1(project: Project) -> None:
+    """It names the last fault, and says that all is kept."""
+    config = project.folder / "short.toml"
+    config.write_text("[endpoint]\ngive_up_seconds = 0.3\n")
+    plan = {True: "html", False: None}
+    with LoopbackEndpoint(Behaviour(plan=lambda exchange: plan[exchange.number >= 20])) as endpoint:
+        done = project.soc(endpoint.url, "--config", str(config))
+        answered = endpoint.answers
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "not_json" in done.stderr
+    assert "kept" in done.stderr
+    assert project.manifest()["counts"]["replies"] == answered == 20
 
 
 @pytest.mark.parametrize(

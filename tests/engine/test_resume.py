@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from soc_gen.errors import JournalError
+from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
 from soc_gen.runner import Stop
 from tests.engine.runs import Project, env, experiences, in_input_order, write_experiences
@@ -78,7 +78,7 @@ def test_the_second_run_goes_on_in_the_middle_of_conversations(
     assert project.out.read_bytes() == whole
 
 
-@pytest.mark.parametrize("slots", [1, 8, 64])
+@pytest.mark.parametrize("slots", [1, 8, 512])
 def test_slots_do_not_change_a_byte(project: Project, whole: bytes, slots: int) -> None:
     with LoopbackEndpoint(Behaviour(end_rate=0.2)) as endpoint:
         project.rollout(endpoint.url, concurrency=slots)
@@ -86,9 +86,9 @@ def test_slots_do_not_change_a_byte(project: Project, whole: bytes, slots: int) 
 
 
 def test_bad_replies_are_the_same_ones_on_every_run(tmp_path: Path) -> None:
-    """What is asked again varies the seed by a fixed rule, so that 1, 8 and 64 slots end alike."""
+    """What is asked again varies the seed by a fixed rule, so that 1, 8 and 512 slots end alike."""
     outputs, seeds = set(), set()
-    for slots in (1, 8, 64):
+    for slots in (1, 8, 512):
         (tmp_path / str(slots)).mkdir()
         project = Project(tmp_path / str(slots))
         with LoopbackEndpoint(Behaviour(end_rate=0.2, bad_rate=0.2)) as endpoint:
@@ -97,6 +97,32 @@ def test_bad_replies_are_the_same_ones_on_every_run(tmp_path: Path) -> None:
         assert report.meter.rerolls.total() > 3
         outputs.add(project.out.read_bytes())
     assert len(outputs) == len(seeds) == 1
+
+
+def test_the_manifest_counts_all_runs(tmp_path: Path) -> None:
+    """Checks by name, time and money: the same after a stop as without one, and after a run with no work."""
+    found = []
+    for number in (None, 15):
+        stop = Stop()
+
+        def plan(exchange: Exchange, number: int | None = number, stop: Stop = stop) -> str | None:
+            if exchange.number == number:
+                stop.set("interrupted")
+            return "http_500" if exchange.number == 3 else None
+
+        (tmp_path / str(number)).mkdir()
+        project = Project(tmp_path / str(number))
+        with LoopbackEndpoint(Behaviour(end_rate=0.2, bad_rate=0.2, plan=plan)) as endpoint:
+            project.rollout(endpoint.url, stop=stop)
+            endpoint.behave(plan=None)
+            for _ in range(2):
+                project.rollout(endpoint.url)
+        manifest = project.manifest()
+        assert manifest["retries"] == {"http_500": 1}
+        assert manifest["seconds"] >= manifest["seconds_this_run"]
+        found.append([manifest[name] for name in ("rerolls", "repairs", "reasons")])
+    assert sum(found[0][0].values()) > 3
+    assert found[0] == found[1]
 
 
 def test_what_is_asked_again_differs_in_the_seed_alone(project: Project) -> None:
@@ -192,6 +218,31 @@ def test_failures_are_owed_and_come_out_in_input_order(project: Project, whole: 
     assert (project.folder / "chats.failures.jsonl").read_text() == ""
 
 
+def test_failures_are_not_forgotten_when_the_run_ends_early(project: Project) -> None:
+    """By an error, and by a stop of the next run before it came to them."""
+    firsts: list[str] = []
+
+    def plan(exchange: Exchange) -> str | None:
+        if exchange.conversation not in firsts:
+            firsts.append(exchange.conversation)
+        if exchange.number >= 30:
+            return "http_401"
+        return "http_400" if exchange.conversation == firsts[0] and exchange.turn == 3 else None
+
+    owed = project.folder / "chats.failures.jsonl"
+    with LoopbackEndpoint(Behaviour(plan=plan)) as endpoint:
+        with pytest.raises(EndpointError):
+            project.rollout(endpoint.url, concurrency=1)
+        assert owed.read_text().count('"refused"') == 1
+        assert project.manifest()["reasons"] == {"refused": 1}
+        project.rollout(endpoint.url, budget_max_tokens=100)
+        assert owed.read_text().count('"refused"') == 1
+        endpoint.behave(plan=None)
+        project.rollout(endpoint.url)
+    assert owed.read_text() == ""
+    assert len(project.chats()) == 6
+
+
 def test_a_turn_that_stays_bad_gets_new_tries_on_the_next_run(project: Project) -> None:
     """Four replies that cannot be used, then four more, without paying for the first four again."""
     with LoopbackEndpoint(Behaviour(plan=lambda _: "empty")) as endpoint:
@@ -222,6 +273,21 @@ def test_a_line_that_is_no_experience_is_a_failure_with_its_place(project: Proje
     assert len(project.chats()) == 2
     assert [failure.reason for failure in report.failures] == ["bad_record"]
     assert f"{project.source}:2" in report.failures[0].detail
+
+
+def test_a_broken_line_that_was_mended_is_played_by_the_next_run(project: Project) -> None:
+    """And only that one is paid for."""
+    lines = project.source.read_bytes().splitlines(keepends=True)
+    project.source.write_bytes(lines[0] + b'{"persona1": {}}\n' + lines[1])
+    with LoopbackEndpoint() as endpoint:
+        project.rollout(endpoint.url)
+        asked = endpoint.requests
+        project.source.write_bytes(lines[0] + lines[2] + lines[1])
+        report = project.rollout(endpoint.url)
+        assert endpoint.requests < 2 * asked
+        assert endpoint.repeated == 0
+    assert not report.failures
+    assert [chat.experience for chat in project.chats()] == [experiences(3)[at] for at in (0, 2, 1)]
 
 
 def test_ctrl_c_drains_and_the_second_run_completes(project: Project, whole: bytes) -> None:
@@ -303,7 +369,7 @@ def test_killed_again_and_again_with_faults_the_dataset_is_the_same(project: Pro
         options = ("--concurrency", str(slots))
         for kill in range(kills):
             kill_at(endpoint, endpoint.requests + 3 + kill % 3, project.command(endpoint.url, *options))
-            assert not project.out.exists() or in_input_order(project)
+            assert in_input_order(project)
         endpoint.behave(plan=None)
         report = project.rollout(endpoint.url, concurrency=slots)
         assert endpoint.repeated <= slots * kills

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from tests.engine.runs import KEY, Project, in_input_order
-from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
+from tests.loopback_endpoint import Behaviour, Exchange, LoopbackEndpoint
+from tests.test_cli import soc
 
 
 @pytest.fixture
@@ -41,18 +42,32 @@ def test_a_second_run_asks_nothing(project: Project) -> None:
     assert project.out.read_bytes() == before
 
 
-def test_the_key_is_sent_and_written_nowhere(project: Project) -> None:
-    """Not in the output, the journal, the manifest, the lock, the failures, nor on the screen."""
-    with LoopbackEndpoint(Behaviour(key=KEY)) as endpoint:
-        url = endpoint.url.replace("http://", f"http://user:{KEY}@") + f"?key={KEY}"
-        done = project.soc(endpoint.url, MY_KEY=KEY, SOC_API_KEY=KEY)
-        with_url = project.soc(url, "--restart", SOC_API_KEY=KEY)
-    assert done.returncode == 0, done.stderr
-    assert len(project.chats()) == project.count
-    written = b"".join(path.read_bytes() for path in project.folder.rglob("*") if path.is_file())
-    shown = done.stdout + done.stderr + with_url.stdout + with_url.stderr
-    assert KEY.encode() not in written
-    assert KEY not in shown
+@pytest.mark.parametrize(
+    ("place", "fault"), [("environment", "reset"), ("password", ""), ("query", "http_401"), ("query", "")]
+)
+def test_the_key_is_sent_and_written_nowhere(project: Project, place: str, fault: str) -> None:
+    """Not in the output, the journal, the manifest, the lock, the failures, the screen or a trace."""
+    config = project.folder / "short.toml"
+    config.write_text("[endpoint]\ngive_up_seconds = 0.2\n")
+
+    def plan(exchange: Exchange) -> str | None:
+        return fault if exchange.number >= 20 else None
+
+    with LoopbackEndpoint(Behaviour(key=KEY if place == "environment" else None, plan=plan)) as endpoint:
+        urls = {
+            "environment": endpoint.url,
+            "password": endpoint.url.replace("http://", f"http://user:{KEY}@"),
+            "query": f"{endpoint.url}?key={KEY}",
+        }
+        given = {"SOC_API_KEY": KEY} if place == "environment" else {}
+        done = project.soc(urls[place], "--config", str(config), SOC_VERBOSE="1", **given)
+        assert endpoint.answers >= 20
+    assert done.returncode == bool(fault), done.stderr
+    assert ("Traceback" in done.stderr) == bool(fault)
+    files = [path for path in project.folder.rglob("*") if path.is_file()]
+    assert {"chats.jsonl", "chats.journal.jsonl", "chats.manifest.json"} <= {path.name for path in files}
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
+    assert KEY not in done.stdout + done.stderr
 
 
 def test_a_wrong_key_is_one_line_and_nothing_is_asked(project: Project) -> None:
@@ -65,3 +80,12 @@ def test_a_wrong_key_is_one_line_and_nothing_is_asked(project: Project) -> None:
     assert "--api-key-env" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert KEY not in done.stderr + done.stdout
+
+
+def test_the_output_is_no_input(project: Project) -> None:
+    """Not with --restart either, which would throw the input away."""
+    before = project.source.read_bytes()
+    words = ("rollout", str(project.source), "--out", str(project.source), "--restart")
+    done = soc(*words, "--base-url", "http://127.0.0.1:9/v1")
+    assert (done.returncode, project.source.read_bytes()) == (2, before)
+    assert "is an input and would be replaced" in done.stderr

@@ -193,6 +193,22 @@ def test_a_server_without_schemas_is_asked_plainly_from_then_on(
     assert asked == sent
 
 
+@pytest.mark.parametrize("schema", [SCHEMA, None])
+def test_a_server_that_took_a_schema_once_is_asked_with_it_from_then_on(schema: object) -> None:
+    """One prompt that is refused, in words that might be of schemas, says nothing of the others."""
+
+    async def three(endpoint: Endpoint) -> None:
+        await endpoint.ask(request(schema=schema))
+        with pytest.raises(Refused, match="grammar"):
+            await endpoint.ask(request(turn=1, schema=schema))
+        await endpoint.ask(request(turn=2, schema=schema))
+
+    with LoopbackEndpoint(Behaviour(plan=lambda e: "grammar" if e.number == 1 else None)) as server:
+        talk(server.url, three)
+        asked = [exchange.body.get("response_format", {}).get("type") for exchange in server.log]
+    assert asked == ["json_schema" if schema else None] * 3
+
+
 def test_a_refusal_for_another_reason_is_one() -> None:
     with LoopbackEndpoint(Behaviour(plan=lambda _: "http_400")) as server, pytest.raises(Refused):
         ask(server.url)
@@ -215,6 +231,15 @@ def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
         with pytest.raises(EndpointError) as listing:
             talk(server.url, lambda endpoint: endpoint.models(), key=KEY)
     assert KEY not in str(caught.value) + str(listing.value)
+
+
+def test_a_key_in_the_query_is_sent_and_in_no_error() -> None:
+    with LoopbackEndpoint(Behaviour(key="right", echo_key=True)) as server:
+        with pytest.raises(EndpointError, match=r"provided: \*\*\*\.") as caught:
+            talk(f"{server.url}?key={KEY}", lambda endpoint: endpoint.ask(request()), key=KEY[::-1])
+        server.behave(key=None)
+        ask(f"{server.url}?key={KEY}")
+    assert KEY not in str(caught.value)
 
 
 def test_a_url_with_a_password_is_shown_without(server: LoopbackEndpoint) -> None:
@@ -257,6 +282,18 @@ def test_a_server_without_a_list_takes_any_name_but_needs_one() -> None:
             models_of(server.url)
 
 
+def test_every_replica_that_is_there_must_have_the_model_and_take_the_key(server: LoopbackEndpoint) -> None:
+    """Else its first 404 or 401 would stop a run that the others were paid for."""
+    with LoopbackEndpoint(Behaviour(models=("other",))) as second:
+        with pytest.raises(EndpointError, match=f"{second.url} has no model '{MODEL}'"):
+            models_of(server.url, others=(second.url,))
+        second.behave(key="right")
+        with pytest.raises(EndpointError, match=f"{second.url} answers 401"):
+            models_of(server.url, others=(second.url,))
+        second.behave(key=None, models=None)
+        assert models_of(server.url, others=(second.url,)) == MODEL
+
+
 def test_one_replica_that_is_there_is_enough_to_begin(server: LoopbackEndpoint) -> None:
     with LoopbackEndpoint() as gone:
         dead = gone.url
@@ -275,6 +312,20 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert read_key("OPENAI_API_KEY") == "two"
     with pytest.raises(UsageError, match="export MISSING="):
         read_key("MISSING")
+
+
+def test_a_key_out_of_a_file_is_taken_without_its_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOC_API_KEY", f" {KEY}\r\n")
+    assert read_key(None) == KEY
+
+
+@pytest.mark.parametrize("key", ["…", "sk-one\nsk-two", "clé-secrète"])
+def test_what_cannot_be_a_key_is_told_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """A placeholder out of some example, or two lines: one line that names the variable."""
+    monkeypatch.setenv("SOC_API_KEY", key)
+    with pytest.raises(UsageError, match="SOC_API_KEY") as caught:
+        read_key(None)
+    assert key not in str(caught.value)
 
 
 def test_a_user_and_password_in_the_url_are_sent_where_there_is_no_key(server: LoopbackEndpoint) -> None:

@@ -119,6 +119,33 @@ def test_a_429_is_not_a_failure_of_the_replica() -> None:
     asyncio.run(main())
 
 
+def test_a_429_holds_up_its_replica_and_not_the_others() -> None:
+    """All conversations of the one wait as long as it asks; those of the other go on meanwhile."""
+
+    async def main() -> None:
+        limits = iter([Transient("http_429", retry_after=0.3, overload=True)])
+        limited = False
+        one = Scripted("one", lambda: next(limits, None) if limited else None)
+        two = Scripted("two")
+        fleet = fleet_of(one, two)
+        for name in "abcd":
+            await fleet.ask(request(name))
+        limited = True
+        with pytest.raises(Transient):
+            await fleet.ask(request("a"))
+        resumed = time.monotonic() + 0.29
+        waiting = asyncio.gather(fleet.ask(request("c")), fleet.ask(request("a")))
+        for _ in range(20):
+            await fleet.ask(request("b"))
+            await fleet.ask(request("d"))
+        assert one.asked == ["a", "c", "a"]
+        await waiting
+        assert time.monotonic() >= resumed
+        assert sorted(one.asked) == ["a", "a", "a", "c", "c"]
+
+    asyncio.run(main())
+
+
 def test_when_all_are_down_it_waits_says_so_and_goes_on() -> None:
     """The notice is there while it waits and gone afterwards; no more than one asks meanwhile."""
 
@@ -150,7 +177,7 @@ def test_it_gives_up_after_the_stated_time() -> None:
     async def main() -> None:
         fleet = fleet_of(Scripted("one", lambda: Transient("connection")), give_up=0.3)
         began = time.monotonic()
-        with pytest.raises(EndpointError, match="kept"):
+        with pytest.raises(EndpointError, match=r"the last fault: connection.*kept"):
             await persist(fleet, "a", tries=10_000)
         assert time.monotonic() - began >= 0.3
 
@@ -169,11 +196,12 @@ def test_nothing_but_429_ends_as_well() -> None:
     asyncio.run(main())
 
 
-def test_a_retry_after_of_hours_is_not_waited_for() -> None:
+@pytest.mark.parametrize("kind", ["http_429", "http_503"])
+def test_a_retry_after_of_hours_is_not_waited_for(kind: str) -> None:
     """It ends at once where nobody else is there, and the others are asked where there is one."""
 
     async def main() -> None:
-        tired = Transient("http_429", retry_after=7200.0, overload=True)
+        tired = Transient(kind, retry_after=7200.0, overload=True)
         with pytest.raises(EndpointError, match="7200"):
             await persist(fleet_of(Scripted("one", lambda: tired)), "a")
         two = Scripted("two")

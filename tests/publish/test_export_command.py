@@ -59,3 +59,26 @@ def test_a_missing_or_empty_file_is_one_line(tmp_path: Path, content: str | None
         (tmp_path / "c.jsonl").write_text(content)
     with pytest.raises(UsageError, match=said):
         run(tmp_path / "c.jsonl", "--out", tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "axolotl.yaml", "dataset_info.json"])
+def test_files_of_no_earlier_export_are_left_alone(chats: Path, tmp_path: Path, name: str) -> None:
+    """The chats themselves, or anything else that happens to be called so."""
+    folder = tmp_path / "x"
+    folder.mkdir()
+    (folder / name).write_bytes(chats.read_bytes())
+    with pytest.raises(UsageError, match="of no earlier export"):
+        run(folder / name if name == "train.jsonl" else chats, "--out", folder)
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_bytes() == chats.read_bytes()
+
+
+def test_an_export_replaces_an_earlier_one_and_nothing_else(chats: Path, tmp_path: Path) -> None:
+    """Its test part goes when there is none any more; a test.jsonl of somebody else stays."""
+    folder = tmp_path / "x"
+    run(chats, "--out", folder, "--test-size", "0.2")
+    run(chats, "--out", folder)
+    assert not (folder / "test.jsonl").exists()
+    (folder / "test.jsonl").write_text("mine")
+    run(chats, "--out", folder)
+    assert (folder / "test.jsonl").read_text() == "mine"

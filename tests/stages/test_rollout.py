@@ -111,6 +111,13 @@ def test_two_goodbyes_in_a_row_end_it() -> None:
     assert played.counts["goodbye_closed"] == 1
 
 
+def test_two_goodbyes_before_the_talk_may_end_are_asked_again() -> None:
+    """The second one, under a name of its own."""
+    played = Played([say("ok bye then"), say("bye!"), *(say(line) for line in LINES)], min_turns=4)
+    assert played.said()[1] == [LINES[0]]
+    assert played.counts["goodbye_loop"] == 1
+
+
 @pytest.mark.parametrize(
     ("bad", "name"),
     [
@@ -120,7 +127,10 @@ def test_two_goodbyes_in_a_row_end_it() -> None:
         (say(f"{SECOND.name}: sure thing"), "speaks_for_other"),
         (say(f"{FIRST.name}: sure thing"), "own_label"),
         (say("As an AI language model, I cannot feel that"), "assistant_speak"),
+        (say("I'm sorry, but I can't assist with that."), "refusal"),
         (say("<image>a wet dog on the sofa"), "bad_tag"),
+        (say("<end/>"), "ended_early"),
+        (f"```json\n{say(LINES[3])[:-2]}\n```", "broken_json"),
     ],
 )
 def test_a_bad_turn_is_asked_again_with_another_seed(bad: Answer, name: str) -> None:

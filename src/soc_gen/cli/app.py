@@ -39,13 +39,12 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: bool = typer.Option(  # noqa: ARG001 - its callback does the work
+    version: bool = typer.Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
     ),
     verbose: bool = typer.Option(False, "--verbose", help="Show the trace behind an error."),
 ) -> None:
-    if verbose:
-        os.environ["SOC_VERBOSE"] = "1"
+    pass
 
 
 generate = typer.Typer(help="Make what a rollout starts from.", no_args_is_help=True)
@@ -57,8 +56,12 @@ for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
 
 def main() -> None:
     """Run ``soc``; an error on purpose becomes one line and its exit code."""
+    words = sys.argv[1:]
+    if "--verbose" in words:  # at the end of the line that failed is where people add it
+        words = [word for word in words if word != "--verbose"] or ["--help"]
+        os.environ["SOC_VERBOSE"] = "1"
     try:
-        app()
+        app(args=words)
     except SocError as error:
         if os.environ.get("SOC_VERBOSE"):
             err.print_exception()

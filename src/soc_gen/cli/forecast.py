@@ -32,6 +32,7 @@ def show_forecast(source: Path, config: Config, limit: int | None, *, as_json: b
     table("Expected; nothing was asked", ("what", "how much"), rows)
     out.print(
         f"From the real prompts at {forecast.CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
-        f"{forecast.SHARE_OF_MAX_TURNS:.0%} of max_turns and {forecast.REPLY_TOKENS} tokens a reply.",
+        f"{expected.calls / max(1, expected.conversations):.0f} turns and "
+        f"{expected.completion_tokens / max(1, expected.calls):.0f} tokens a reply; nothing asked twice.",
         markup=False,
     )

@@ -78,7 +78,10 @@ Restart = Annotated[
 Limit = Annotated[int | None, _option("--limit", min=1, help="Only the first N of the input.", panel=_RUN)]
 AsJson = Annotated[bool, _option("--json", help="Print the summary as JSON.", panel=_RUN)]
 MaxCost = Annotated[
-    float | None, _option("--max-cost", help="Stop cleanly after so many US dollars.", panel="Budget")
+    float | None,
+    _option(
+        "--max-cost", help="Stop cleanly after so many US dollars, by the config's prices.", panel="Budget"
+    ),
 ]
 MaxTotalTokens = Annotated[
     int | None, _option("--max-total-tokens", help="Stop cleanly after so many tokens.", panel="Budget")

@@ -49,7 +49,7 @@ def rollout(
 
       soc rollout data/experiences.jsonl --base-url http://localhost:8000/v1 --concurrency 64
 
-      soc rollout data/experiences.jsonl --config qwen3-235b --base-url URL --max-cost 5
+      soc rollout data/experiences.jsonl --config qwen3-235b --base-url URL --max-total-tokens 5000000
     """
     settings = options.config_from(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}

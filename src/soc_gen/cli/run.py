@@ -49,7 +49,7 @@ def run(
 
       soc run
 
-      soc run --config qwen3-235b --base-url https://host/v1 --count 1000 --max-cost 20
+      soc run --config qwen3-235b --base-url https://host/v1 --count 1000 --max-total-tokens 50000000
 
       soc run --config my.toml --out-dir runs/one
     """

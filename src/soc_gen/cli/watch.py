@@ -58,17 +58,20 @@ async def _run(
     limit: int | None,
 ) -> list[Report]:
     from soc_gen.asking import Asking
+    from soc_gen.llm import Usage
     from soc_gen.meter import Meter
     from soc_gen.runner import Stop
 
     stop = Stop()
     _stop_on_signals(stop)
     reports: list[Report] = []
+    spent, seconds = Usage(), 0.0
     for name, stage in stages:
-        meter = Meter(prices=config.endpoint.prices)
-        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit)
+        meter = Meter(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
+        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit, say=tell)
         async with _progress(name, meter):
             reports.append(await stage(asking))
+        spent, seconds = spent + reports[-1].spent, seconds + meter.seconds
         if stop.is_set() or not reports[-1].records:
             break
     return reports
@@ -104,7 +107,7 @@ async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
 async def _show_lines(name: str, meter: Meter) -> None:
     while True:
         await asyncio.sleep(_LINE_SECONDS)
-        tell(f"{name}: {_counts(meter)} · {_costs(meter)}{_remaining(meter)}")
+        tell(f"{name}: {_counts(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
 
 
 async def _show_live(name: str, meter: Meter) -> None:
@@ -131,7 +134,8 @@ def _counts(meter: Meter) -> str:
     finished = meter.resumed + meter.done
     rate = meter.replies / meter.seconds if meter.seconds else 0.0
     failed = f", {meter.failed} failed" if meter.failed else ""
-    return f"{finished}/{meter.total or '?'} done{failed}, {meter.open} open, {rate:.1f} replies/s"
+    open_now = f"{meter.open} open, {meter.in_flight} in flight"
+    return f"{finished}/{meter.total or '?'} done{failed}, {open_now}, {rate:.1f} turns/s"
 
 
 def _costs(meter: Meter) -> str:
@@ -140,19 +144,14 @@ def _costs(meter: Meter) -> str:
         f"{_short(meter.prompt_tokens)} tokens in ({share:.0%} cached), {_short(meter.completion_tokens)} out"
     ]
     if meter.cost:
-        parts.append(f"${meter.cost:.2f}{_expected(meter)}")
-    retries, rerolls = meter.retries.most_common(3), meter.rerolls.most_common(3)
-    if retries:
-        parts.append("repeated: " + ", ".join(f"{kind} {count}" for kind, count in retries))
-    if rerolls:
-        parts.append("asked again: " + ", ".join(f"{kind} {count}" for kind, count in rerolls))
+        expected = meter.expected_cost()
+        parts.append(f"${meter.cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
+    kinds = {"repeated": meter.retries, "asked again": meter.rerolls, "failed": meter.failures}
+    for what, counts in kinds.items():
+        if counts:
+            most = ", ".join(f"{kind} {count}" for kind, count in counts.most_common(3))
+            parts.append(f"{what}: {most}")
     return " · ".join(parts)
-
-
-def _expected(meter: Meter) -> str:
-    if not meter.total or not meter.done:
-        return ""
-    return f" of about ${meter.cost / meter.done * (meter.total - meter.resumed):.2f}"
 
 
 def _remaining(meter: Meter) -> str:
@@ -232,7 +231,8 @@ def tell_trouble(report: Report) -> None:
         tell(f"{report.stage}: {owed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
-        tell(f"{report.stage}: stopped, {report.stopped}. The same command goes on where it ended.")
+        again = "With more of it, the same" if "budget" in report.stopped else "The same"
+        tell(f"{report.stage}: stopped, {report.stopped}. {again} command goes on where it ended.")
 
 
 def exit_code(reports: list[Report]) -> int:

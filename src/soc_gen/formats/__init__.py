@@ -65,6 +65,9 @@ class Parsed:
 class Format(Protocol):
     """The functions of a format module."""
 
+    REPLY_TOKENS: int
+    """Of a usual reply."""
+
     def render(self, experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
         """Return the prompt for the next turn."""
         ...
@@ -79,6 +82,10 @@ class Format(Protocol):
 
     def closing_turn(self, conversation: str, min_turns: int, max_turns: int) -> int:
         """Return the turn, from 0, that is told to let the talk come to its end."""
+        ...
+
+    def usual_turns(self, conversation: str, min_turns: int, max_turns: int) -> int:
+        """Return how many turns the talk is expected to have, before anything is asked."""
         ...
 
     def keep(self, messages: Sequence[str]) -> str:

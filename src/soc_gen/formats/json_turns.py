@@ -19,7 +19,9 @@ from soc_gen.persona_text import persona_card, short_names
 from soc_gen.prompts import load_prompt
 
 MOST_MESSAGES = 3
+REPLY_TOKENS = 45
 _LAST_TURNS = 3
+_USUAL_SHARE = 0.6  # of max_turns, where these models end a talk
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -95,6 +97,11 @@ def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
 def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
     """Return the turn that is told to wind down: late, since these models end a talk by themselves."""
     return max(min_turns, max_turns - _LAST_TURNS)
+
+
+def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
+    """Return the turns after which these models usually end a talk, in general."""
+    return max(2, min(max_turns, max(min_turns + 1, round(max_turns * _USUAL_SHARE))))
 
 
 def keep(messages: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ _END_LINE = re.compile(
 _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿])(?=\s|$)", re.DOTALL)
 
 _WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
+REPLY_TOKENS = 16
 _PAIR = 2
 _CORRECTION = 3  # words
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
@@ -142,6 +143,11 @@ def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
     latest = max_turns - CLOSING_LINES
     earliest = max(1, min(latest, min_turns + 1 - CLOSING_LINES))
     return earliest + child_seed(0, conversation, "closing") % max(1, latest - earliest + 1)
+
+
+def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:
+    """Return the turns of this conversation: it ends where it is told to."""
+    return min(max_turns, closing_turn(conversation, min_turns, max_turns) + CLOSING_LINES)
 
 
 def keep(messages: Sequence[str]) -> str:

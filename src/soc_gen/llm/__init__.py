@@ -60,6 +60,12 @@ class Usage:
     """Part of ``prompt`` that came from the server's prefix cache."""
     completion: int = 0
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return what both took together."""
+        return Usage(
+            self.prompt + other.prompt, self.cached + other.cached, self.completion + other.completion
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -22,11 +22,11 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, RequestOptions
 
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
-from soc_gen.llm.faults import SchemaRefused, Transient, from_status
-from soc_gen.llm.urls import basic_auth, public_url, without_user
+from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
+from soc_gen.urls import basic_auth, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from soc_gen.config import EndpointConfig
     from soc_gen.llm import Reply, Request
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
-_SECRET = 8  # characters of a key, at least, that is worth hiding
+# Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
+_SECRET = 8
 
 Structure = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -48,6 +49,8 @@ class Capabilities:
     structure: Structure = "json_schema"
     context: int | None = None
     """Tokens of prompt and reply together, where the endpoint tells."""
+    say: Callable[[str], None] = lambda _: None
+    """Is told when less has to do."""
 
     def weaken(self, refused: Structure) -> None:
         """Fall back to the next weaker structure, unless another request has already done so.
@@ -59,22 +62,30 @@ class Capabilities:
             if refused not in _WEAKER:
                 raise SchemaRefused
             self.structure = _WEAKER[refused]
+            self.say(
+                f"The endpoint takes no response_format {refused}; {self.structure} has to do for this run."
+            )
 
 
 def read_key(name: str | None) -> str | None:
-    """Return the API key from the environment.
+    """Return the API key from the environment, without the line break that a key out of a file ends with.
 
     Args:
         name: Variable that must have it; None looks at ``SOC_API_KEY``, then ``OPENAI_API_KEY``.
 
     Raises:
-        UsageError: ``name`` is given and not set.
+        UsageError: ``name`` is given and not set, or what is set cannot be sent as a key.
     """
-    if name is None:
-        return os.environ.get("SOC_API_KEY") or os.environ.get("OPENAI_API_KEY")
-    key = os.environ.get(name)
-    if not key:
+    names = ("SOC_API_KEY", "OPENAI_API_KEY") if name is None else (name,)
+    found = next((one for one in names if os.environ.get(one, "").strip()), None)
+    if found is None:
+        if name is None:
+            return None
         raise UsageError(f"the environment variable {name} is not set", hint=f"Run: export {name}=<your key>")
+    key = os.environ[found].strip()
+    if not (key.isascii() and key.isprintable()):
+        what = f"what the environment variable {found} has is no key: there are characters no key has"
+        raise UsageError(what, hint=f"Run: export {found}=<your key>")
     return key
 
 
@@ -126,12 +137,15 @@ class Endpoint:
         """Fit to be shown and written down."""
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
-        self._key = key
+        self._secrets = [secret for secret in (key or "", *secrets_in(url)) if len(secret) >= _SECRET]
         # Whole, since the SDK puts one together for each request otherwise.
-        self._chat_url = f"{without_user(url)}/chat/completions"
+        self._chat_url = joined(url, "chat/completions")
+        self._list_url = joined(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
+        self._taken: Structure | None = None
+        """What this server has answered to: a refusal of it is then a matter of the request."""
         self._client = _open_client(url, key, config.timeout_seconds)
 
     async def ask(self, request: Request) -> Reply:
@@ -146,11 +160,14 @@ class Endpoint:
         while True:
             structure = self._capabilities.structure
             try:
-                return await self._exchange(request, structure)
+                reply = await self._exchange(request, structure)
             except SchemaRefused as refusal:
-                if not request.schema or structure == "text":
-                    raise EndpointError(f"{self.url} refuses the request: {refusal}") from None
+                if not request.schema or structure in {"text", self._taken}:
+                    raise Refused(f"{self.url} refuses the request: {refusal}") from None
                 self._capabilities.weaken(structure)
+            else:
+                self._taken = structure if request.schema else self._taken
+                return reply
 
     async def _exchange(self, request: Request, structure: Structure) -> Reply:
         body = orjson.dumps(wire_body(request, self.model, structure))
@@ -188,8 +205,8 @@ class Endpoint:
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
         text = raw.decode("utf-8", "replace")
-        # A key such as "x", for a server that wants none, is no secret, and is in many a word.
-        text = text.replace(self._key, "***") if self._key and len(self._key) >= _SECRET else text
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -204,7 +221,7 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(_LIST_SECONDS):
-                answer = await self._client.get("/models", cast_to=httpx2.Response)
+                answer = await self._client.get(self._list_url, cast_to=httpx2.Response)
         except TimeoutError:
             raise Transient("timeout") from None
         except openai.AuthenticationError as error:
@@ -214,7 +231,8 @@ class Endpoint:
         except openai.OpenAIError as error:
             raise self._fault(error) from None
         found = _parsed(answer)
-        self._capabilities.context = decode_context(found)
+        sizes = self._capabilities.context, decode_context(found)
+        self._capabilities.context = min(filter(None, sizes), default=None)
         return decode_models(found)
 
     async def close(self) -> None:
@@ -249,13 +267,36 @@ def _open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpen
 
 
 async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str:
-    """Return the model to ask for: the wanted one, or the only one that the replicas have.
+    """Return the model to ask for: the wanted one, or the only one that there is.
 
     Raises:
-        EndpointError: They do not have it, or have several and none was named, or none is there.
+        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
+            model, or they have several and none was named.
         UsageError: They list none, and none was named.
     """
-    endpoint, models = await _first_list(endpoints)
+    found = await asyncio.gather(*map(_listed, endpoints))
+    there = [answer for answer in found if answer is not None]
+    if not there:
+        urls = ", ".join(endpoint.url for endpoint in endpoints)
+        raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
+    for endpoint, answer in there:
+        if isinstance(answer, EndpointError):
+            raise answer
+        wanted = _choose(endpoint, answer, wanted)
+    return wanted or ""
+
+
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | None] | None:
+    """Return what a replica says that it has, or None where nobody answers."""
+    try:
+        return endpoint, await endpoint.models()
+    except EndpointError as error:
+        return endpoint, error
+    except Transient:
+        return None
+
+
+def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
     if wanted and (not models or wanted in models):
         return wanted
     if not models:
@@ -265,14 +306,3 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str
     shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
     what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
     raise EndpointError(what, hint=f"Name one of them with --model: {shown}")
-
-
-async def _first_list(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, list[str] | None]:
-    """Return the first replica that is there, and its list; it is enough that one is."""
-    for endpoint in endpoints:
-        try:
-            return endpoint, await endpoint.models()
-        except Transient:
-            continue
-    urls = ", ".join(endpoint.url for endpoint in endpoints)
-    raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")

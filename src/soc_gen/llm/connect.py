@@ -59,7 +59,10 @@ def served(
 
 @asynccontextmanager
 async def connect(
-    config: EndpointConfig, sleep: Sleep, notice: Callable[[str], None]
+    config: EndpointConfig,
+    sleep: Sleep,
+    notice: Callable[[str], None],
+    say: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Connection]:
     """Open the endpoints of ``config``, after asking what models they have.
 
@@ -67,13 +70,14 @@ async def connect(
         config: Where the model is; has at least one URL.
         sleep: How the fleet waits.
         notice: Is told what the run waits for.
+        say: Is told what the endpoint was found not to take.
 
     Raises:
         EndpointError: Nobody listening, wrong key, no such model.
         UsageError: The key's environment variable is not set.
     """
     key = read_key(config.api_key_env)
-    capabilities = Capabilities()
+    capabilities = Capabilities(say=say)
     async with AsyncExitStack() as stack:
         endpoints = []
         for url in config.base_urls:

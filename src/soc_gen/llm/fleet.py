@@ -95,6 +95,7 @@ class Fleet:
         self._sleep = sleep
         self._notice = notice
         self._last_success = time.monotonic()
+        self._last_fault = ""
         self._refusals = 0  # in a row
         self._home: dict[str, Replica] = {}
 
@@ -128,11 +129,12 @@ class Fleet:
 
     def _note(self, replica: Replica, fault: Transient, sent_at: float) -> None:
         now = time.monotonic()
+        self._last_fault = fault.kind
+        if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
+            replica.set_aside(now, fault.retry_after or 0.0)
         if fault.rate_limited:
             # It answers, so it is not down; but it wants to be asked less.
             replica.pacer.refused(now, sent_at, fault.retry_after)
-            if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
-                replica.set_aside(now, fault.retry_after or 0.0)
             if self.silent_for() > self._give_up_seconds:
                 raise EndpointError(f"nothing but 429 for {self.silent_for():.0f} s", hint=_KEPT)
             return
@@ -155,10 +157,11 @@ class Fleet:
         silent, left = now - self._last_success, self._give_up_seconds - (now - self._last_success)
         soonest = min(replica.aside_until for replica in self._replicas) - now
         if left < 0:
-            raise EndpointError(f"no endpoint has answered for {silent:.0f} s", hint=_KEPT)
+            what = f"no endpoint has answered for {silent:.0f} s (the last fault: {self._last_fault})"
+            raise EndpointError(what, hint=_KEPT)
         if soonest > max(left, _LONGEST_ASIDE):
             raise EndpointError(f"every endpoint wants to be left alone for {soonest:.0f} s", hint=_KEPT)
-        self._notice(f"no endpoint answers; waiting, for {left:.0f} s more at most")
+        self._notice(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 

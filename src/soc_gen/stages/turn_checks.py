@@ -120,6 +120,7 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "own_label": lambda messages, context: _first(
         lambda message: checks.own_label(message, context.own_names), messages
     ),
+    "refusal": lambda messages, _: _first(checks.refusal, messages),
     "assistant_speak": lambda messages, _: _first(checks.assistant_speak, messages),
     "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),
     "repeat": _repeats,

@@ -1,0 +1,64 @@
+"""Whether a journal belongs to a run: the same settings, and an input that still has what is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from soc_gen.errors import JournalError
+
+VERSION = 1
+ROW_BYTES = 8
+"""Of the digest that stands for one record of the input."""
+OTHER = "Throw it away with --restart, or choose another --out"
+"""What to do about a journal of another run."""
+
+
+def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
+    """Compare the header that was found in ``path`` with the inputs of this run.
+
+    Raises:
+        JournalError: They differ; says in what.
+    """
+    if found["kind"] != "header" or found["version"] != VERSION:
+        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=OTHER)
+    old, new = _flat(found["inputs"]), _flat(inputs)
+    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if differing:
+        shown = "; ".join(
+            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
+        )
+        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=OTHER)
+
+
+def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested values by dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in inputs.items():
+        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return found
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def places_of(old: bytes, new: bytes, needed: Callable[[int], bool]) -> dict[int, int] | None:
+    """Return where the rows of ``old`` are in ``new``, or None where one that is ``needed`` is not.
+
+    They are looked for in their order. Any that is not needed may have changed: a mended line is another one.
+    """
+    rows = [new[start : start + ROW_BYTES] for start in range(0, len(new), ROW_BYTES)]
+    last = {row: index for index, row in enumerate(rows)}
+    places: dict[int, int] = {}
+    position = 0
+    for index in range(len(old) // ROW_BYTES):
+        row = old[index * ROW_BYTES : (index + 1) * ROW_BYTES]
+        if last.get(row, -1) >= position:
+            places[index] = rows.index(row, position)
+            position = places[index] + 1
+        elif needed(index):
+            return None
+    return places
