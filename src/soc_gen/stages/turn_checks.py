@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from soc_gen import checks, tags
 from soc_gen.formats import BadTurn
@@ -97,16 +98,24 @@ def _wrong_person(messages: Sequence[str], context: TurnContext) -> str:
     return _first(lambda message: wrong_person(message, context.own_names, context.other_names), messages)
 
 
-def wrong_person(message: str, own_names: Collection[str], other_names: Collection[str]) -> bool:
+def wrong_person(message: str, own_names: frozenset[str], other_names: frozenset[str]) -> bool:
     """Has the writer lost who is who: says to Nour what "Nour has" done, or begins with their own name?
 
     People speak of themselves by name, for fun or in a signature; that is left alone.
     """
     plain = message.casefold()
-    own, other = ("|".join(map(re.escape, names)) for names in (own_names, other_names))
-    about = rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w|\b{_OF}(?:{other})\b"
-    told = other and re.search(about, plain)
-    return bool(told or (own and re.match(rf"(?:{own})[,.!?] ", plain)))
+    for name in (*own_names, *other_names):
+        if name in plain:
+            return bool(_confusion(own_names, other_names).search(plain))
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _confusion(own_names: frozenset[str], other_names: frozenset[str]) -> re.Pattern[str]:
+    own, other = ("|".join(map(re.escape, sorted(names))) or "(?!)" for names in (own_names, other_names))
+    return re.compile(
+        rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w|\b{_OF}(?:{other})\b|\A(?:{own})[,.!?] "
+    )
 
 
 def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
