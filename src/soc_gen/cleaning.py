@@ -98,7 +98,8 @@ def clean_files(job: CleanJob) -> CleanReport:
     """Clean the chats of ``job.inputs`` into ``job.out``; the rejected and a manifest lie beside it.
 
     Raises:
-        UsageError: An input that cannot be read, has no records, or would be replaced by the output.
+        UsageError: An input that cannot be read, has no records, or would be replaced by the output; or
+            an output that is somebody else's file.
         SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
@@ -111,6 +112,12 @@ def clean_files(job: CleanJob) -> CleanReport:
             )
     if job.out.is_dir():
         raise UsageError("is a folder; --out names a file", where=str(job.out))
+    if job.out.exists() and job.out.stat().st_size and not beside(job.out, "manifest.json").exists():
+        raise UsageError(
+            "is there, and no clean run wrote it",
+            where=str(job.out),
+            hint="Choose another --out, or remove it",
+        )
     reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
     hashes = {path: file_sha256(path) for path in paths}
     with ExitStack() as stack:

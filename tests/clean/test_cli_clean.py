@@ -55,6 +55,15 @@ def test_nothing_does_not_replace_something(source: Path, tmp_path: Path) -> Non
     assert (tmp_path / "other.rejected.jsonl").read_bytes().count(b"\n") == 1
 
 
+def test_a_file_of_somebody_else_is_not_replaced(source: Path, tmp_path: Path) -> None:
+    """Only what a clean run wrote, which its manifest beside it tells."""
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("all of it")
+    done = soc(str(source), "--out", str(thesis))
+    assert (done.returncode, thesis.read_text()) == (2, "all of it")
+    assert "no clean run wrote it" in done.stderr
+
+
 def test_what_is_not_to_be_repeated_is_not_replaced(source: Path, tmp_path: Path) -> None:
     """``--against`` the file that would be written."""
     out = tmp_path / "clean.jsonl"

@@ -1,9 +1,10 @@
 """One endpoint, one exchange: a ``Request`` goes out as JSON, a ``Reply`` or a fault comes back.
 
 Through the OpenAI SDK, with its own retries off: who repeats what, and when, is decided in
-``soc_gen.runner`` alone. The body is encoded here and handed over as bytes, since the SDK's walk through the
-messages costs more for each turn than all the rest (6 ms at 40 messages), and the answer is read here,
-since servers answer in more shapes than the SDK's types foresee.
+``soc_gen.runner`` alone. A turn goes out through the SDK's HTTP client with the SDK's headers, as bytes that
+are encoded here: the SDK's walk through the messages costs more than all the rest of a turn (6 ms at 40
+messages), and its putting together of a request a third of what is left. The answer is read here, since
+servers answer in more shapes than the SDK's types foresee.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import aiohttp
 import httpx2
 import openai
 import orjson
-from openai import AsyncOpenAI, DefaultAioHttpClient, RequestOptions
+from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
+_NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 # Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
 _SECRET = 8
 
@@ -138,15 +141,17 @@ class Endpoint:
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
         self._secrets = [secret for secret in (key or "", *secrets_in(url)) if len(secret) >= _SECRET]
-        # Whole, since the SDK puts one together for each request otherwise.
-        self._chat_url = joined(url, "chat/completions")
+        self._chat_url = httpx2.URL(joined(url, "chat/completions"))
         self._list_url = joined(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
         self._taken: Structure | None = None
         """What this server has answered to: a refusal of it is then a matter of the request."""
-        self._client = _open_client(url, key, config.timeout_seconds)
+        timeout = httpx2.Timeout(config.timeout_seconds, connect=_CONNECT_SECONDS)
+        self._http = DefaultAioHttpClient(limits=_LIMITS, timeout=timeout)
+        self._client = _open_client(url, key, self._http)
+        self._headers = _headers(self._client)
 
     async def ask(self, request: Request) -> Reply:
         """Make one exchange.
@@ -171,36 +176,27 @@ class Endpoint:
 
     async def _exchange(self, request: Request, structure: Structure) -> Reply:
         body = orjson.dumps(wire_body(request, self.model, structure))
-        options: RequestOptions = {}
+        headers = self._headers
         if self._affinity_header:
-            options["headers"] = {self._affinity_header: request.conversation}
+            headers = headers | {self._affinity_header: request.conversation}
         started = time.monotonic()
         try:
-            # The SDK bounds each read; a server that trickles would never be given up.
+            # The client bounds each read; a server that trickles would never be given up.
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._client.post(
-                    self._chat_url, content=body, options=options, cast_to=httpx2.Response
-                )
+                answer = await self._http.post(self._chat_url, content=body, headers=headers)
         except TimeoutError:
             raise Transient("timeout", overload=True) from None
-        except openai.OpenAIError as error:
-            raise self._fault(error) from None
+        except (httpx2.HTTPError, aiohttp.ClientError) as error:
+            raise _transport_fault(error) from None
+        if not answer.is_success:
+            raise self._refusal(answer)
         reply = decode(_parsed(answer), self.url, time.monotonic() - started)
         refuse_if_full(reply, self._capabilities.context)
         return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
 
-    def _fault(self, error: openai.OpenAIError) -> Exception:
-        """Return the fault that an exception of the SDK stands for."""
-        if isinstance(error, openai.APIStatusError):
-            answer = error.response
-            return from_status(answer.status_code, self._readable(answer.content), answer.headers, self.url)
-        if isinstance(error, openai.APITimeoutError):
-            if isinstance(error.__cause__, httpx2.ConnectTimeout):
-                return Transient("connection")
-            return Transient("timeout", overload=True)
-        if isinstance(error.__cause__, httpx2.ReadError | httpx2.RemoteProtocolError | httpx2.DecodingError):
-            return Transient("bad_body")
-        return Transient("connection")
+    def _refusal(self, answer: httpx2.Response) -> Exception:
+        """Return the fault that an answer other than a 200 stands for."""
+        return from_status(answer.status_code, self._readable(answer.content), answer.headers, self.url)
 
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
@@ -225,11 +221,11 @@ class Endpoint:
         except TimeoutError:
             raise Transient("timeout") from None
         except openai.AuthenticationError as error:
-            raise self._fault(error) from None
+            raise self._refusal(error.response) from None
         except openai.APIStatusError:
             return None  # many a server has no such list, or is busy: then the first request will tell
         except openai.OpenAIError as error:
-            raise self._fault(error) from None
+            raise _transport_fault(error.__cause__) from None
         found = _parsed(answer)
         sizes = self._capabilities.context, decode_context(found)
         self._capabilities.context = min(filter(None, sizes), default=None)
@@ -253,16 +249,35 @@ def _parsed(answer: httpx2.Response) -> object:
         raise Transient("bad_body") from None
 
 
-def _open_client(url: str, key: str | None, timeout_seconds: float) -> AsyncOpenAI:
+def _transport_fault(error: BaseException | None) -> Transient:
+    """Return the fault that an exception of the HTTP client stands for."""
+    # A connection that breaks before it is made counts as a timeout there.
+    if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
+        return Transient("timeout", overload=True)
+    if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError | httpx2.DecodingError):
+        return Transient("bad_body")
+    return Transient("connection")
+
+
+def _headers(client: AsyncOpenAI) -> dict[str, str]:
+    """Return the SDK's own headers for a request, less those that only tell OpenAI of this machine."""
+    given = {**client.auth_headers, **client.default_headers}
+    return {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, str) and not name.lower().startswith("x-stainless-")
+    }
+
+
+def _open_client(url: str, key: str | None, http: httpx2.AsyncClient) -> AsyncOpenAI:
     """Return an SDK client that repeats nothing by itself."""
-    timeout = httpx2.Timeout(timeout_seconds, connect=_CONNECT_SECONDS)
     return AsyncOpenAI(
         base_url=without_user(url),
         api_key=key or "none",  # the SDK insists on one; servers without keys ignore it
         default_headers=None if key else basic_auth(url),
         max_retries=0,
-        timeout=timeout,
-        http_client=DefaultAioHttpClient(limits=_LIMITS, timeout=timeout),
+        timeout=http.timeout,
+        http_client=http,
     )
 
 
@@ -300,7 +315,7 @@ def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) ->
     if wanted and (not models or wanted in models):
         return wanted
     if not models:
-        raise UsageError(f"{endpoint.url} lists no models", hint="Name one with --model")
+        raise UsageError(f"{endpoint.url} lists no models", hint=_NO_LIST)
     if not wanted and len(models) == 1:
         return models[0]
     shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")

@@ -37,7 +37,7 @@ CONTEXT_WORDS = (
 SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output", "grammar")
 
 
-_KEY = "Check the key: --api-key-env names the environment variable that has it"
+_KEY = "Check the key: it is read from SOC_API_KEY, else OPENAI_API_KEY, or from what --api-key-env names"
 _HOPELESS = {
     401: _KEY,
     402: "The account has no credit left; what is done is kept, run the same command again later",
