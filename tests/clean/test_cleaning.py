@@ -223,6 +223,7 @@ def test_files_globs_and_compressed_files_are_read_once_each_in_order(tmp_path: 
 def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "clean.jsonl"
     out.write_bytes(b"good\n")
+    (tmp_path / "clean.manifest.json").write_bytes(b"{}")  # of the run that wrote it
     torn, garbage, empty = (tmp_path / name for name in ("torn.gz", "garbage.zst", "empty.jsonl"))
     torn.write_bytes(gzip.compress(GOOD * 50)[:-20])
     garbage.write_bytes(b"no zstd at all")
@@ -242,6 +243,7 @@ def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced
     assert out.read_bytes() == b"good\n"
     assert {path.name for path in tmp_path.iterdir()} == {
         "clean.jsonl",
+        "clean.manifest.json",
         "torn.gz",
         "garbage.zst",
         "empty.jsonl",
