@@ -103,15 +103,15 @@ def clean_files(job: CleanJob) -> CleanReport:
         SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
+    if job.out.is_dir():
+        raise UsageError("is a folder; --out names a file", where=str(job.out))
     paths = expand(job.inputs)
     report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
-    for path in paths:
+    for path in (*paths, *map(Path, job.config.against)):
         if path.resolve() in {job.out.resolve(), report.rejected_out.resolve()}:
             raise UsageError(
                 "is an input and would be replaced", where=str(path), hint="Choose another --out"
             )
-    if job.out.is_dir():
-        raise UsageError("is a folder; --out names a file", where=str(job.out))
     if job.out.exists() and job.out.stat().st_size and not beside(job.out, "manifest.json").exists():
         raise UsageError(
             "is there, and no clean run wrote it",

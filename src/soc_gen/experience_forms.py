@@ -19,7 +19,7 @@ from soc_gen.config import Sampling
 from soc_gen.experience_rules import Draft, read_json, sentences
 from soc_gen.llm import LLM, PromptMessage, Reply, Request
 from soc_gen.models import Experience, Persona
-from soc_gen.persona_text import as_sentence, first_trait, persona_card, short_names
+from soc_gen.persona_text import introduction, persona_card, short_names
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
 
@@ -132,17 +132,8 @@ def json_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[P
 
 def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
     """Return the prompt; its last message, for the server to go on with, ends with the nudge."""
-    one, two = job.persona1, job.persona2
-    name1, name2 = short_names(one, two)
     header = load_prompt("experience_lines_header").render(
-        name1=name1,
-        name2=name2,
-        age1=str(one.age),
-        age2=str(two.age),
-        trait1=first_trait(one),
-        trait2=first_trait(two),
-        relationship=as_sentence(job.relationship),
-        trigger=job.trigger,
+        introduction=introduction(job.persona1, job.persona2, job.relationship), trigger=job.trigger
     )
     return (
         {"role": "system", "content": load_prompt("experience_lines_system").text},

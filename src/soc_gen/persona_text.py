@@ -25,15 +25,18 @@ def short_names(one: Persona, two: Persona) -> tuple[str, str]:
     return f"{one.name} 1", f"{two.name} 2"
 
 
-def first_trait(persona: Persona) -> str:
-    """Return the first of their traits; of a list of them, a small model only recites."""
-    return persona.traits[0] if persona.traits else "unhurried"
+def introduction(one: Persona, two: Persona, relationship: str) -> str:
+    """Return who two personas are in a line: names, ages, a trait each, and how they know each other.
+
+    For small models, which of a whole card only recite.
+    """
+    name1, name2 = short_names(one, two)
+    known = relationship.strip().rstrip(".")
+    return f"{_in_short(name1, one)}, and {_in_short(name2, two)}. {known[:1].upper()}{known[1:]}."
 
 
-def as_sentence(relationship: str) -> str:
-    """Return a relationship such as "neighbours in a terrace" with a capital and no full stop."""
-    text = relationship.strip().rstrip(".")
-    return text[:1].upper() + text[1:]
+def _in_short(name: str, persona: Persona) -> str:
+    return ", ".join([name, str(persona.age), *persona.traits[:1]])
 
 
 def persona_card(persona: Persona) -> str:

@@ -11,6 +11,7 @@ from soc_gen.config import CleanConfig
 from soc_gen.errors import MissingExtraError
 from soc_gen.labels import names_of
 from soc_gen.said import Said
+from soc_gen.tags import END
 from soc_gen.words import tokens
 
 REASONS = {
@@ -40,7 +41,6 @@ REASONS = {
 """Code of each reason, and what it means."""
 
 _WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
-END = "<end/>"
 _FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
 _ENOUGH_WORDS = 20  # to tell a language
 

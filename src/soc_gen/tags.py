@@ -52,7 +52,8 @@ _SPLIT = re.compile(
     r"<end/>|<audio>[^<>\s]+(?: [^<>\s]+)*</audio>"
     r"|<(image|gif|video)>[^<>\s]+(?: [^<>\s]+)*</\1>(?: [^<>\s]+)*"
 )
-_END = "<end/>"
+END = "<end/>"
+"""The talk has come to its end: alone, or at the end of the last message."""
 LONGEST_DELAY_DAYS = 3660
 """A longer wait than ten years is a slip, not a delay."""
 
@@ -135,7 +136,7 @@ def take_out_end(messages: list[str]) -> list[str]:
 def cut_after_end(messages: list[str]) -> list[str]:
     """Return ``messages`` up to the first ``<end/>`` and with it, split as ``split_tags`` does."""
     parts = split_tags(messages)
-    return parts[: parts.index(_END) + 1] if _END in parts else parts
+    return parts[: parts.index(END) + 1] if END in parts else parts
 
 
 def unknown_tags(message: str) -> Iterator[re.Match[str]]:

@@ -16,6 +16,7 @@ _COLOURS = ("cyan", "magenta")
 def show_chat(chat: Chat) -> None:
     """Print ``chat``: bubbles left and right on a terminal, ``Name: text`` lines in a pipe."""
     from soc_gen.persona_text import short_names
+    from soc_gen.tags import END
 
     people = chat.experience.persona1, chat.experience.persona2
     names = short_names(*people)
@@ -25,7 +26,7 @@ def show_chat(chat: Chat) -> None:
     for part in chat.chat_parts:
         side = 0 if part.sender == people[0].id else 1
         for message in part.messages:
-            if message == "<end/>":
+            if message == END:
                 out.print("(end)", style="dim", markup=False)
             else:
                 _bubble(names[side], message, side)

@@ -102,7 +102,6 @@ def clean(
         "shuffle": shuffle or None,
     }
     settings = load_config(config, {"random_seed": seed, "clean": wanted})
-    options.output_path(to, *settings.clean.against)
     with _progress() as progress:
         job = CleanJob(
             inputs=chats,

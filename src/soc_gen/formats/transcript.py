@@ -16,7 +16,7 @@ from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.formats.moves import CLOSING_LINES, walk
 from soc_gen.llm import Reply
 from soc_gen.models import Experience
-from soc_gen.persona_text import as_sentence, first_trait, short_names
+from soc_gen.persona_text import introduction, short_names
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
 
@@ -65,13 +65,9 @@ def _opening(experience: Experience) -> str:
     header = load_prompt("rollout_transcript_header").render(
         name1=name1,
         name2=name2,
-        age1=str(one.age),
-        age2=str(two.age),
-        trait1=first_trait(one),
-        trait2=first_trait(two),
+        introduction=introduction(one, two, experience.relationship),
         style1=_first_sentence(one.chatting_style),
         style2=_first_sentence(two.chatting_style),
-        relationship=as_sentence(experience.relationship),
         situation=experience.situation,
         topic=experience.topic,
     )

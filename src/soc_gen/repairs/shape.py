@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from soc_gen import tags
+from soc_gen.tags import END
 
 Part = tuple[str, list[str]]
 """Sender and messages of a chat part."""
-
-END = "<end/>"
 
 
 def is_settled(parts: list[Part]) -> bool:

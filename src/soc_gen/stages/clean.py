@@ -18,8 +18,7 @@ from soc_gen.models import Chat, Rejection
 from soc_gen.rejects import reject
 from soc_gen.repairs import Change, Repairer, UnsettledError
 from soc_gen.said import Said
-
-END = "<end/>"
+from soc_gen.tags import END
 
 
 class Examined(NamedTuple):

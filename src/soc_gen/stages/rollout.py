@@ -20,8 +20,8 @@ from soc_gen.models import Chat, ChatPart, Experience, Persona, content_id
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
 from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
+from soc_gen.tags import END
 
-END = "<end/>"
 FORMATS: dict[str, Format] = {"json": json_turns, "transcript": transcript}
 _CHARACTERS_PER_TOKEN = 4  # for servers that do not count
 
