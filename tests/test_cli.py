@@ -113,3 +113,19 @@ def test_init_writes_a_config_that_loads(tmp_path: Path) -> None:
     again = soc("init", cwd=tmp_path)
     assert again.returncode == 2
     assert "exists already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("run", "--cuont", "3"), "error: No such option: --cuont; did you mean --count?"),
+        (("clean",), "error: Missing argument 'chats'"),
+        (("run", "--count", "x"), "error: Invalid value for '--count': Input should be a valid integer"),
+        (("rnu",), "error: No such command 'rnu'"),
+    ],
+)
+def test_wrong_use_is_one_line(words: tuple[str, ...], line: str) -> None:
+    """What is wrong and the nearest right option; exit code 2."""
+    done = soc(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(line)

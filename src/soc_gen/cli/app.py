@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 
@@ -61,10 +62,24 @@ def main() -> None:
         words = [word for word in words if word != "--verbose"] or ["--help"]
         os.environ["SOC_VERBOSE"] = "1"
     try:
-        app(args=words)
+        sys.exit(app(args=words, standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(1)
+    except typer.TyperException as error:
+        err.print(_wrong_use(error), markup=False)
+        sys.exit(error.exit_code)
     except SocError as error:
         if os.environ.get("SOC_VERBOSE"):
             err.print_exception()
         err.print("[red]error:[/red] ", end="")
         err.print(str(error), markup=False)
         sys.exit(error.exit_code)
+
+
+def _wrong_use(error: typer.TyperException) -> str:
+    """Return the line for a wrong option or value; without any words it is the help that was asked for."""
+    known = getattr(error, "possibilities", None)
+    near = difflib.get_close_matches(getattr(error, "option_name", ""), known or (), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    message = error.message if known else error.format_message()
+    return message if "\n" in message else f"error: {message.rstrip('.')}{hint}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +19,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
         for row in (columns, *rows):
             typer.echo("\t".join(str(cell) for cell in row))  # rich would turn the tabs into spaces
         return
-    grid = Table(title=title, title_justify="left")
+    grid = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)  # fits 80 columns
     for position, column in enumerate(columns):
         grid.add_column(column, justify="right" if position else "left", overflow="fold")
     for row in rows:
