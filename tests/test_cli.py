@@ -129,3 +129,10 @@ def test_wrong_use_is_one_line(words: tuple[str, ...], line: str) -> None:
     done = soc(*words)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(line)
+
+
+@pytest.mark.parametrize("words", [(), ("generate",)])
+def test_no_words_at_all_show_the_help(words: tuple[str, ...]) -> None:
+    done = soc(*words)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "Usage:" in done.stdout

@@ -66,7 +66,8 @@ def main() -> None:
     except typer.Abort:
         sys.exit(1)
     except typer.TyperException as error:
-        err.print(_wrong_use(error), markup=False)
+        if error.format_message():  # else the help has been shown, for want of any words
+            err.print(_wrong_use(error), markup=False)
         sys.exit(error.exit_code)
     except SocError as error:
         if os.environ.get("SOC_VERBOSE"):
@@ -77,9 +78,9 @@ def main() -> None:
 
 
 def _wrong_use(error: typer.TyperException) -> str:
-    """Return the line for a wrong option or value; without any words it is the help that was asked for."""
+    """Return the line for a wrong option or value."""
     known = getattr(error, "possibilities", None)
     near = difflib.get_close_matches(getattr(error, "option_name", ""), known or (), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     message = error.message if known else error.format_message()
-    return message if "\n" in message else f"error: {message.rstrip('.')}{hint}"
+    return f"error: {message.rstrip('.')}{hint}"
