@@ -326,11 +326,14 @@ def test_a_second_ctrl_c_leaves_at_once_and_leaves_nothing_half_done(project: Pr
     """With an endpoint that hangs: 130, no traceback, no noise from tasks; what was paid is there."""
     with LoopbackEndpoint(Behaviour(end_rate=0.2)) as endpoint:
         process: subprocess.Popen[str] | None = None
+        hanging: list[int] = []
 
         def plan(exchange: Exchange) -> str | None:
             if exchange.number < 6 or process is None:
                 return None
-            process.send_signal(signal.SIGINT)
+            hanging.append(exchange.number)
+            if len(hanging) == 4:  # all slots wait, so every answer so far is in the journal
+                process.send_signal(signal.SIGINT)
             return "hang"
 
         endpoint.behave(plan=plan)
