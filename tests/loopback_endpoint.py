@@ -2,7 +2,7 @@
 
 The answer is a function of messages, seed and sampling alone, so that any two runs that ask the same get
 the same. Faults come from a mix (drawn), or from a plan (a function of the exchange). It keeps a log of
-what was asked, and counts what was asked again after it had been answered.
+what was asked, and counts what was answered twice.
 
 In a test: ``with LoopbackEndpoint(Behaviour(latency=0.01)) as endpoint: endpoint.url``.
 For benchmarks, in a process of its own: ``python tests/loopback_endpoint.py --latency 1 --jitter 0.5``
@@ -104,7 +104,7 @@ class LoopbackEndpoint:
         self.faults: Counter[str] = Counter()
         self.answers = 0
         self.repeated = 0
-        """Requests for what had been answered before."""
+        """Answers to what had been answered before: what is paid twice."""
         self.peak = 0
         """Most requests in flight at once."""
         self.first_at = 0.0
@@ -236,6 +236,7 @@ class LoopbackEndpoint:
             _CONTENT_FAULTS[fault](body["choices"][0])
         exchange.answered = True
         self.answers += 1
+        self.repeated += exchange.key in self._answered
         self._answered.add(exchange.key)
         return _json(body)
 
@@ -260,7 +261,6 @@ class LoopbackEndpoint:
             now,
         )
         self._count += 1
-        self.repeated += key in self._answered
         if self.behaviour.keep_log:
             self.log.append(exchange)
         return exchange
