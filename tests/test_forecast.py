@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from soc_gen.forecast import Paid, paid
 from tests.engine.runs import Project
 from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
 
@@ -42,3 +43,36 @@ def test_a_dry_run_asks_nothing_and_comes_close(
     assert forecast["conversations"] == report["records"] == 12
     for name in ("calls", "prompt_tokens", "cached_tokens", "cost"):
         assert forecast[name] == pytest.approx(taken[name], rel=0.33), name
+
+
+def test_a_dry_run_leaves_out_what_earlier_runs_have_paid_for(tmp_path: Path) -> None:
+    """Finished conversations, and the turns of those that were broken off."""
+    project = Project(tmp_path, 12)
+    with LoopbackEndpoint() as endpoint:
+        turns = ("--min-turns", "8")
+        whole = orjson.loads(project.soc(endpoint.url, *turns, "--dry-run", "--json").stdout)
+        project.soc(endpoint.url, *turns, "--max-total-tokens", "60000", "--concurrency", "3")
+        spent, done = endpoint.requests, len(project.chats())
+        assert 0 < done < 9
+        rest = orjson.loads(project.soc(endpoint.url, *turns, "--dry-run", "--json").stdout)
+        assert (rest["finished"], rest["conversations"]) == (done, 12 - done)
+        assert rest["calls"] == whole["calls"] - spent == 12 * 8 - spent
+        assert 0 < rest["cached_tokens"] < rest["prompt_tokens"] < whole["prompt_tokens"]
+        again = orjson.loads(project.soc(endpoint.url, *turns, "--dry-run", "--json", "--restart").stdout)
+        assert again == whole
+        project.soc(endpoint.url, *turns)
+        assert "Nothing is left" in project.soc(endpoint.url, *turns, "--dry-run").stdout
+    assert endpoint.requests == 12 * 8
+
+
+def test_a_dry_run_reads_the_journal_of_a_run_that_was_killed(tmp_path: Path) -> None:
+    """Its last line may be torn, and a file that is no journal says nothing."""
+    journal = tmp_path / "chats.journal.jsonl"
+    assert paid(journal) == Paid()
+    journal.write_bytes(
+        b'{"kind":"header","inputs":{"model":"m"}}\n{"kind":"reply","id":"a","turn":0}\n'
+        b'{"kind":"reply","id":"b","turn":3}\n{"kind":"done","id":"a"}\n{"kind":"rep'
+    )
+    assert paid(journal) == Paid({"model": "m"}, frozenset({"a"}), {"b": 4})
+    journal.write_bytes(b'[1]\n{"kind":7}\n{"kind":"reply"}\n')
+    assert paid(journal) == Paid()

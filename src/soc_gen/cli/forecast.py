@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from soc_gen.config import Config
 
 
-def show_forecast(source: Path, config: Config, limit: int | None, *, as_json: bool) -> None:
-    """Print what rolling out ``source`` would take."""
+def show_forecast(
+    source: Path, config: Config, limit: int | None, journal: Path | None, *, as_json: bool
+) -> None:
+    """Print what rolling out ``source`` would take, less what is in the journal of earlier runs."""
     import orjson
 
     from soc_gen import forecast
@@ -22,7 +24,8 @@ def show_forecast(source: Path, config: Config, limit: int | None, *, as_json: b
     from soc_gen.models import Experience
 
     records = islice(read_jsonl(source, Experience), limit)
-    expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config)
+    before = forecast.paid(journal) if journal else None
+    expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config, before)
     if as_json:
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
         return
@@ -30,6 +33,9 @@ def show_forecast(source: Path, config: Config, limit: int | None, *, as_json: b
     priced = any(config.endpoint.prices.model_dump().values())
     rows.append(("cost", f"${expected.cost:.2f}" if priced else "no prices in the config"))
     table("Expected; nothing was asked", ("what", "how much"), rows)
+    if not expected.conversations:
+        out.print("Nothing is left to be asked.")
+        return
     out.print(
         f"From the real prompts at {forecast.CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
         f"{expected.calls / max(1, expected.conversations):.0f} turns and "

@@ -57,8 +57,10 @@ def rollout(
     options.output_path(out, experiences)
     if dry_run:
         from soc_gen.cli.forecast import show_forecast
+        from soc_gen.manifest import beside
 
-        show_forecast(experiences, settings, limit, as_json=as_json)
+        journal = None if restart else beside(out, "journal.jsonl")
+        show_forecast(experiences, settings, limit, journal, as_json=as_json)
         return
     from soc_gen.cli.watch import finish, run_stages
     from soc_gen.pipeline import run_rollout
