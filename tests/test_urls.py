@@ -32,6 +32,21 @@ def test_what_is_shown_has_no_secrets() -> None:
     assert secrets_in(url) == [KEY, f"{KEY}2"]
 
 
+def test_a_key_in_the_path_is_not_shown_either() -> None:
+    """Some gateways want it there; names of models and versions are no keys."""
+    key = "sk-or-0a1B2c3D4e5F6g7H8i9J0"
+    url = f"https://host/{key}/deployments/qwen3-235b-a22b-instruct-2507-fp8/v1"
+    assert public_url(url) == "https://host/…/deployments/qwen3-235b-a22b-instruct-2507-fp8/v1"
+    assert key in secrets_in(url)
+    assert key not in trouble_with(f"host/{key}/v1")
+    assert joined(url, "models") == f"{url}/models"
+
+
+def test_another_scheme_is_told_from_none() -> None:
+    assert trouble_with("ftp://host/v1") == "'ftp://host/v1' is not served over HTTP; write http://host/v1"
+    assert trouble_with("host/v1") == "'host/v1' has no scheme; write http://host/v1"
+
+
 @pytest.mark.parametrize(
     "url",
     [

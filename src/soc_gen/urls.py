@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import base64
+import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
+# A piece of a path with a long unbroken run of letters and digits: no version or model is called that.
+_KEY = re.compile(r"[^/]*(?=[A-Za-z]*\d)[A-Za-z0-9]{20,}[^/]*")
+
+
 def public_url(url: str) -> str:
-    """Return ``url`` without user, password and query, fit to be written down."""
-    return urlsplit(without_user(url))._replace(query="", fragment="").geturl()
+    """Return ``url`` without user, password, query and what looks like a key in its path."""
+    parts = urlsplit(without_user(url))
+    return parts._replace(path=_KEY.sub("…", parts.path), query="", fragment="").geturl()
 
 
 def without_user(url: str) -> str:
@@ -26,7 +32,8 @@ def joined(url: str, path: str) -> str:
 def secrets_in(url: str) -> list[str]:
     """Return what in ``url`` may be a password or a key."""
     parts = urlsplit(url)
-    return [unquote(parts.password or ""), *(value for _, value in parse_qsl(parts.query))]
+    in_query = [value for _, value in parse_qsl(parts.query)]
+    return [unquote(parts.password or ""), *in_query, *_KEY.findall(parts.path)]
 
 
 def basic_auth(url: str) -> dict[str, str] | None:
@@ -41,7 +48,8 @@ def basic_auth(url: str) -> dict[str, str] | None:
 def trouble_with(url: str) -> str:
     """Return what is wrong with ``url`` as that of an endpoint, in words without its secrets, or ""."""
     if not url.startswith(("http://", "https://")):
-        return f"{_shown(url)!r} has no scheme; write http://{_shown(url.rsplit('://', maxsplit=1)[-1])}"
+        what = "is not served over HTTP" if "://" in url else "has no scheme"
+        return f"{_shown(url)!r} {what}; write http://{_shown(url.rsplit('://', maxsplit=1)[-1])}"
     try:
         parts = urlsplit(url)
         fine = bool(parts.hostname) and parts.port != 0
@@ -54,4 +62,4 @@ def _shown(url: str) -> str:
     """Return ``url``, which may be none, without what may be secret."""
     scheme, slashes, rest = url.rpartition("://")
     host, slash, path = rest.partition("?")[0].partition("/")
-    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{path}"
+    return f"{scheme}{slashes}{host.rpartition('@')[2]}{slash}{_KEY.sub('…', path)}"
