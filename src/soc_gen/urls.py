@@ -6,7 +6,6 @@ import base64
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-
 # A piece of a path with a long unbroken run of letters and digits: no version or model is called that.
 _KEY = re.compile(r"[^/]*(?=[A-Za-z]*\d)[A-Za-z0-9]{20,}[^/]*")
 
