@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from soc_gen.config import Config, EndpointConfig
+from soc_gen.errors import OutputError
 from soc_gen.journal import Journal
 from soc_gen.jsonl import write_jsonl
 from soc_gen.llm import Usage
@@ -23,6 +26,8 @@ from soc_gen.runner import Job, Run, Session, Stop, run_jobs
 from soc_gen.urls import public_url
 
 J = TypeVar("J")
+ACCOUNT_SECONDS = 10.0
+"""How often the journal is told how long the run has taken: what a killed run may miss."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,14 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         if work.settled is not None:
             for index in journal.failed_indexes:
                 work.settled(index, None)
+        account = _Account(journal, asking.meter)
+        accounting = asyncio.create_task(account.keep())
         try:
             failures = await run_jobs(run, work.jobs, make, output, work.settled)
         finally:
             asking.meter.ended = time.monotonic()
-            journal.add_run(asking.meter.seconds, asking.meter.retries)
+            accounting.cancel()
+            await account.settle()
             owed = [journal.owed[index] for index in sorted(journal.owed)]
             write_jsonl(beside(out, "failures.jsonl"), owed)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
@@ -128,6 +136,32 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         stopped,
         journal.totals.usage,
     )
+
+
+@dataclass
+class _Account:
+    """The time and the repeats of a run, put into its journal as they come, since it may be killed."""
+
+    journal: Journal
+    meter: Meter
+    seconds: float = 0.0
+    """In the journal already, as are the retries."""
+    retries: Counter[str] = field(default_factory=Counter)
+
+    async def settle(self) -> None:
+        """Put there what is not there yet."""
+        seconds, retries = self.meter.seconds, self.meter.retries.copy()
+        due = seconds - self.seconds, retries - self.retries
+        self.seconds, self.retries = seconds, retries
+        await self.journal.add_time(*due)
+
+    async def keep(self) -> None:
+        """Do so again and again."""
+        # What cannot be written fails the run itself, which says so.
+        with suppress(OutputError):
+            while True:
+                await asyncio.sleep(ACCOUNT_SECONDS)
+                await self.settle()
 
 
 def hashes_of(*prefixes: str) -> dict[str, str]:

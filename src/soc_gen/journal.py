@@ -91,7 +91,7 @@ class Journal:
         self.notes: dict[str, Counter[str]] = {}
         """What was counted on the way to the finished records, by kind."""
         self.retries: Counter[str] = Counter()
-        """Of all runs that came to an end, as are the seconds."""
+        """Exchanges that all runs repeated, by kind."""
         self.seconds = 0.0
         self.done = 0
         """Finished records."""
@@ -196,7 +196,7 @@ class Journal:
                 self._replies.pop(entry["id"], None)
             case "rows":
                 self._moved(bytes.fromhex(entry["rows"]))
-            case "run":
+            case "time":
                 self.retries.update(entry["retries"])
                 self.seconds += entry["seconds"]
             case "failed":
@@ -297,11 +297,11 @@ class Journal:
         self.owed[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 
-    def add_run(self, seconds: float, retries: Mapping[str, int]) -> None:
-        """Keep how long a run took and what it repeated, at its end, when nothing else is being written."""
-        entry = {"kind": "run", "seconds": round(seconds, 1), "retries": retries}
-        self._write(orjson.dumps(entry) + b"\n")
+    async def add_time(self, seconds: float, retries: Mapping[str, int]) -> None:
+        """Keep how long a run took since this was last called, and what it repeated."""
+        entry = {"kind": "time", "seconds": round(seconds, 3), "retries": retries}
         self._index(entry, self._end)
+        await self._append(entry)
 
     async def _append(self, entry: dict[str, Any]) -> int:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from soc_gen import asking
 from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
 from soc_gen.runner import Stop
@@ -123,6 +125,30 @@ def test_the_manifest_counts_all_runs(tmp_path: Path) -> None:
         found.append([manifest[name] for name in ("rerolls", "repairs", "reasons")])
     assert sum(found[0][0].values()) > 3
     assert found[0] == found[1]
+
+
+def test_the_time_and_the_repeats_of_a_killed_run_are_known(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the journal while it runs; the journal of a killed run ends before its last account."""
+    monkeypatch.setattr(asking, "ACCOUNT_SECONDS", 0.01)
+    journal = project.folder / "chats.journal.jsonl"
+    with LoopbackEndpoint(Behaviour(latency=0.02, end_rate=0.2)) as endpoint:
+        endpoint.behave(plan=lambda exchange: "http_500" if exchange.number == 2 else None)
+        project.rollout(endpoint.url)
+        whole = project.manifest()["seconds"]
+        *before, last = journal.read_bytes().splitlines(keepends=True)
+        assert orjson.loads(last)["kind"] == "time"
+        journal.write_bytes(b"".join(before))
+        times = [entry for entry in map(orjson.loads, before) if entry["kind"] == "time"]
+        assert len(times) > 3
+        endpoint.behave(plan=None)
+        project.rollout(endpoint.url)
+    manifest = project.manifest()
+    assert manifest["retries"] == {"http_500": 1}
+    kept = sum(entry["seconds"] for entry in times)
+    assert kept <= whole + 0.05
+    assert manifest["seconds"] == pytest.approx(kept + manifest["seconds_this_run"], abs=0.11)
 
 
 def test_what_is_asked_again_differs_in_the_seed_alone(project: Project) -> None:
