@@ -55,6 +55,7 @@ def test_a_line_that_retells_the_situation_is_refused() -> None:
         "Petra has always loved ladders",
         "what did petra say about it",
         "i asked Petra if she could",
+        "petra’s roof is on fire",
         "Col, it was your idea",
         "Col. no.",
     ],
@@ -73,6 +74,7 @@ def test_who_has_lost_who_is_who_is_asked_again(line: str) -> None:
         "vic has it",
         "no. yours, Col",
         "Col has spoken",
+        "Col's ladder now",
         "petra!! it's gone",
     ],
 )

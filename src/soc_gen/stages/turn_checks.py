@@ -21,7 +21,7 @@ _STAGE_DIRECTION = re.compile(
 )
 _ASKED = r"(?:is|was|has|had|will|would|does|did|can) "
 _OF = r"(?:by|with|from|about|asked|told|ask|tell) "
-_DOES = r" (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|never|can|can't)\b"
+_DOES = r"(?:['’]s| (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|never|can|can't))\b"
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
@@ -99,7 +99,7 @@ def _wrong_person(messages: Sequence[str], context: TurnContext) -> str:
 
 
 def wrong_person(message: str, own_names: frozenset[str], other_names: frozenset[str]) -> bool:
-    """Has the writer lost who is who: says to Nour what "Nour has" done, or begins with their own name?
+    """Has the writer lost who is who: tells Nour of "Nour's" or what she did, or begins with their own name?
 
     People speak of themselves by name, for fun or in a signature; that is left alone.
     """
