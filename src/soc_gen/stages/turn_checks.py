@@ -19,9 +19,9 @@ _STAGE_DIRECTION = re.compile(
     r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
     r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
 )
-_ASKED = r"(?:is|was|has|had|will|would|does|did|can) "
+_ASKED = r"(?:is|was|has|had|will|would|does|did|can)"
 _OF = r"(?:by|with|from|about|asked|told|ask|tell) "
-_DOES = r"(?:['’]s| (?:is|was|has|had|will|would|does|did|wants|needs|knows|thinks|said|says|told|never|can|can't))\b"
+_DOES = rf"(?:['’]s| (?:{_ASKED}|wants|needs|knows|thinks|said|says|told|never|can't))\b"
 _FILLER = re.compile(
     r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
     r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
@@ -114,7 +114,7 @@ def wrong_person(message: str, own_names: frozenset[str], other_names: frozenset
 def _confusion(own_names: frozenset[str], other_names: frozenset[str]) -> re.Pattern[str]:
     own, other = ("|".join(map(re.escape, sorted(names))) or "(?!)" for names in (own_names, other_names))
     return re.compile(
-        rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED}(?:{other}) \w|\b{_OF}(?:{other})\b|\A(?:{own})[,.!?] "
+        rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED} (?:{other}) \w|\b{_OF}(?:{other})\b|\A(?:{own})[,.!?] "
     )
 
 
