@@ -394,3 +394,30 @@ def test_whatever_was_said_comes_back(
             found = journal.find(request(str(conversation), turn))
             assert found is not None
             assert found.text == text
+
+
+def test_what_is_not_finished_may_also_move(path: Path) -> None:
+    """A record that was given up and put at the end of the input; what stood behind it stays done."""
+
+    async def second(journal: Journal) -> None:
+        await journal.add_failure(Failure(index=0, id="a", reason="x", detail=""))
+        await journal.add_done(1, "b", persona("Ben"))
+
+    keeping(path, second, rows(*"ab"))
+    for _ in range(2):
+        with Journal(path, INPUTS, rows=rows(*"ba")) as journal:
+            assert list(journal.done_indexes()) == [0]
+            assert list(journal.owed) == [1]
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 40)], ids=["gone", "cut"])
+def test_a_journal_that_is_taken_away_stops_the_run(path: Path, harm: Callable[[Path], None]) -> None:
+    """Nothing more is paid for that nobody could resume from."""
+
+    async def act(journal: Journal) -> None:
+        await journal.add_reply(request(), reply())
+        harm(path)
+        with pytest.raises(OutputError, match="during the run"):
+            await journal.add_reply(request(turn=1), reply())
+
+    keeping(path, act)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -175,3 +176,21 @@ def test_restart_throws_both_away(folder: Folder) -> None:
         OrderedOutput(folder.out, journal, restart=True)
         assert journal.done == 0
     assert folder.held() == []
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 30)], ids=["gone", "cut"])
+def test_a_file_that_was_harmed_meanwhile_is_whole_at_the_end(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    async def main() -> None:
+        with Journal(tmp_path / "chats.journal.jsonl", INPUTS) as journal:
+            output = OrderedOutput(tmp_path / "chats.jsonl", journal)
+            for index in range(3):
+                await journal.add_done(index, str(index), persona(str(index)))
+                output.settle(index)
+                if index == 1:
+                    harm(tmp_path / "chats.jsonl")
+            output.finish()
+
+    asyncio.run(main())
+    assert Folder(tmp_path).held() == [0, 1, 2]

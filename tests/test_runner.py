@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from soc_gen.config import Budget, Prices, Sampling
-from soc_gen.errors import ConversationFailed, EndpointError
+from soc_gen.errors import ConversationFailed, EndpointError, OutputError
 from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
@@ -378,3 +379,21 @@ def test_a_failed_conversation_is_data(tmp_path: Path) -> None:
         Failure(index=1, id="c1", reason="bad_turn", detail="turn 0 after 4 replies: empty")
     ]
     assert outcome.meter.failed == 1
+
+
+def test_an_error_after_a_wish_to_stop_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills up while a stopped run waits for what is in flight: those replies are lost."""
+    stop, server = Stop(), Server()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    def fault(_: Request) -> None:
+        if len(server.asked) >= 5:
+            stop.set("interrupted")
+            monkeypatch.setattr("soc_gen.journal.os.write", full)
+
+    server.fault = fault
+    with pytest.raises(OutputError, match="disk is full"):
+        run(tmp_path, server, count=50, slots=2, stop=stop)
+    assert stop.reason == "interrupted"

@@ -335,6 +335,7 @@ class Journal:
 
     def _write(self, data: bytes) -> None:
         descriptor = self._file.fileno()
+        self._check_place(descriptor)
         with writing(self.path):
             try:
                 view = memoryview(data)
@@ -346,6 +347,19 @@ class Journal:
                 os.lseek(descriptor, self._end, os.SEEK_SET)
                 raise
         self._end += len(data)
+
+    def _check_place(self, descriptor: int) -> None:
+        """Refuse to write to a file that nobody could resume from.
+
+        Raises:
+            OutputError: Somebody removed, replaced or cut it.
+        """
+        if not self.path.exists() or os.fstat(descriptor).st_size != self._end:
+            raise OutputError(
+                "was removed or changed by somebody else during the run",
+                where=str(self.path),
+                hint="Put it back, or start over with --restart; what was finished is in the output",
+            )
 
 
 def _sync_folder(folder: Path) -> None:

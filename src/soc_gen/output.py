@@ -46,7 +46,6 @@ class OrderedOutput:
                 where=str(path),
                 hint="Move it elsewhere to keep it, or throw it away with --restart",
             )
-        self._written = lines
         if torn or lines < journal.done or not path.exists():
             self._rewrite()
         self._floor = journal.end  # what lies before the last line in the file cannot be appended
@@ -69,21 +68,20 @@ class OrderedOutput:
             if written <= len(line):  # a disk that is nearly full takes a part, and calls that no error
                 os.ftruncate(self._file.fileno(), self._file.tell() - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._written += 1
 
     def finish(self) -> None:
         """Make the file hold every finished record."""
         if self._file is not None:
             self._file.close()
             self._file = None
-        if self._written < self._journal.done:
+        # Counted, not remembered: somebody may have moved or cut it meanwhile.
+        if _count_lines(self._path) != (self._journal.done, False):
             self._rewrite()
 
     def _rewrite(self) -> None:
         with replacing(self._path) as handle:
             for index in self._journal.done_indexes():
                 handle.write(self._journal.record(index) + b"\n")
-        self._written = self._journal.done
 
 
 def _count_lines(path: Path) -> tuple[int, bool]:

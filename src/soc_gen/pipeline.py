@@ -90,6 +90,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
         SocError: The input cannot be read, or the run cannot go on.
     """
     rows = _rows(source)
+    # What is added to the file from now on is the next run's, which will know of it.
     total = min(len(rows) // ROW_BYTES, asking.limit or len(rows))
     digest = file_sha256(source)
     config, rollout = asking.config, asking.config.rollout
@@ -98,7 +99,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
 
         def jobs() -> Iterator[Job[Experience | BadLine]]:
             seen: set[str] = set()
-            for index, record in enumerate(islice(read_jsonl(source, Experience), asking.limit)):
+            for index, record in enumerate(islice(read_jsonl(source, Experience), total)):
                 if isinstance(record, BadLine):
                     row = rows[index * ROW_BYTES : (index + 1) * ROW_BYTES]
                     yield Job(index, content_id(row.hex()), record)

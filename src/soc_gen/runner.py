@@ -52,9 +52,10 @@ class Stop:
         self._event = asyncio.Event()
 
     def set(self, reason: str, error: BaseException | None = None) -> None:
-        """Stop, for the first reason given."""
+        """Stop, for the first reason given; an error on the way there is not forgotten."""
+        self.error = self.error or error
         if not self._event.is_set():
-            self.reason, self.error = reason, error
+            self.reason = reason
             self._event.set()
 
     def is_set(self) -> bool:

@@ -48,17 +48,22 @@ def _brief(value: object) -> str:
 def places_of(old: bytes, new: bytes, needed: Callable[[int], bool]) -> dict[int, int] | None:
     """Return where the rows of ``old`` are in ``new``, or None where one that is ``needed`` is not.
 
-    They are looked for in their order. Any that is not needed may have changed: a mended line is another one.
+    Those that are needed are looked for in their order; any other may have gone, changed or moved.
     """
-    rows = [new[start : start + ROW_BYTES] for start in range(0, len(new), ROW_BYTES)]
-    last = {row: index for index, row in enumerate(rows)}
+    before, now = _rows(old), _rows(new)
+    last = {row: index for index, row in enumerate(now)}
     places: dict[int, int] = {}
     position = 0
-    for index in range(len(old) // ROW_BYTES):
-        row = old[index * ROW_BYTES : (index + 1) * ROW_BYTES]
-        if last.get(row, -1) >= position:
-            places[index] = rows.index(row, position)
-            position = places[index] + 1
-        elif needed(index):
+    for index in filter(needed, range(len(before))):
+        if last.get(before[index], -1) < position:
             return None
-    return places
+        places[index] = now.index(before[index], position)
+        position = places[index] + 1
+    taken = set(places.values())
+    free = {row: place for place, row in enumerate(now) if place not in taken}
+    others = (index for index in range(len(before)) if index not in places)
+    return places | {index: free[before[index]] for index in others if before[index] in free}
+
+
+def _rows(data: bytes) -> list[bytes]:
+    return [data[start : start + ROW_BYTES] for start in range(0, len(data), ROW_BYTES)]

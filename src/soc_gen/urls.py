@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,15 @@ def joined(url: str, path: str) -> str:
     """Return the address of ``path`` under the base ``url``, whose query (a key, say) stays at the end."""
     parts = urlsplit(without_user(url))
     return parts._replace(path=f"{parts.path.rstrip('/')}/{path}", fragment="").geturl()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether ``url`` is of this machine, where no proxy stands between."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def secrets_in(url: str) -> list[str]:

@@ -312,3 +312,27 @@ def test_the_manifest_says_what_was_done(project: Project) -> None:
     assert all(len(digest) == 64 for digest in manifest["prompts"].values())
     assert manifest["inputs"][0]["records"] == 6
     assert orjson.dumps(manifest)
+
+
+FEW_FILES = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (SOFT, HARD))
+from soc_gen.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of open files are a thing of Unix")
+@pytest.mark.parametrize(("soft", "hard", "told"), [(80, 80, True), (48, 4096, False)])
+def test_more_slots_than_files_may_be_open(tmp_path: Path, soft: int, hard: int, told: bool) -> None:
+    """The bound is raised as far as the system allows; beyond it there are fewer slots, and it says so."""
+    project = Project(tmp_path, count=60)
+    code = FEW_FILES.replace("SOFT", str(soft)).replace("HARD", str(hard))
+    with LoopbackEndpoint(Behaviour(latency=0.02)) as endpoint:
+        words = project.command(endpoint.url, "--concurrency", "60", "--max-turns", "2")[3:]
+        command = [sys.executable, "-c", code, *words]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=env(), timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert endpoint.peak <= (16 if told else 60)
+    assert ("Only 80 files may be open" in done.stderr) == told
+    assert len(project.chats()) == 60

@@ -429,3 +429,20 @@ def test_experiences_are_the_same_records_when_read_back(project: Project) -> No
     assert [chat.experience for chat in project.chats()] == [
         Experience.model_validate_json(line) for line in lines
     ]
+
+
+def test_what_is_added_to_the_input_during_a_run_is_the_next_ones(project: Project, whole: bytes) -> None:
+    """The journal knows nothing of those records yet; the second run does, and plays them."""
+    lines = project.source.read_bytes().splitlines(keepends=True)
+    project.source.write_bytes(b"".join(lines[:3]))
+
+    def plan(exchange: Exchange) -> None:
+        if exchange.number == 2:
+            project.source.write_bytes(b"".join(lines))
+
+    with LoopbackEndpoint(Behaviour(end_rate=0.2, plan=plan)) as endpoint:
+        project.rollout(endpoint.url, concurrency=1)  # so that the file is read as it is played
+        assert len(project.chats()) == 3
+        project.rollout(endpoint.url)
+        assert endpoint.repeated == 0
+    assert project.out.read_bytes() == whole

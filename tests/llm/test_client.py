@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import orjson
@@ -335,3 +338,65 @@ def test_a_user_and_password_in_the_url_are_sent_where_there_is_no_key(server: L
     talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
     sent = [exchange.headers["authorization"] for exchange in server.log]
     assert sent == ["Basic bWU6cEBzcw==", f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("code", [401, 400])
+def test_an_error_in_a_200_is_told_without_the_key(code: int) -> None:
+    """OpenRouter has its errors there, and servers repeat what they were sent."""
+    words = f"maximum context length: {KEY}"  # for 400; what is too long is written into failures
+    body = orjson.dumps({"error": {"code": code, "message": words if code == 400 else KEY}})
+    with answering(body) as url, pytest.raises((EndpointError, ContextTooLong)) as caught:
+        talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
+    assert "***" in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_what_is_no_such_server_is_not_told_as_nobody() -> None:
+    with (
+        answering(b"{{{", "application/json") as url,
+        pytest.raises(EndpointError, match="no OpenAI-compatible server"),
+    ):
+        models_of(url)
+
+
+def test_no_proxy_stands_between_this_machine_and_itself(
+    server: LoopbackEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An embedded model, or a server in the next terminal, where the environment has a proxy."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert ask(server.url).text
+
+
+def test_a_proxy_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what it says, which may be a password."""
+    monkeypatch.setenv("HTTP_PROXY", f"junk://user:{KEY}@host")
+    with pytest.raises(UsageError, match="HTTP_PROXY") as caught:
+        ask("http://server.example/v1")
+    assert KEY not in str(caught.value)
+
+
+@contextmanager
+def answering(body: bytes, content_type: str = "application/json") -> Iterator[str]:
+    """Yield the URL of a server that says ``body`` to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}/v1"
+        finally:
+            running.shutdown()

@@ -33,6 +33,19 @@ def test_a_server_that_counts_nothing(usage: object) -> None:
     assert decode(completion({"content": "hey"}, usage=usage), URL, 0).usage == Usage()
 
 
+@pytest.mark.parametrize("count", [-5, "20", 0.5, float("nan"), 10**30, 2**64 - 1])
+def test_what_is_no_count_of_tokens_counts_nothing(count: object) -> None:
+    """Nor does a number that no file of ours could hold the sum of."""
+    usage = {"prompt_tokens": count, "completion_tokens": count}
+    assert decode(completion({"content": "hey"}, usage=usage), URL, 0).usage == Usage()
+
+
+def test_no_more_can_be_cached_than_was_sent() -> None:
+    """Else the rest would have a negative price, and a budget would never be spent."""
+    usage = {"prompt_tokens": 10, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 9999}}
+    assert decode(completion({"content": "hey"}, usage=usage), URL, 0).usage == Usage(10, 10, 7)
+
+
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 @pytest.mark.parametrize("content", [None, ""])
 def test_an_answer_filed_under_reasoning_is_found(name: str, content: object) -> None:

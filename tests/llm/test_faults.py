@@ -133,3 +133,17 @@ def test_any_body_of_an_error_gives_a_fault(body: object, status: int) -> None:
     assert isinstance(from_status(status, body, {}, URL), Exception)
     assert isinstance(error_message(body), str)
     json.dumps(error_message(body))
+
+
+def test_a_429_for_want_of_money_stops_the_run() -> None:
+    """As OpenAI says it: waiting does not help."""
+    error = {"message": "You exceeded your current quota", "code": "insufficient_quota"}
+    fault = from_status(429, {"error": error}, {"retry-after": "1"}, URL)
+    assert isinstance(fault, EndpointError)
+    assert "no credit" in str(fault)
+
+
+def test_a_date_to_come_back_at_is_by_the_clock_of_the_server() -> None:
+    """Ours is an hour behind, and it still waits five seconds."""
+    headers = {"retry-after": "Sun, 22 Nov 2026 12:00:05 GMT", "date": "Sun, 22 Nov 2026 12:00:00 GMT"}
+    assert parse_retry_after(headers, datetime(2026, 11, 22, 11, tzinfo=UTC)) == 5.0

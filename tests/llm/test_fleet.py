@@ -233,3 +233,32 @@ def test_a_refusal_is_the_conversations_trouble_while_others_are_answered() -> N
                     continue
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["timeout", "http_429"])
+def test_a_process_that_was_asleep_has_seen_no_outage(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Stopped for an hour, it finds its requests timed out: that is no hour without an answer."""
+    clock = Clock()
+    monkeypatch.setattr("soc_gen.llm.fleet.time.monotonic", clock)
+    faults = [Transient(kind, retry_after=0.01) for _ in range(9)]
+    server = Scripted("http://one", lambda: faults.pop() if faults else None)
+
+    async def main() -> Reply:
+        fleet = fleet_of(server, sleep=clock.sleep)
+        clock.now += 3600
+        return await persist(fleet, "a")
+
+    assert asyncio.run(main()).text == "hey"
+
+
+class Clock:
+    """Seconds that pass when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds

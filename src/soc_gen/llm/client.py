@@ -25,7 +25,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
-from soc_gen.urls import basic_auth, joined, public_url, secrets_in, without_user
+from soc_gen.urls import basic_auth, is_loopback, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -149,7 +149,7 @@ class Endpoint:
         self._taken: Structure | None = None
         """What this server has answered to: a refusal of it is then a matter of the request."""
         timeout = httpx2.Timeout(config.timeout_seconds, connect=_CONNECT_SECONDS)
-        self._http = DefaultAioHttpClient(limits=_LIMITS, timeout=timeout)
+        self._http = _open_http(url, timeout)
         self._client = _open_client(url, key, self._http)
         self._headers = _headers(self._client)
 
@@ -190,7 +190,10 @@ class Endpoint:
             raise _transport_fault(error) from None
         if not answer.is_success:
             raise self._refusal(answer)
-        reply = decode(_parsed(answer), self.url, time.monotonic() - started)
+        found = _parsed(answer)
+        if isinstance(found, dict) and found.get("error"):
+            found = self._readable(answer.content)
+        reply = decode(found, self.url, time.monotonic() - started)
         refuse_if_full(reply, self._capabilities.context)
         return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
 
@@ -251,6 +254,8 @@ def _parsed(answer: httpx2.Response) -> object:
 
 def _transport_fault(error: BaseException | None) -> Transient:
     """Return the fault that an exception of the HTTP client stands for."""
+    if error is not None and isinstance(error.__cause__, aiohttp.ClientSSLError):
+        return Transient("tls")
     # A connection that breaks before it is made counts as a timeout there.
     if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
         return Transient("timeout", overload=True)
@@ -267,6 +272,19 @@ def _headers(client: AsyncOpenAI) -> dict[str, str]:
         for name, value in given.items()
         if isinstance(value, str) and not name.lower().startswith("x-stainless-")
     }
+
+
+def _open_http(url: str, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
+    """Return an HTTP client that goes through the proxy of the environment, but not to this machine itself.
+
+    Raises:
+        UsageError: The environment names a proxy that is none.
+    """
+    try:
+        return DefaultAioHttpClient(limits=_LIMITS, timeout=timeout, trust_env=not is_loopback(url))
+    except ValueError:
+        what = "a variable of the environment for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no URL"
+        raise UsageError(what, hint="Mend or unset it; it looks like http://host:3128") from None
 
 
 def _open_client(url: str, key: str | None, http: httpx2.AsyncClient) -> AsyncOpenAI:
@@ -290,10 +308,9 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str
         UsageError: They list none, and none was named.
     """
     found = await asyncio.gather(*map(_listed, endpoints))
-    there = [answer for answer in found if answer is not None]
+    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, Transient)]
     if not there:
-        urls = ", ".join(endpoint.url for endpoint in endpoints)
-        raise EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
+        raise _absent(found)
     for endpoint, answer in there:
         if isinstance(answer, EndpointError):
             raise answer
@@ -301,14 +318,23 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str
     return wanted or ""
 
 
-async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | None] | None:
-    """Return what a replica says that it has, or None where nobody answers."""
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:
+    """Return what a replica says that it has, or what it fails with."""
     try:
         return endpoint, await endpoint.models()
-    except EndpointError as error:
+    except (EndpointError, Transient) as error:
         return endpoint, error
-    except Transient:
-        return None
+
+
+def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
+    """Return the error for endpoints of which none can be talked to."""
+    urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
+    if kinds == {"tls"}:
+        hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
+        return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
+    if kinds == {"bad_body"}:
+        return EndpointError(f"what answers at {urls} is no OpenAI-compatible server", hint=_NO_LIST)
+    return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
 
 
 def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:

@@ -11,6 +11,7 @@ from soc_gen.errors import UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, choose_model, read_key
 from soc_gen.llm.embedded import embedded_server
 from soc_gen.llm.fleet import Fleet, Replica, Sleep
+from soc_gen.llm.machine import allow_open_files
 from soc_gen.llm.pace import AutoLimit, Pacer
 from soc_gen.llm.weights import Progress, resolve_weights
 from soc_gen.slots import Slots
@@ -18,6 +19,7 @@ from soc_gen.slots import Slots
 EMBEDDED_SLOTS = 4
 _AUTO_START = 8
 _AUTO_HIGHEST = 1024
+_OTHER_FILES = 64  # that a process has open besides its connections
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,23 @@ async def connect(
             endpoint.model = model
         replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
         fleet = Fleet(replicas, config.give_up_seconds, sleep, notice)
-        auto = AutoLimit(_AUTO_START, _AUTO_HIGHEST) if config.concurrency == "auto" else None
-        slots = Slots(auto.limit if auto else int(config.concurrency))
+        highest = _open_at_most(config, say)
+        auto = AutoLimit(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
+        slots = Slots(auto.limit if auto else highest)
         yield Connection(fleet, model, capabilities, slots, auto)
+
+
+def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:
+    """Return how many conversations may be open: each has a connection, and connections count as files."""
+    wanted = _AUTO_HIGHEST if config.concurrency == "auto" else config.concurrency
+    replicas = len(config.base_urls)
+    files = allow_open_files(wanted * replicas + _OTHER_FILES)
+    possible = max(1, (files - _OTHER_FILES) // replicas)
+    if possible < wanted and config.concurrency != "auto":
+        say(
+            f"Only {files} files may be open here (ulimit -n): {possible} conversations at once, not {wanted}"
+        )
+    return min(wanted, possible)
 
 
 def _pacer(config: EndpointConfig) -> Pacer:

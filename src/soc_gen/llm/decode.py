@@ -11,6 +11,7 @@ from soc_gen.llm.faults import ContextTooLong, Transient, from_error_body
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
 _CLOSE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_MOST_TOKENS = 2**31  # of one exchange; what is beyond it is no count
 
 
 def strip_thinking(text: str) -> str:
@@ -67,15 +68,17 @@ def _usage(usage: object) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     details = usage.get("prompt_tokens_details")
+    prompt = _count(usage.get("prompt_tokens"))
     return Usage(
-        prompt=_count(usage.get("prompt_tokens")),
-        cached=_count(details.get("cached_tokens")) if isinstance(details, dict) else 0,
+        prompt=prompt,
+        # More than the whole prompt would make the rest of it a negative price.
+        cached=min(prompt, _count(details.get("cached_tokens"))) if isinstance(details, dict) else 0,
         completion=_count(usage.get("completion_tokens")),
     )
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _MOST_TOKENS else 0
 
 
 def decode_context(found: object) -> int | None:

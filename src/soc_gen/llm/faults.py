@@ -6,7 +6,8 @@
 ``SchemaRefused``   this server knows no ``response_format``; ask without, for the whole run.
 ``Refused``         any other 4xx: where others were answered, the trouble is this conversation (a content
                     filter, say); where none was, it is the settings.
-``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404).
+``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404, a 429 for want
+                    of money).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ CONTEXT_WORDS = (
     "`inputs` tokens + `max_new_tokens`",
     "longer than the model's context",
 )
+NO_MONEY_WORDS = ("insufficient_quota",)  # OpenAI's code for it, with the status of a rate limit
 SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output", "grammar")
 
 
@@ -88,12 +90,20 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -
     seconds = _number(value)
     if seconds is not None or value is None:
         return seconds
+    when = _moment(value)
+    if when is None:
+        return None
+    # By the server's clock, where it tells it: ours may be an hour off.
+    server_now = _moment(headers.get("date", ""))
+    return max(0.0, (when - (server_now or now or datetime.now(UTC))).total_seconds())
+
+
+def _moment(value: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(value)
     except (ValueError, OverflowError):  # the second for a zone of many digits
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _number(value: str | None) -> float | None:
@@ -107,6 +117,10 @@ def _number(value: str | None) -> float | None:
 def from_status(status: int, body: object, headers: Mapping[str, str], url: str) -> Exception:
     """Return the fault that an HTTP status and its body stand for."""
     message = error_message(body)
+    unpaid = status == 429 and _mentions(body, NO_MONEY_WORDS)
+    if unpaid or status in _HOPELESS:
+        hint = _HOPELESS[402 if unpaid else status]
+        return EndpointError(f"{url} answers {status}: {message[:200]}", hint=hint)
     if status in TRANSIENT_STATUSES or status >= 500:
         # A proxy's 500 may wrap a refusal that repeating will not cure.
         if status == 500 and _mentions(body, CONTEXT_WORDS):
@@ -117,8 +131,6 @@ def from_status(status: int, body: object, headers: Mapping[str, str], url: str)
         return ContextTooLong(message)
     if status in SCHEMA_STATUSES and _mentions(body, SCHEMA_WORDS):
         return SchemaRefused(message)
-    if status in _HOPELESS:
-        return EndpointError(f"{url} answers {status}: {message[:200]}", hint=_HOPELESS[status])
     return Refused(f"{url} answers {status}: {message[:200]}")
 
 

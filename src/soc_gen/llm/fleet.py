@@ -95,6 +95,8 @@ class Fleet:
         self._sleep = sleep
         self._notice = notice
         self._last_success = time.monotonic()
+        self._failing_since: float | None = None
+        """When the first fault came that no success has followed; a process that was asleep is no outage."""
         self._last_fault = ""
         self._refusals = 0  # in a row
         self._home: dict[str, Replica] = {}
@@ -124,19 +126,22 @@ class Fleet:
         self._refusals = 0
         replica.succeeded()
         replica.pacer.served(reply.usage.prompt + reply.usage.completion)
-        self._last_success = time.monotonic()
+        self._last_success, self._failing_since = time.monotonic(), None
         return reply
 
     def _note(self, replica: Replica, fault: Transient, sent_at: float) -> None:
         now = time.monotonic()
         self._last_fault = fault.kind
+        if self._failing_since is None:
+            self._failing_since = now
         if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
             replica.set_aside(now, fault.retry_after or 0.0)
         if fault.rate_limited:
             # It answers, so it is not down; but it wants to be asked less.
             replica.pacer.refused(now, sent_at, fault.retry_after)
-            if self.silent_for() > self._give_up_seconds:
-                raise EndpointError(f"nothing but 429 for {self.silent_for():.0f} s", hint=_KEPT)
+            failing = now - self._failing_since
+            if failing > self._give_up_seconds:
+                raise EndpointError(f"nothing but 429 for {failing:.0f} s", hint=_KEPT)
             return
         others = any(other is not replica and other.is_up(now) for other in self._replicas)
         replica.failed(now, _FAULTS_WITH_OTHERS if others else _FAULTS_ALONE)
@@ -154,7 +159,8 @@ class Fleet:
             await self._wait_for_any(now)
 
     async def _wait_for_any(self, now: float) -> None:
-        silent, left = now - self._last_success, self._give_up_seconds - (now - self._last_success)
+        silent = 0.0 if self._failing_since is None else now - self._failing_since
+        left = self._give_up_seconds - silent
         soonest = min(replica.aside_until for replica in self._replicas) - now
         if left < 0:
             what = f"no endpoint has answered for {silent:.0f} s (the last fault: {self._last_fault})"

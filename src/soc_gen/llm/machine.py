@@ -19,6 +19,23 @@ def usable_cores() -> int:
     return max(1, cores)
 
 
+def allow_open_files(wanted: int) -> int:
+    """Raise how many files and connections this process may open to ``wanted``; return what came of it."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (ValueError, OSError):  # macOS has a bound of its own
+        return soft
+    return most
+
+
 def available_memory() -> int:
     """Return the bytes that can be used without swapping."""
     import psutil  # noqa: PLC0415 - an extra
