@@ -48,7 +48,7 @@ def _refuse_doubles(personas: list[Persona], source: str) -> None:
 
 
 def _line(source: str, number: int) -> int:
-    """Return the line of record ``number`` (from 0), as in other errors: blank lines of a text file hold none."""
+    """Return the line of record ``number`` (from 0): blank lines hold none, rows of a table end on theirs."""
     path = Path(source)
     if not path.is_file() or path.suffix == ".parquet":
         return number + 1
