@@ -1,5 +1,7 @@
 """The command line as a user meets it: as a process."""
 
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +138,18 @@ def test_no_words_at_all_show_the_help(words: tuple[str, ...]) -> None:
     done = soc(*words)
     assert (done.returncode, done.stderr) == (2, "")
     assert "Usage:" in done.stdout
+
+
+def test_ctrl_c_before_anything_is_asked_is_one_line() -> None:
+    """Whatever the command waits for: here, an endpoint that takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        command = [sys.executable, "-c", "from soc_gen.cli import main; main()", "check", "--base-url", url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(signal.SIGINT)
+                printed, said = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    assert said == "Interrupted. What was finished is kept; the same command goes on from there.\n"

@@ -64,6 +64,31 @@ def test_romance_never_fits_when_one_is_under_18(
         assert not trigger.fits(romance, one, two)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dating on {platform}",
+        "a couple from {community}",
+        "boyfriend and girlfriend, three weeks in",
+        "persona 1 has a crush on persona 2",
+        "Exes who share a dog",
+        "they kissed once and do not mention it",
+        "flirt in {gaming} while the others sleep",
+        "persona 2 is in love and has not said so",
+    ],
+)
+def test_a_text_that_speaks_of_romance_needs_adults_though_the_file_does_not_say_so(text: str) -> None:
+    """For relationships and triggers: nothing that a file forgets opens it to a pair with a minor."""
+    relationship = Relationship(text=text, kind="online")
+    neighbours, nudge = Relationship(text="neighbours", kind="offline"), Trigger(text=text)
+    for age in (13, 17):
+        assert not relationship.fits(person(age), person(age))
+        assert not relationship.fits(person(40), person(age))
+        assert not nudge.fits(neighbours, person(age), person(16))
+    assert relationship.fits(person(18), person(40))
+    assert nudge.fits(neighbours, person(18), person(40))
+
+
 def test_a_romantic_trigger_goes_with_a_romantic_relationship_only() -> None:
     """Not with a parent, a teacher or a landlord."""
     trigger = Trigger(text="a toothbrush left behind", romantic=True)
@@ -139,7 +164,9 @@ def test_a_draw_follows_the_weights() -> None:
             {"relationships": [{"text": "dating", "kind": "online", "romantic": True}]},
             "no relationship that fits every pair",
         ),
+        ({"relationships": [{"text": "dating", "kind": "online"}]}, "no relationship that fits every pair"),
         ({"triggers": [{"text": "x", "min_age": 18}]}, "no trigger that fits every pair"),
+        ({"triggers": [{"text": "a first kiss"}]}, "no trigger that fits every pair"),
     ],
 )
 def test_a_bad_components_file_is_one_line(tmp_path: Path, changes: dict[str, Any], why: str) -> None:

@@ -141,6 +141,28 @@ def test_what_only_looks_like_a_fault_passes(changes: dict[str, str]) -> None:
     assert isinstance(_read(**changes), Draft)
 
 
+@pytest.mark.parametrize("age", [13, 17, 18])
+def test_romance_is_refused_where_one_of_the_two_is_under_18(age: int) -> None:
+    """Whatever relationship the model was given; among adults it is a story like others."""
+    young = BRIEF.personas[0].model_copy(update={"age": age})
+    brief = Brief((young, BRIEF.personas[1]), BRIEF.given, BRIEF.examples)
+    for words in (
+        "has a crush on Tim",
+        "wants a second date with Tim",
+        "was kissed on Tuesday",
+        "is flirting",
+    ):
+        draft = Draft(f"Maya {words}, and the whole stairwell has heard it.", GOOD["topic"])
+        checked = check_draft(draft, brief)
+        if age < 18:
+            assert isinstance(checked, Refusal)
+            assert checked.reason == "minor_in_romance"
+        else:
+            assert checked == draft
+    plain = Draft(f"{GOOD['situation'][:200]} The date of the dance is a Friday.", GOOD["topic"])
+    assert check_draft(plain, brief) == plain
+
+
 def test_every_shipped_scenario_passes_every_rule() -> None:
     """The seeds are the measure: a rule that refuses one of them is wrong."""
     seeds = list(read_jsonl(shipped("seeds") / "experiences.jsonl", Experience))

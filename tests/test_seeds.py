@@ -90,3 +90,10 @@ def test_no_romance_is_open_to_minors() -> None:
     components = load_components()
     assert all(piece.min_age >= 18 for piece in components.relationships if piece.romantic)
     assert all(piece.min_age >= 18 for piece in components.triggers if piece.romantic)
+
+
+def test_what_fills_a_slot_speaks_of_no_romance() -> None:
+    """Whether a relationship is for adults is told by its template."""
+    components = load_components()
+    slots = (components.platforms, components.communities, components.fandoms, components.gaming)
+    assert not [piece.text for pieces in slots for piece in pieces if piece.for_adults]

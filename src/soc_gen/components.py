@@ -1,7 +1,8 @@
 """What a meeting is put together from: weighted relationships with slots, and triggers.
 
 Romance never involves anyone under 18, whatever a components file says: ``fits`` asks for it before it
-looks at anything else, and a romantic trigger goes with a romantic relationship only.
+looks at anything else, also where the text speaks of romance and the file forgot to say so; and a romantic
+trigger goes with a romantic relationship only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -17,12 +19,11 @@ from pydantic import Field, ValidationError, model_validator
 from soc_gen.config import Settings
 from soc_gen.errors import UsageError
 from soc_gen.jsonl import explain, open_input
+from soc_gen.minors import ADULT, romance
 from soc_gen.models import Persona, Text
 from soc_gen.persona_text import short_names
 from soc_gen.resources import shipped
 
-ADULT = 18
-"""Years; both are at least this old in anything romantic."""
 _SLOTS = {"platform": "platforms", "community": "communities", "fandom": "fandoms", "gaming": "gaming"}
 _SLOT = re.compile(r"\{(\w*)\}")
 _PERSONA = re.compile(r"\bpersona ([12])\b", re.IGNORECASE)
@@ -33,6 +34,11 @@ class Piece(Settings):
 
     text: Text
     weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+
+    @cached_property
+    def for_adults(self) -> bool:
+        """Whether the text itself speaks of romance."""
+        return bool(romance(self.text))
 
 
 class Relationship(Piece):
@@ -53,14 +59,15 @@ class Relationship(Piece):
     @property
     def for_anyone(self) -> bool:
         """Whether it fits every pair there can be."""
-        return not (self.min_age or self.romantic or self.min_age_gap or self.older) and (
-            self.max_age_gap is None
-        )
+        for_some = self.min_age or self.romantic or self.for_adults or self.min_age_gap or self.older
+        return not for_some and self.max_age_gap is None
 
     def fits(self, one: Persona, two: Persona) -> bool:
         """Return whether these two can know each other in this way, in one order or the other."""
         youngest, gap = min(one.age, two.age), abs(one.age - two.age)
-        if youngest < (max(ADULT, self.min_age) if self.romantic else self.min_age):
+        if youngest < ADULT and (self.romantic or self.for_adults):
+            return False
+        if youngest < self.min_age:
             return False
         least = max(self.min_age_gap, 1) if self.older else self.min_age_gap
         return least <= gap and (self.max_age_gap is None or gap <= self.max_age_gap)
@@ -78,10 +85,17 @@ class Trigger(Piece):
     min_age: int = Field(0, ge=0)
     """Years, of the younger."""
 
+    @property
+    def for_anyone(self) -> bool:
+        """Whether it fits every pair there can be."""
+        return not (self.min_age or self.romantic or self.for_adults)
+
     def fits(self, relationship: Relationship, one: Persona, two: Persona) -> bool:
         """Return whether it may happen between two people who know each other in this way."""
         youngest = min(one.age, two.age)
-        if self.romantic and (youngest < ADULT or not relationship.romantic):
+        if youngest < ADULT and (self.romantic or self.for_adults):
+            return False
+        if self.romantic and not relationship.romantic:
             return False
         return youngest >= self.min_age
 
@@ -104,7 +118,7 @@ class Components(Settings):
                 raise ValueError(msg)
         if not any(relationship.for_anyone for relationship in self.relationships):
             raise ValueError("no relationship that fits every pair (no ages, no gaps, not romantic)")
-        if not any(not (trigger.romantic or trigger.min_age) for trigger in self.triggers):
+        if not any(trigger.for_anyone for trigger in self.triggers):
             raise ValueError("no trigger that fits every pair (no age, not romantic)")
         return self
 

@@ -43,7 +43,7 @@ class Settings(BaseModel):
 
 
 class Sampling(Settings):
-    """How the model draws tokens. Every value is sent, so that no server default creeps in."""
+    """How the model draws tokens. What is None is not sent: some servers then take the model's own value."""
 
     temperature: float = Field(0.8, ge=0, le=5)
     top_p: float | None = Field(None, gt=0, le=1)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.minors import romance_with_minor
 from soc_gen.models import Experience, Persona
 from soc_gen.persona_text import short_names
 
@@ -178,6 +179,12 @@ def one_is_dead(draft: Draft, brief: Brief) -> str | None:
     return f"nobody writes to the dead: {found[0]}" if found else None
 
 
+def minor_in_romance(draft: Draft, brief: Brief) -> str | None:
+    """Refuse romance and sex where one of the two is under 18."""
+    found = romance_with_minor(brief.personas, (draft.situation, draft.topic))
+    return f"one of the two is under 18: {found}" if found else None
+
+
 def no_reason(draft: Draft, _brief: Brief) -> str | None:
     """Refuse a situation in which the two talk for the sake of talking."""
     found = _IDLE.search(draft.situation)
@@ -217,6 +224,7 @@ RULES: tuple[Rule, ...] = (
     tells_the_task,
     names_nobody,
     one_is_dead,
+    minor_in_romance,
     no_reason,
     retells_card,
     copies_example,

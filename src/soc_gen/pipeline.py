@@ -15,6 +15,7 @@ from soc_gen.fewshot import Hub
 from soc_gen.jsonl import BadLine, open_input, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
+from soc_gen.minors import romance_with_minor
 from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
 from soc_gen.runner import Job, Session
@@ -115,6 +116,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
         async def play(job: Job[Experience | BadLine], session: Session, given_up: int) -> Chat:
             if isinstance(job.payload, BadLine):
                 raise ConversationFailed("bad_record", f"{job.payload.where}: {job.payload.why}")
+            _refuse_romance_with_minors(job.payload)
             attempts = rollout.max_attempts * (1 + given_up)
             rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
             return await roll_out(job.payload, session, rules)
@@ -129,6 +131,13 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
         facts = {"inputs": [{"path": str(source), "sha256": digest, "records": total}], "prompts": prompts}
         work = Work("rollout", inputs, jobs(), play, rows=rows, facts=facts)
         return await ask(work, out, asking, connection)
+
+
+def _refuse_romance_with_minors(experience: Experience) -> None:
+    """Refuse what somebody else's experiences may hold; ours never do."""
+    texts = experience.relationship, experience.situation, experience.topic
+    if found := romance_with_minor((experience.persona1, experience.persona2), texts):
+        raise ConversationFailed("minor_in_romance", f"one of the two is under 18: {found}")
 
 
 def _rows(path: Path) -> bytes:

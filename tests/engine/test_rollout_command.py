@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.engine.runs import KEY, Project, in_input_order
+from tests.engine.runs import KEY, Project, experiences, in_input_order, write_experiences
 from tests.loopback_endpoint import Behaviour, Exchange, LoopbackEndpoint
 from tests.test_cli import soc
 
@@ -40,6 +40,30 @@ def test_a_second_run_asks_nothing(project: Project) -> None:
         assert project.soc(endpoint.url).returncode == 0
         assert endpoint.requests == asked
     assert project.out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("relationship", "dating for three weeks"),
+        ("situation", "Maya has a crush on Tim."),
+        ("topic", "Maya asks Tim out."),
+    ],
+)
+def test_romance_with_a_minor_in_somebody_elses_experiences_is_not_played(
+    project: Project, field: str, text: str
+) -> None:
+    """It is a failure with its reason, nothing is asked, and the others become chats."""
+    adults, other = experiences(2)
+    adults = adults.model_copy(update={field: text})
+    young = adults.persona2.model_copy(update={"age": 17})
+    refused = other.model_copy(update={field: text, "persona2": young})
+    write_experiences(project.source, [adults, refused])
+    with LoopbackEndpoint() as endpoint:
+        assert project.soc(endpoint.url).returncode == 0
+    assert [chat.experience.id for chat in project.chats()] == [adults.id]
+    (failure,) = project.out.with_name("chats.failures.jsonl").read_bytes().splitlines()
+    assert orjson.loads(failure)["reason"] == "minor_in_romance"
 
 
 @pytest.mark.parametrize(

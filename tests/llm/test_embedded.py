@@ -18,6 +18,7 @@ import pytest
 
 from soc_gen.errors import EmbeddedModelError
 from soc_gen.llm.embedded import embedded_server
+from soc_gen.llm.embedded_child import ServerPlan
 from soc_gen.llm.weights import FALLBACK, resolve_weights
 
 HOLD = """
@@ -107,6 +108,31 @@ def test_a_killed_parent_leaves_no_orphan(weights: Path, tmp_path: Path) -> None
         parent.kill()
         child.wait(30)
         assert not child.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the end of a pipe")
+def test_a_parent_killed_while_the_model_loads_leaves_no_orphan(tmp_path: Path) -> None:
+    """Loading holds Python's lock for as long as it takes, so no thread of the child can see to it."""
+    engine = "import ctypes\nc = ctypes.PyDLL(None)\nc.write(2, b'loading\\n', 8)\nc.sleep(600)\n"
+    (tmp_path / "xllamacpp.py").write_text(engine)
+    plan = ServerPlan("any.gguf", "any", 1, 0, 1).to_json()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "soc_gen.llm.embedded_child", plan],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stderr is not None
+    with child.stderr:
+        try:
+            assert child.stderr.readline() == b"loading\n"
+            child.stdin.close()
+            child.wait(20)
+        finally:
+            child.kill()
+            child.wait()
 
 
 @pytest.mark.real_model

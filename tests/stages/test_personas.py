@@ -11,6 +11,7 @@ import pytest
 from soc_gen.errors import UsageError
 from soc_gen.jsonl import read_jsonl
 from soc_gen.models import Persona
+from soc_gen.sources import read_source
 from soc_gen.stages.personas import check_bank
 
 
@@ -74,6 +75,16 @@ def test_two_personas_with_one_id_name_both_lines(tmp_path: Path) -> None:
     """Blank lines count as lines."""
     message = _error(tmp_path, _row(id="a"), "", _row(id="b"), "  ", _row(id="b", name="Other"))
     assert message.startswith("bank.jsonl:5: same id as line 3: b.")
+
+
+def test_two_rows_of_a_table_with_one_id_name_the_lines_they_end_on(tmp_path: Path) -> None:
+    """As every other complaint about a CSV file does: the header is a line, a cell may have several."""
+    path = tmp_path / "bank.csv"
+    row = '{},40,dry,"Repairs\nclocks.",Short.,a\n'
+    path.write_text("name,age,traits,background,chatting_style,id\n" + row.format("Ann") + row.format("Bo"))
+    with pytest.raises(UsageError) as caught:
+        check_bank(read_source(str(path), Persona), str(path))
+    assert str(caught.value).startswith(f"{path}:5: same id as line 3: a.")
 
 
 def test_records_that_are_in_no_text_file_are_counted() -> None:

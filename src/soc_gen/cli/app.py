@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import sys
+from collections.abc import Callable
+from typing import ParamSpec
 
 import typer
 
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
-from soc_gen.cli.console import err
+from soc_gen.cli.console import INTERRUPTED, err
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
@@ -19,6 +22,8 @@ from soc_gen.cli.rollout import rollout
 from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
 from soc_gen.errors import SocError
+
+P = ParamSpec("P")
 
 app = typer.Typer(
     name="soc",
@@ -48,11 +53,25 @@ def _root(
     pass
 
 
+def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
+    """Have Ctrl-C say what it did, where the command itself does not."""
+
+    @functools.wraps(command)
+    def run_it(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except KeyboardInterrupt:
+            err.print("Interrupted. What was finished is kept; the same command goes on from there.")
+            raise typer.Exit(INTERRUPTED) from None
+
+    return run_it
+
+
 generate = typer.Typer(help="Make what a rollout starts from.", no_args_is_help=True)
-generate.command()(experiences)
+generate.command()(_interruptible(experiences))
 app.add_typer(generate, name="generate")
 for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
-    app.command()(command)
+    app.command()(_interruptible(command))
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from rich.table import Table
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

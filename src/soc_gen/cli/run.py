@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soc_gen.cli import options
-from soc_gen.cli.console import out, table
+from soc_gen.cli.console import INTERRUPTED, out, table
 
 if TYPE_CHECKING:
     from soc_gen.asking import Asking, Report
@@ -53,7 +53,7 @@ def run(
 
       soc run --config my.toml --out-dir runs/one
     """
-    from soc_gen.cli.watch import INTERRUPTED, exit_code, run_stages
+    from soc_gen.cli.watch import exit_code, run_stages
 
     settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
     reports = run_stages(settings, _asking_stages(out_dir), restart=restart)

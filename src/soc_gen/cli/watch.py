@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import INTERRUPTED, err, out, table
 from soc_gen.cli.serve import download_progress, tell
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 
 
 def run_stages(

@@ -44,12 +44,26 @@ class ServerPlan:
 def main() -> None:
     """Serve until stdin closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent drains first, then lets go
+    _end_with_stdin()
     threading.Thread(target=_follow_parent, daemon=True).start()
     ready = os.dup(1)
     os.dup2(2, 1)  # whatever llama.cpp prints goes to the log; the pipe carries one line
     server = _serve(ServerPlan(**json.loads(sys.argv[1])))
     os.write(ready, json.dumps({"url": server.listening_address}).encode() + b"\n")
     threading.Event().wait()
+
+
+def _end_with_stdin() -> None:
+    """Have the kernel end this process when stdin closes: loading the model keeps Python's threads waiting.
+
+    Where there is no such signal for pipes (all but Linux), the thread sees to it after the loading.
+    """
+    if sys.platform == "linux":
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
 
 
 def _follow_parent() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from soc_gen.errors import UsageError
@@ -46,10 +48,15 @@ def _refuse_doubles(personas: list[Persona], source: str) -> None:
 
 
 def _line(source: str, number: int) -> int:
-    """Return the line of record ``number`` (from 0): blank lines of a text file hold none."""
+    """Return the line of record ``number`` (from 0): blank lines hold none, rows of a table end on theirs."""
     path = Path(source)
-    if not path.is_file() or path.suffix in {".parquet", ".csv"}:
+    if not path.is_file() or path.suffix == ".parquet":
         return number + 1
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as table:
+            rows = csv.DictReader(table)
+            next(islice(rows, number, None))
+            return rows.line_num
     with path.open("rb") as handle:
         full = (line for line, text in enumerate(handle, 1) if text.strip())
         return next(line for position, line in enumerate(full) if position == number)
