@@ -228,6 +228,12 @@ def repaired(*parts: list[str], config: CleanConfig | None = None) -> list[list[
     return [part.messages for part in made.chat.chat_parts]
 
 
+def test_parts_that_a_repair_empties_do_not_count_towards_an_end() -> None:
+    """An end in the fifth part is believed; in the third, which it is without the fourth, it is not."""
+    parts = [["a"], ["b"], ["c"], ["<|im_end|>"], ["d <end/>", "e"], ["f"]]
+    assert repaired(*parts) == [["a"], ["b"], ["c", "d", "e"], ["f"]]
+
+
 def test_the_repairs_work_through_each_other() -> None:
     messy = [
         '{"messages": ["**Luna:** <think>hm</think>[Luna] hey <IMAGE>a cat", "Here is the reply: \\"ok\\""]}'

@@ -202,7 +202,8 @@ class Repairer:
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)
             made.append((sender, _repair_part(messages, writer, active, changes)))
-        return self._reshape(made, changes)
+        # Where the talk ends is told by counting parts, so not before all that is empty is known.
+        return made if made != parts else self._reshape(parts, changes)
 
     def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
         if shape.is_settled(parts):
