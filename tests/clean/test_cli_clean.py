@@ -90,6 +90,8 @@ def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
         (["x.jsonl", "--keep", "shortest"], "'longest' or 'first'"),
         (["x.jsonl", "--near-duplicates", "2"], "less than or equal to 1"),
         (["x.jsonl", "--out", "."], "is a folder"),
+        (["x.jsonl", "--language", "english"], "clean.language"),
+        (["/dev/null"], "is a pipe or a device"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:

@@ -250,6 +250,36 @@ def test_a_repair_can_be_switched_off() -> None:
     assert repaired(["Luna: <sigh> hi"], ["no"], config=off) == [["Luna: <sigh> hi"], ["no"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "messages"),
+    [
+        ("thinking", ["<think>hm</think>hey"]),
+        ("template_tokens", ["<|im_start|>hey"]),
+        ("json_leftovers", ['{"messages": ["hey"]}']),
+        ("preambles", ["Sure! Here is the next message:\nhey"]),
+        ("end_notes", ["hey (end of conversation)"]),
+        ("encoding", ["itâ€™s"]),
+        ("invisible", ["h\u200bey"]),
+        ("quotation_marks", ['"hey"']),
+        ("speaker_labels", ["Luna: hey"]),
+        ("leaked_instructions", ["hey", PROMPT]),
+        ("tags", ["hey <image>a cat</image>"]),
+        ("unknown_tags", ["<sigh> hey"]),
+        ("spacing", ["hey  "]),
+        ("empty", ["hey", ""]),
+        ("end_tags", ["hey", "<end/>"]),
+    ],
+)
+def test_each_repair_has_its_name_and_is_not_made_when_switched_off(name: str, messages: list[str]) -> None:
+    parts = [messages, ["ok"]]
+    off = CleanConfig(repairs=RepairsConfig(**{name: False}))
+    _, changes = Repairer(CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    assert name in {change.repair for change in changes}
+    assert repaired(*parts) != parts
+    _, changes = Repairer(off, GRAMS).repair(Said(chat(*parts), 3))
+    assert name not in {change.repair for change in changes}
+
+
 def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
     good = Said(chat(*TALK), 3)
