@@ -23,6 +23,11 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _AI = r"(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chatbot)"
 _KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
 _CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able to|am not able to)"
+QUOTES = re.compile(
+    r"\b(?:he|she|they|we|his|her|their|our|us|him|them|sent|got|said|wrote|told|posted)\b", re.IGNORECASE
+)
+"""Words of somebody who passes on what was said; no model announces its reply with them."""
+_SUCH = r"(?:this|that|these|those|your|such|any)"
 _AI_WORDS = "ai model chatbot artificial"
 
 Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
@@ -46,7 +51,7 @@ _BREAKS = _phrases(
     ),
     ("cutoff", r"my knowledge cutoff\b"),
     ("prevents", r"my programming prevents\b"),
-    ("persona simulated", r"in this (?:simulated (?:chat|conversation)|persona)\b"),
+    ("persona simulated", r"in this (?:simulated (?:chat|conversation)\b|persona(?=\s*[.,;]|\s+i\b))"),
     (
         "respond reply continue",
         r"\bi(?:'ll| will) (?:respond|reply|continue) as (?:persona|the character|the other)\b",
@@ -55,16 +60,21 @@ _BREAKS = _phrases(
 _REFUSES = _phrases(
     (
         "assist comply fulfil fulfill continue provide engage",
-        rf"sorry,? (?:but )?i ?{_CANNOT} (?:assist|comply|fulfil|continue with this|provide|engage in)",
+        rf"sorry,? (?:but )?i ?{_CANNOT} (?:(?:assist|comply)(?:\s*(?:[.,!;]|$)| (?:you )?with {_SUCH}\b)"
+        rf"|fulfill? {_SUCH} (?:request|prompt|instruction)"
+        rf"|continue with {_SUCH} (?:conversation|role-? ?play|request|scenario|prompt|story|dialogue)"
+        rf"|(?:provide|engage in) {_SUCH} (?:\w+ )?(?:content|information|assistance|advice|conversation"
+        r"|request|discussion|behaviou?r|role-? ?play))",
     ),
     ("assist comply", rf"\bi ?{_CANNOT} (?:assist|comply)(?: you)? with (?:that|this|your|such)\b"),
     (
         "request",
-        rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with|help with) (?:this|that|your|such) request",
+        rf"\bi ?{_CANNOT} (?:fulfill?|complete|comply with|help with) {_SUCH} request(?! form)",
     ),
     (
         "create generate produce",
-        rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:that|this|such|explicit|harmful)",
+        rf"\bi ?{_CANNOT} (?:create|generate|produce) (?:{_SUCH} (?:\w+ )?(?:of )?(?:content|material|text"
+        r"|conversation|dialogue|response|message|scene|request)|(?:explicit|harmful|sexual)\b)",
     ),
     ("guidelines policy policies", r"against my (?:content|usage|safety) (?:guidelines|polic)"),
     ("guidelines policy policies", r"violates? my (?:content|usage|safety) (?:guidelines|polic)"),
@@ -83,7 +93,8 @@ _ASSISTS = _phrases(
     (
         "sure certainly course absolutely",
         r"^\W*(?:sure|certainly|of course|absolutely)[!,.] here(?:'s| is| are) (?:the|a|your|my) "
-        r"(?:next|contin|response|reply|conversation|dialogue|message|json|revised|updated|possible|sample)",
+        r"(?:next|contin|response|reply|conversation|dialogue|message|json|revised|updated|possible|sample)"
+        rf"(?![^:]*{QUOTES.pattern})",
     ),
     (
         "continue adjust revise change modify",

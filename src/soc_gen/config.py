@@ -211,7 +211,7 @@ class CleanConfig(Settings):
     """Most chat parts in a row, at the end, that say goodbye."""
     allow_assistant_speak: bool = False
     """Keep chats that talk like an assistant, refuse, or break character."""
-    language: str | None = None
+    language: str | None = Field(None, pattern="^[a-z]{2}$")
     """ISO 639-1 code, such as ``en``, that every chat must be in; needs the extra ``language``."""
     max_line_mb: float = Field(16.0, gt=0)
     """Longest line that is read, in MiB."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from typing import NamedTuple
@@ -154,8 +156,9 @@ def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> I
     # Not fork: the parent may have threads, and Windows and macOS have no safe one.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start, (rules,)) as pool:
         try:
-            for chunk in islice(chunks, 2 * workers):
-                waiting.append((chunk, pool.submit(_examine_chunk, chunk)))
+            first = list(islice(chunks, 2 * workers))
+            with _interrupts_waiting():
+                waiting.extend((chunk, pool.submit(_examine_chunk, chunk)) for chunk in first)
             while waiting:
                 chunk, future = waiting.popleft()
                 outcomes = [_whole(one, line) for one, line in zip(future.result(), chunk, strict=True)]
@@ -164,6 +167,22 @@ def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> I
                 yield outcomes
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_waiting() -> Iterator[None]:
+    """Let Ctrl-C wait until the block ends; for processes that are started in it, it waits for ever.
+
+    So it is this process that stops the workers, and none of them writes a trace.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _whole(outcome: Outcome, line: Line) -> Outcome:

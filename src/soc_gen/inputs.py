@@ -76,6 +76,8 @@ class LineReader:
         self._before = 0
         self._raw: IO[bytes] | None = None
         for path in paths:
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise UsageError("is a pipe or a device; give a file, which is read twice", where=str(path))
             open_input(path).close()
         self.size = sum(path.stat().st_size for path in paths)
         """Bytes of all files."""

@@ -21,14 +21,31 @@ _COLON = re.compile(
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*")
-# Nobody talks to themselves: one's own name with a dash or an @ is a label too.
-_OWN = re.compile(r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+|@(?P<irc>[\w.-]{1,60})(?!\S)\s*)")
+# Nobody talks to themselves: one's own name with a dash or an @ is a label too, but "@luna_x is my handle".
+_OWN = re.compile(
+    r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+"
+    r"|@(?P<irc>[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=\S))",
+    re.IGNORECASE,
+)
+# What follows "Luna: 3" in a list of what each of them has.
+_NEXT_IN_LIST = re.compile(
+    r"[,;/|&]\s*(?:and\s+)?@?(?P<name>[^\s:：,;/|&-][^:：,;/|&\n]{0,58}?)\s?(?:[:：]|\s[-–—]\s)"
+)
+_LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
 _ROLES = ("user", "assistant", "human", "persona", "person", "speaker", "participant", "character")
-_ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:\d|[ab]|one|two))")
+_ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:[0-2]|[ab]|one|two))")
 _BEFORE_NAME = " \t\n\r\x0b\x0c\u00a0*_[(<\"'“”‘’@,."
 _TITLES = frozenset(
     {"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sir", "captain", "officer", "the"}
 )
+# No label, whoever has it for a username: "no: i said 8".
+_EVERYDAY = """
+    a also and anyway aw because both btw but bye dear edit everyone fact fine first fyi great he hello
+    help hey hi how i idea idk if info it just last later like lmao lol look love maybe me my name next
+    nice no nope note now ok okay omg one or plan please pro con ps question re really reason right rule
+    said same second she so sorry still sure thanks that the then there they this time tip tldr today
+    tomorrow truth two update us wait we well what when where which who why with yeah yep yes you your
+"""
 _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
 
 
@@ -40,8 +57,9 @@ def names_of(persona: Persona) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _names(name: str, username: str) -> frozenset[str]:
     given = next((word for word in name.split() if word.rstrip(".").casefold() not in _TITLES), "")
-    found = {name, given, username, *_NICKNAME.findall(name)}
-    return frozenset(key for one in found if len(key := _key(one)) > 1)
+    found = {given, username, *_NICKNAME.findall(name)}
+    keys = {_key(name), *(key for one in found if (key := _key(one)) not in _EVERYDAY.split())}
+    return frozenset(key for key in keys if len(key) > 1)
 
 
 @lru_cache(maxsize=4096)
@@ -74,10 +92,19 @@ def has_label(text: str, names: Collection[str]) -> bool:
 def _label_end(text: str, own: Collection[str], other: Collection[str]) -> int:
     for match in _marked(text):
         name = _named(match)
-        if name in own or name in other or _ROLE.fullmatch(name):
+        speaks = name in own or name in other or (_ROLE.fullmatch(name) and not _LOGIN.search(text))
+        if speaks and not _lists(text[match.end() :], name, own, other):
             return match.end()
     match_own = _OWN.match(text)
-    return match_own.end() if match_own and _named(match_own) in own else 0
+    if not match_own or _named(match_own) not in own:
+        return 0
+    return 0 if _lists(text[match_own.end() :], _named(match_own), own, other) else match_own.end()
+
+
+def _lists(rest: str, name: str, own: Collection[str], other: Collection[str]) -> bool:
+    """Does another speaker's name come in the same line, as in "Luna: 3, Max: 2"?"""
+    later = (_named(match) for match in _NEXT_IN_LIST.finditer(rest[:200].partition("\n")[0]))
+    return any(one != name and (one in own or one in other or _ROLE.fullmatch(one)) for one in later)
 
 
 def _marked(text: str) -> list[re.Match[str]]:

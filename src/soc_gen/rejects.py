@@ -104,7 +104,7 @@ def _speaks_for_other(said: Said, _: CleanConfig) -> str | None:
     if said.one_line_each:
         return None
     one, two = said.chat.experience.persona1, said.chat.experience.persona2
-    others = {one.id: names_of(two), two.id: names_of(one)}
+    others = {one.id: names_of(two) - names_of(one), two.id: names_of(one) - names_of(two)}
     for part in said.chat.chat_parts:
         for message in part.messages:
             if "\n" in message and checks.speaks_for(message, others.get(part.sender, frozenset())):

@@ -22,7 +22,10 @@ CAPTIONED = frozenset({"image", "gif", "video"})
 
 _ALIASES = {"img": "image", "photo": "image", "picture": "image", "voice": "audio"}
 _MARK = re.compile(
-    r"<(?P<slash>/?)(?P<name>image|img|photo|picture|gif|video|audio|voice|delay|end)"
+    r"<(?P<slash>/?)(?P<name>image|img|photo|picture|gif|video|audio|voice|delay"
+    # Not <end rant>, which people write.
+    r"|end(?=\s*/?\s*>|\s+[\w-]+\s*="
+    r"|[\s:]\s*(?:of )?(?:the |this )?(?:conversation|chat|talk|dialogue|scene)\b))"
     r"(?=[\s/>:=])(?P<rest>[^<>]*)>",
     re.IGNORECASE,
 )
@@ -32,6 +35,7 @@ _UNKNOWN = re.compile(
     r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30})"
     r"(?:\s+[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*/?>+"
 )
+_FACE = re.compile(r"[^\W_]_+[^\W_]")
 WELL_WRITTEN = re.compile(
     rb"</?(?:image|gif|video|audio)>|<end/>|<delay(?: (?:minutes|hours|days)=\"\d+\")+/>"
 )
@@ -145,7 +149,10 @@ def unknown_tags(message: str) -> Iterator[re.Match[str]]:
 
 
 def strip_unknown(message: str) -> str:
-    """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``."""
+    """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``.
+
+    Code stays: ``List<String>``, and a tag behind a backtick; so do faces such as ``<o_o>``.
+    """
     return _settle(_strip_unknown_once, message) if "<" in message else message
 
 
@@ -340,8 +347,9 @@ def _strip_unknown_once(message: str) -> str:
     closed = {match["name"].lower() for match in found if match["slash"]}
 
     def words(match: re.Match[str]) -> str:
-        ours = _MARK.search(match.group())
-        if ours:
+        before = message[max(0, match.start() - 1) : match.start()]
+        code = before == "`" or (before.isalnum() and match["name"].lower() not in closed)
+        if code or _FACE.fullmatch(match["name"]) or _MARK.search(match.group()):
             return match.group()
         return "" if match["name"].lower() in closed else match["name"]
 

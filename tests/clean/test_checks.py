@@ -24,6 +24,11 @@ from .people import LUNA, MAX
         "Feel free to ask if you have any other questions!",
         "Sure! Here is the next message:",
         "that goes against my content policy",
+        "I'm sorry, but I can't provide that information.",
+        "I'm sorry, but I cannot engage in this conversation.",
+        "Sorry, I can't continue with this roleplay.",
+        "I can't create explicit content.",
+        "I cannot generate that kind of content",
     ],
 )
 def test_talking_like_an_assistant_is_told(text: str) -> None:
@@ -49,6 +54,14 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
         "sorry, i can't help with that",
         "my training data is garbage again",
         "that's against our safety policy, sorry",
+        "sorry, i can't continue with this anymore",
+        "sorry, i can't provide childcare that weekend",
+        "sorry, i can't engage in this drama again",
+        "sorry i can't assist tomorrow, my back is dead",
+        "i can't produce that many by friday",
+        "i can't create this playlist without you",
+        "who do you like best in this persona game?",
+        "Sure! Here's the response i got: they're closed",
         "I'm a virtual assistant, i answer emails for dentists",
     ],
 )

@@ -134,6 +134,13 @@ def test_a_file_that_is_being_written_gives_its_whole_lines(tmp_path: Path) -> N
     assert clean(tmp_path, GOOD).kept == 1  # only the line break is missing
 
 
+def test_a_chat_that_the_repairs_never_finish_is_kept_as_it_was_read(tmp_path: Path) -> None:
+    report = clean(tmp_path, lines([chat(["Luna: " * 50], ["ok"])]))
+    (rejection,) = rejections(report)
+    assert rejection["reason"] == "unsettled"
+    assert rejection["record"]["chat_parts"][0]["messages"] == ["Luna: " * 50]
+
+
 def test_a_failed_rollout_without_an_end_is_cut_off(tmp_path: Path) -> None:
     failure = Failure(index=0, id="c-1", reason="bad_turn", detail="x")
     (tmp_path / "chats.failures.jsonl").write_bytes(failure.to_json() + b"\n")

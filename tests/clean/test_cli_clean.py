@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,8 @@ def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
         (["x.jsonl", "--keep", "shortest"], "'longest' or 'first'"),
         (["x.jsonl", "--near-duplicates", "2"], "less than or equal to 1"),
         (["x.jsonl", "--out", "."], "is a folder"),
+        (["x.jsonl", "--language", "english"], "clean.language"),
+        (["/dev/null"], "is a pipe or a device"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
@@ -98,6 +103,25 @@ def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
+    """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
+    source = tmp_path / "chats.jsonl"
+    source.write_bytes(lines([different(1)]) * 30_000)
+    command = "from soc_gen.cli import main; main()"
+    arguments = ["clean", str(source), "--out", str(tmp_path / "clean.jsonl"), "--workers", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        while not list(tmp_path.glob(".clean.rejected.*")) and run.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.1)  # in which the workers start; the outcome is the same if they have not
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate()
+    assert run.returncode == 130
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["chats.jsonl"]
 
 
 def test_an_output_that_cannot_be_written_is_one_line(source: Path) -> None:

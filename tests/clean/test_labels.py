@@ -33,6 +33,8 @@ def test_a_label_is_taken_off_the_start(label: str) -> None:
         "Luna, did you see this?", "Max, come on", "Max come on", "@maxo you there?", "Max - you there?",
         "Note: bring cash", "Re: dinner", "Mom: the musical is on again", "I told Luna: no",
         "Maximum: 3 people", "so: luna", "http://example.org", "12:30 works", "[sighs] fine", "luna",
+        "Luna: 3, Max: 2", "Luna - 3, Max - 2", "Luna: tea; @maxo: coffee", "speaker 1: 1, speaker 2: 3",
+        "@moon_luna", "@moon_luna is my handle", "user: admin pass: hunter2", "Persona 5: best game ever",
         "Users: 3", "the plan (Luna): no", "Lunatic: you", ":)", "<3 you", "Luna and Max: a love story",
     ],
 )  # fmt: skip
@@ -43,6 +45,16 @@ def test_an_address_or_a_part_of_the_sentence_stays(text: str) -> None:
 def test_emphasis_and_quotes_after_a_label_stay() -> None:
     assert strip_label("Luna: *waves*", OWN) == "*waves*"
     assert strip_label('Luna: "no"', OWN) == '"no"'
+
+
+def test_a_username_that_is_an_everyday_word_labels_nothing() -> None:
+    """With "no" for a username, "no: i said 8" is still a sentence; the name is a label."""
+    for word in ("the", "no", "me", "ok"):
+        names = names_of(LUNA.model_copy(update={"username": word}))
+        assert strip_label(f"{word}: i said 8", names) == f"{word}: i said 8"
+        assert strip_label("Luna: i said 8", names) == "i said 8"
+    user = names_of(LUNA.model_copy(update={"name": "User", "username": None}))
+    assert strip_label("User: hi", user) == "hi"
 
 
 def test_titles_are_no_names_and_nicknames_are() -> None:

@@ -61,6 +61,14 @@ def test_messages_that_no_person_writes(message: str, expected: str | None) -> N
     assert reason(*TALK[:1], [message], *TALK[2:]) == expected
 
 
+def test_a_name_that_both_have_tells_nobody_apart() -> None:
+    talk = chat(*TALK[:1], ["fine\nLuna: i mean it"], *TALK[2:])
+    other = talk.experience.persona2.model_copy(update={"name": "Luna Okoro"})
+    experience = talk.experience.model_copy(update={"persona2": other})
+    assert reason_of(talk) == "speaks_for_other"
+    assert reason_of(talk.model_copy(update={"experience": experience})) is None
+
+
 def test_assistant_speak_can_be_allowed() -> None:
     config = CleanConfig(allow_assistant_speak=True)
     assert reason(["hey"], ["How can I assist you today?"], config=config) is None

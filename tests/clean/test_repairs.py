@@ -28,6 +28,7 @@ GRAMS = prompt_grams([PROMPT])
         (["ok <think>and then"], ["ok "]),
         (["<think>one", "two", "three</think>said"], ["", "said"]),
         (["<reasoning>x</reasoning>y"], ["y"]),
+        (["< think >x</ think >y"], ["y"]),
         (["i think <3"], ["i think <3"]),
     ],
 )
@@ -48,6 +49,18 @@ def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept
         ("<｜Assistant｜>hey", "hey"),
         ("### Response:\nhey", "hey"),
         ("hey /no_think", "hey "),
+        ("<|im_start|>assistant: hey", "hey"),
+        (
+            "<|channel|>analysis<|message|>be short<|end|><|start|>assistant<|channel|>final<|message|>hey",
+            "hey",
+        ),
+        ("<|start|>assistant<|channel|>final<|message|>hey<|return|>", "hey"),
+        ("<|channel|>analysis<|message|>be short, be", ""),
+        ("hey</s> User: hi to you", "hey"),
+        ("<s>monday</s> tuesday", "monday tuesday"),
+        ("<think/>hey", "hey"),
+        ("<|°_°|> <|o_o|>", "<|°_°|> <|o_o|>"),
+        ("ls /think", "ls /think"),
         ("i like |pipes| and <3", "i like |pipes| and <3"),
         ("model trains and user groups", "model trains and user groups"),
     ],
@@ -68,7 +81,15 @@ def test_chat_template_tokens_go_and_what_follows_the_turn(written: str, kept: s
         (['{"message": "hey"}'], ["hey"]),
         (['{"sender": "Luna", "messages": ["hey"]}'], ["hey"]),
         (['["hey", "you"]'], ["hey", "you"]),
+        (['{"messages": ["hey"],}'], ["hey"]),
+        (['{"messages": ["hey"]}}'], ["hey"]),
+        (['{"messages": ["hey"'], ["hey"]),
+        (['{"messages": ["hey"]}\n{"messages": ["you"]}'], ["hey", "you"]),
+        (['{"messages": ["hey"]}\nand so on'], ["hey", "and so on"]),
         (['{"a": 1}'], ['{"a": 1}']),
+        (['{"status": 404, "message": "Not Found"}'], ['{"status": 404, "message": "Not Found"}']),
+        (['{"message": "Not Found", "docs": "x"}'], ['{"message": "Not Found", "docs": "x"}']),
+        (['the last line is "foo"}'], ['the last line is "foo"}']),
         (["[1, 2]"], ["[1, 2]"]),
         (["```\nprint(1)\n```"], ["```\nprint(1)\n```"]),
         (['he said "no" [again]'], ['he said "no" [again]']),
@@ -84,13 +105,27 @@ def test_json_is_unpacked_whole_or_in_ruins(written: list[str], kept: list[str])
     [
         ("Sure! Here is the next message:\nhey", "hey"),
         ("Here's Luna's reply: hey", "hey"),
+        ("**Here is the next message from Luna:**\nhey", "hey"),
+        ("here's the reply: *waves*", "*waves*"),
+        *(
+            (text, text)
+            for text in (
+                "here's the short version: we broke up",
+                "here's the message he sent me: you up?",
+                "here's the next message she sent: no",
+                "here is the reply from the landlord: no pets",
+                "ok here's the error message: segfault",
+                "here's my response: no",
+                "here's mom's reply: ask your father",
+            )
+        ),
         ("Certainly! Here are the messages: hey", "hey"),
         ("sure! here's the recipe: eggs", "sure! here's the recipe: eggs"),
         ("here is my number: 5", "here is my number: 5"),
     ],
 )
 def test_a_preamble_goes(written: str, kept: str) -> None:
-    assert machine.drop_preambles([written]) == [kept]
+    assert machine.drop_preambles([written], {"luna"}) == [kept]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +136,10 @@ def test_a_preamble_goes(written: str, kept: str) -> None:
         ("ok *conversation ends*", "ok"),
         ("--- end of chat ---", ""),
         ("ok (the end of the street)", "ok (the end of the street)"),
+        ("ok (end conversation)", "ok"),
+        ("ok (end of conversation)", "ok"),
         ("the end", "the end"),
+        ("so i dumped him (the end)", "so i dumped him (the end)"),
     ],
 )
 def test_a_note_that_the_talk_ends_goes(written: str, kept: str) -> None:
@@ -123,6 +161,7 @@ def test_lines_that_recite_the_prompt_go_and_others_stay() -> None:
         ("РїСЂРёРІРµС‚", "привет"),
         ("привет, 你好, où ça?", "привет, 你好, où ça?"),
         ("Tom &amp; Jerry &lt;3", "Tom & Jerry <3"),
+        ("use &amp; instead of & there", "use &amp; instead of & there"),
         ("“curly” — ok… 😂 ¯\\_(ツ)_/¯", "“curly” — ok… 😂 ¯\\_(ツ)_/¯"),
         ("naïve façade, señor", "naïve façade, señor"),
     ],
@@ -139,6 +178,10 @@ def test_mojibake_is_undone_and_what_people_type_stays(written: str, kept: str) 
         ("family 👨\u200d👩\u200d👧 ❤\ufe0f", "family 👨\u200d👩\u200d👧 ❤\ufe0f"),
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("a\u200d b", "a b"),
+        ("അവന\u0d4d\u200d വന്നു", "അവന\u0d4d\u200d വന്നു"),
+        ("ന\u0d4d\u200d", "ന\u0d4d\u200d"),
+        ("ന\u0d4d\u200d\u200d x", "ന\u0d4d\u200d x"),
+        ("ന\u200d x", "ന x"),
         ("\u202eevil", "evil"),
         ("plain", "plain"),
     ],
@@ -185,6 +228,12 @@ def repaired(*parts: list[str], config: CleanConfig | None = None) -> list[list[
     return [part.messages for part in made.chat.chat_parts]
 
 
+def test_parts_that_a_repair_empties_do_not_count_towards_an_end() -> None:
+    """An end in the fifth part is believed; in the third, which it is without the fourth, it is not."""
+    parts = [["a"], ["b"], ["c"], ["<|im_end|>"], ["d <end/>", "e"], ["f"]]
+    assert repaired(*parts) == [["a"], ["b"], ["c", "d", "e"], ["f"]]
+
+
 def test_the_repairs_work_through_each_other() -> None:
     messy = [
         '{"messages": ["**Luna:** <think>hm</think>[Luna] hey <IMAGE>a cat", "Here is the reply: \\"ok\\""]}'
@@ -192,9 +241,43 @@ def test_the_repairs_work_through_each_other() -> None:
     assert repaired(messy, ["&lt;Max&gt; \u200bno"]) == [["hey", "<image>a cat</image>", "ok"], ["no"]]
 
 
+def test_the_writer_s_labels_go_from_every_line_when_the_first_has_one() -> None:
+    assert repaired(["Luna: hey\nLuna: you there?"], ["hm\nmax: 3"]) == [["hey\nyou there?"], ["hm\nmax: 3"]]
+
+
 def test_a_repair_can_be_switched_off() -> None:
     off = CleanConfig(repairs=RepairsConfig(speaker_labels=False, unknown_tags=False))
     assert repaired(["Luna: <sigh> hi"], ["no"], config=off) == [["Luna: <sigh> hi"], ["no"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "messages"),
+    [
+        ("thinking", ["<think>hm</think>hey"]),
+        ("template_tokens", ["<|im_start|>hey"]),
+        ("json_leftovers", ['{"messages": ["hey"]}']),
+        ("preambles", ["Sure! Here is the next message:\nhey"]),
+        ("end_notes", ["hey (end of conversation)"]),
+        ("encoding", ["itâ€™s"]),
+        ("invisible", ["h\u200bey"]),
+        ("quotation_marks", ['"hey"']),
+        ("speaker_labels", ["Luna: hey"]),
+        ("leaked_instructions", ["hey", PROMPT]),
+        ("tags", ["hey <image>a cat</image>"]),
+        ("unknown_tags", ["<sigh> hey"]),
+        ("spacing", ["hey  "]),
+        ("empty", ["hey", ""]),
+        ("end_tags", ["hey", "<end/>"]),
+    ],
+)
+def test_each_repair_has_its_name_and_is_not_made_when_switched_off(name: str, messages: list[str]) -> None:
+    parts = [messages, ["ok"]]
+    off = CleanConfig(repairs=RepairsConfig(**{name: False}))
+    _, changes = Repairer(CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    assert name in {change.repair for change in changes}
+    assert repaired(*parts) != parts
+    _, changes = Repairer(off, GRAMS).repair(Said(chat(*parts), 3))
+    assert name not in {change.repair for change in changes}
 
 
 def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> None:

@@ -115,10 +115,22 @@ def test_problems_names_each_tag_that_does_not_parse(message: str, count: int) -
         ("<<<sigh>>> ok", "sigh ok"),
         ("a <b and c> d <3", "a <b and c> d <3"),
         ("<image>x</image>", "<image>x</image>"),
+        ("List<String> a, vector<int> b", "List<String> a, vector<int> b"),
+        ("use `<div>` not `</div>`", "use `<div>` not `</div>`"),
+        ("so<b>so</b> good", "soso good"),
+        ("<o_o> <T_T>", "<o_o> <T_T>"),
     ],
 )
 def test_unknown_tags_lose_their_brackets(written: str, words: str) -> None:
     assert tags.strip_unknown(written) == words
+
+
+def test_the_end_of_a_rant_is_not_the_end_of_the_chat() -> None:
+    for text in ("so tired <end rant> anyway", "<end of rant>", "</end rant>"):
+        assert tags.split_tags([text]) == [text]
+        assert not tags.has_end([text])
+    for text in ("<end>", "<END/>", "</end>", "<end of conversation>", '<end reason="x"/>'):
+        assert tags.split_tags([text]) == ["<end/>"]
 
 
 def test_a_delay_knows_its_length() -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from soc_gen import tags
 from soc_gen.checks import PromptGrams, may_leak
 from soc_gen.config import CleanConfig
-from soc_gen.labels import label_starts, may_have_label, names_of, strip_label
+from soc_gen.labels import has_label, label_starts, may_have_label, names_of, strip_label
 from soc_gen.models import Chat, ChatPart
 from soc_gen.repairs import machine, shape, text
 from soc_gen.repairs.shape import Part
@@ -75,7 +75,7 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         _marked("json_leftovers", _all(machine.unpack_json), '"'),
         PartRepair(
             "preambles",
-            _all(machine.drop_preambles),
+            lambda messages, writer: machine.drop_preambles(messages, writer.own | writer.other),
             lambda said: b":" in said.bare and (b"ere" in said.data or b"ERE" in said.data),
             (":",),
             machine.may_have_preamble,
@@ -142,11 +142,23 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
     return [
-        strip_label(message, writer.own, writer.other) if may_have_label(message, writer.starts) else message
+        _unlabelled(message, writer) if may_have_label(message, writer.starts) else message
         for message in messages
     ]
 
 
+def _unlabelled(message: str, writer: Writer) -> str:
+    stripped = strip_label(message, writer.own, writer.other)
+    if stripped == message or "\n" not in stripped:
+        return stripped
+    first, *more = stripped.split("\n")  # who labels one line labels the next
+    return "\n".join(
+        [first, *(strip_label(line, writer.own) if has_label(line, writer.own) else line for line in more)]
+    )
+
+
+_NAMING = frozenset({"preambles", "speaker_labels"})
+"""Repairs that want to know what the two are called."""
 _NOTE_ENDS = frozenset(")]*-—=")
 
 
@@ -185,12 +197,13 @@ class Repairer:
         active = [repair for repair in self._repairs if repair.may_apply(said)]
         if not any(repair.finds(said) for repair in active):
             return self._reshape(parts, changes)
-        writers = _writers(said.chat) if any(one.name == "speaker_labels" for one in active) else {}
+        writers = _writers(said.chat) if any(one.name in _NAMING for one in active) else {}
         made = []
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)
             made.append((sender, _repair_part(messages, writer, active, changes)))
-        return self._reshape(made, changes)
+        # Where the talk ends is told by counting parts, so not before all that is empty is known.
+        return made if made != parts else self._reshape(parts, changes)
 
     def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
         if shape.is_settled(parts):

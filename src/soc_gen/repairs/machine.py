@@ -6,53 +6,76 @@ Each repair takes the messages of one chat part and returns them without it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import orjson
 
-from soc_gen.checks import PromptGrams, leaks_prompt
+from soc_gen.checks import QUOTES, PromptGrams, leaks_prompt
 from soc_gen.said import Said
 
 Messages = list[str]
 
 _SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
 _THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
-_THINK_MARK = re.compile(rf"<(?P<slash>/?){_THINK}>", re.IGNORECASE)
+_THINK_MARK = re.compile(rf"<\s*(?P<slash>/?)\s*{_THINK}\s*>", re.IGNORECASE)
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
-    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|</s>|<eos>"
+    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|<eos>"
+    # Words behind it on the same line: struck out by hand, or the end of sarcasm.
+    rf"|</s>(?![ \t]+(?!(?i:{_ROLE})\b)\w)"
     r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",
     re.DOTALL,
 )
 _TEMPLATE = re.compile(
     rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
-    rf"|(?:<\|im_start\|>|<start_of_turn>)(?:\s*{_ROLE}\b)?\s*"
-    r"|<[|｜][^<>|｜\n]{1,40}[|｜]>"
-    r"|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
+    rf"|(?:<\|im_start\|>|<start_of_turn>|<\|start\|>)(?:\s*{_ROLE}\b:?)?\s*"
+    r"|<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
+    rf"|<{_THINK}\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
     r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
-    r"|(?<!\S)/(?:no_)?think(?!\S)"
+    r"|(?<!\S)/no_?think(?!\S)"
 )
 
+# What is said aloud comes in the channel "final", if at all; the others are thoughts.
+_CHANNELS = re.compile(
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?:final\s*<\|message\|>"
+    r"|(?:analysis|commentary)\b.*?(?:<\|end\|>|(?=<\|channel\|>final)|\Z))",
+    re.DOTALL,
+)
 _TEMPLATE_HINT = re.compile(r"[<\[#/]")
 
 _FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _KEYS = ("messages", "message", "content", "text", "reply", "response")
+# What else a reply may say of itself; JSON with other keys is something that a person pastes.
+_BESIDE = """
+    messages message content text reply response sender speaker name from to role persona turn type end
+    thoughts mood emotion time timestamp
+"""
 _JSON_HEAD = re.compile(
     r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
 )
-_JSON_TAIL = re.compile(r"\\?\"\s*\]\s*\}?\s*(?:```)?\s*$|\\?\"\s*\}\s*(?:```)?\s*$")
-_JSON_GAP = re.compile(r"\\?\"\s*,\s*\\?\"")
+_JSON_TAIL = re.compile(r"\\?\"\s*(?:,\s*)?(?:\]\s*(?:,\s*)?\}*|\}+)\s*(?:```)?\s*$|(?<!\\)\"\s*$")
+_JSON_GAP = re.compile(
+    r"\\?\"\s*(?:,\s*\\?\"|\]\s*\}\s*(?:```)?\s*(?:\{\s*\\?\"messages?\\?\"\s*:\s*(?:\[\s*)?\\?\")?)"
+)
 
 _PREAMBLE = re.compile(
-    r"\s*(?:(?:sure|certainly|of course|absolutely|okay|ok|alright)(?: thing)?[!,.]*\s+)?"
-    r"here(?:['’]s| is| are)\s"
-    r"[^\n:]{0,80}\b(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|json|version|output)\b"
-    r"[^\n:]{0,60}:[ \t]*\n*",
+    r"\s*(?P<em>[*_]{0,3})(?:(?:sure|certainly|of course|absolutely|okay|ok|alright)(?: thing)?[!,.]*\s+)?"
+    r"here(?:['’]s| is| are)\s(?P<what>[^\n:]{0,140}):(?P=em)[ \t]*\n*",
     re.IGNORECASE,
 )
+_REPLY = r"(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|conversation|json)"
+_A_REPLY = re.compile(rf"\b{_REPLY}\b", re.IGNORECASE)
+# "the reply", nothing more, or a reply that is called what nobody calls their own.
+_MACHINE_REPLY = re.compile(
+    rf"(?:the|an?) (?:possible )?{_REPLY}(?= as requested| you asked|$)"
+    rf"|.*\b(?:next|following|requested|revised|updated|rewritten|generated) (?:{_REPLY}|version|output)\b"
+    r"|.*\b(?:continuation|json)\b",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[^\W_]+")
 _ENDED = (
-    r"(?:the )?end(?: of (?:the |this |our )?(?:conversation|chat|dialogue|transcript|scene|talk|call))?"
+    r"end|(?:the )?end (?:of )?(?:the |this |our )?(?:conversation|chat|dialogue|transcript|scene|talk|call)"
     r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
 )
 _END_NOTE = re.compile(
@@ -97,7 +120,9 @@ def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
 def drop_template_tokens(messages: Messages) -> Messages:
     """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
     return [
-        _TEMPLATE.sub("", _TURN_END.sub("", message)) if _TEMPLATE_HINT.search(message) else message
+        _TEMPLATE.sub("", _TURN_END.sub("", _CHANNELS.sub("", message)))
+        if _TEMPLATE_HINT.search(message)
+        else message
         for message in messages
     ]
 
@@ -116,15 +141,34 @@ def unpack_json(messages: Messages) -> Messages:
 
 
 def may_have_preamble(said: Said) -> bool:
-    """Whether there is something for ``drop_preambles``."""
+    """Whether ``drop_preambles`` has to look closer."""
     return any(":" in message and _PREAMBLE.match(message) for message in said.messages)
 
 
-def drop_preambles(messages: Messages) -> Messages:
-    """Take "Sure! Here is Luna's next message:" off the start."""
+def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:
+    """Take "Sure! Here is Luna's next message:" off the start.
+
+    "here's the message he sent me: no" is how people quote, and stays.
+
+    Args:
+        messages: Messages of one part.
+        names: Of both speakers, from ``labels.names_of``.
+    """
     return [
-        _PREAMBLE.sub("", message, count=1) if _PREAMBLE.match(message) else message for message in messages
+        message[found.end() :]
+        if (found := _PREAMBLE.match(message)) and _announces(found["what"], names)
+        else message
+        for message in messages
     ]
+
+
+def _announces(what: str, names: Collection[str]) -> bool:
+    if QUOTES.search(what):
+        return False
+    if _MACHINE_REPLY.match(what):
+        return True
+    plain = f" {' '.join(_WORDS.findall(what.casefold()))} "
+    return bool(_A_REPLY.search(what)) and any(f" {name} " in plain for name in names)
 
 
 def drop_end_notes(messages: Messages) -> Messages:
@@ -142,9 +186,21 @@ def drop_leaks(messages: Messages, grams: PromptGrams) -> Messages:
     ]
 
 
-def _texts_in(text: str) -> Messages | None:
+def _inside(text: str) -> str:
     fenced = _FENCE.fullmatch(text)
-    inner = (fenced[1] if fenced else text).strip()
+    return (fenced[1] if fenced else text).strip()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _texts_in(text: str) -> Messages | None:
+    inner = _inside(text)
     if not inner.startswith(("{", "[")):
         return None
     for candidate in (inner, inner.replace('\\"', '"').replace("\\n", "\n")):
@@ -158,6 +214,8 @@ def _texts_in(text: str) -> Messages | None:
 def _strings(value: object) -> Messages | None:
     """Return the texts of a reply that was JSON; None when it is no reply."""
     if isinstance(value, dict):
+        if "messages" not in value and not set(value).issubset(_BESIDE.split()):
+            return None
         named = next((value[key] for key in _KEYS if key in value), None)
         return [named] if isinstance(named, str) else _strings(named)
     if not isinstance(value, list) or not value:
@@ -174,8 +232,12 @@ def _strings(value: object) -> Messages | None:
 def _from_ruins(message: str) -> Messages:
     """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
     head = _JSON_HEAD.match(message)
+    if head and _is_json(_inside(message)):
+        return [message]
     rest = message[head.end() :] if head else message
-    tail = _JSON_TAIL.search(rest) if head or not ("[" in rest or "{" in rest) else None
+    # Somebody who quotes a bracket closes all quotation marks: 'it ends in "x"}'.
+    torn = rest.count('"') % 2 == 1 and rest.rstrip()[-1:] in {"]", "}", "`"} and not {"[", "{"} & set(rest)
+    tail = _JSON_TAIL.search(rest) if head or torn else None
     if not head and not tail:
         return [message]
     body = rest[: tail.start()] if tail else rest
