@@ -1,5 +1,6 @@
 """The command line as a user meets it: as a process."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -104,6 +105,28 @@ def test_a_url_without_a_scheme_is_put_right_in_the_message(tmp_path: Path) -> N
     done = soc("check", "--base-url", "localhost:8000/v1", cwd=tmp_path)
     assert done.returncode == 2
     assert "http://localhost:8000/v1" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check", "serve"])
+@pytest.mark.parametrize("package", ["xllamacpp", "psutil"])
+def test_without_the_extra_for_it_the_embedded_model_is_one_line(
+    command: str, package: str, tmp_path: Path
+) -> None:
+    """Before any weights are looked for: a plain `pip install soc-gen` has no engine."""
+    code = f"import sys; sys.modules[{package!r}] = None; from soc_gen.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if not key.startswith("SOC_")}
+        | {"SOC_CACHE": str(tmp_path / "cache")},
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"error: {package} is not installed. Run: pip install 'soc-gen[local]'\n"
+    assert not list(tmp_path.iterdir())
 
 
 def test_init_writes_a_config_that_loads(tmp_path: Path) -> None:

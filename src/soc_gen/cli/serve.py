@@ -32,9 +32,10 @@ def serve(
 
       SOC_BASE_URL=http://127.0.0.1:8080/v1 soc rollout data/experiences.jsonl
     """
-    from soc_gen.llm.embedded import embedded_server
+    from soc_gen.llm.embedded import embedded_server, need_engine
     from soc_gen.llm.weights import resolve_weights
 
+    need_engine()
     with download_progress() as progress:
         weights = resolve_weights(embedded_model, progress=progress, say=tell)
     try:

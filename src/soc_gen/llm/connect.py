@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from soc_gen.config import EndpointConfig
 from soc_gen.errors import UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, choose_model, read_key
-from soc_gen.llm.embedded import embedded_server
+from soc_gen.llm.embedded import embedded_server, need_engine
 from soc_gen.llm.fleet import Fleet, Replica, Sleep
 from soc_gen.llm.machine import allow_open_files
 from soc_gen.llm.pace import AutoLimit, Pacer
@@ -46,6 +46,7 @@ def served(
 
     Raises:
         EmbeddedModelError: The embedded model cannot be fetched or started.
+        MissingExtraError: It is needed, and the extra ``local`` is not installed.
         UsageError: A model was named, but no URL.
     """
     if config.base_urls:
@@ -53,6 +54,7 @@ def served(
         return
     if config.model:
         raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
+    need_engine()
     weights = resolve_weights(config.embedded_model, progress=progress, say=say)
     slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
     with embedded_server(weights, slots) as url:

@@ -56,8 +56,7 @@ def embedded_server(
         MissingExtraError: The extra ``local`` is not installed.
         EmbeddedModelError: The server did not start in time, or died; the message names its log.
     """
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise MissingExtraError("xllamacpp", "local")
+    need_engine()
     log = _new_log(log_dir or cache_folder() / "logs")
     child = _start(ServerPlan(str(weights), weights.stem, slots, port, usable_cores()), log)
     healthy = False
@@ -73,6 +72,17 @@ def embedded_server(
         _stop(child)
         if healthy:
             log.unlink(missing_ok=True)
+
+
+def need_engine() -> None:
+    """Make sure of what the extra ``local`` installs, before a gigabyte of weights is fetched for it.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    for package in ("xllamacpp", "psutil"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "local")
 
 
 def _new_log(folder: Path) -> Path:
