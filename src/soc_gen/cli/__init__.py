@@ -5,6 +5,15 @@ Nothing heavy is imported here: a command imports what it needs when it runs.
 
 from __future__ import annotations
 
-from soc_gen.cli.app import main
+import sys
 
-__all__ = ["main"]
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run ``soc``; Ctrl-C while it is being loaded ends it without a trace too."""
+    try:
+        from soc_gen.cli.app import main as start
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    start()
