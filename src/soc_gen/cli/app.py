@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 
@@ -57,6 +58,9 @@ for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
 
 def main() -> None:
     """Run ``soc``; an error on purpose becomes one line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
     if "--verbose" in words:  # at the end of the line that failed is where people add it
         words = [word for word in words if word != "--verbose"] or ["--help"]
