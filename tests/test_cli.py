@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from soc_gen.resources import shipped
+
 COMMANDS = [
     ("generate", "experiences"),
     ("rollout",),
@@ -93,7 +95,7 @@ def test_a_budget_in_money_needs_prices(tmp_path: Path) -> None:
 def test_nobody_listening_is_told_at_once(tmp_path: Path) -> None:
     """A closed port is a failed run, exit code 1, before anything is written."""
     source = tmp_path / "experiences.jsonl"
-    source.write_text("{}\n")
+    source.write_bytes((shipped("seeds") / "experiences.jsonl").read_bytes())
     done = soc("rollout", str(source), "--base-url", "http://127.0.0.1:9/v1", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: nobody answers at http://127.0.0.1:9/v1. ")
@@ -176,3 +178,41 @@ def test_ctrl_c_before_anything_is_asked_is_one_line() -> None:
                 printed, said = process.communicate(timeout=60)
     assert (process.returncode, printed) == (130, "")
     assert said == "Interrupted. What was finished is kept; the same command goes on from there.\n"
+
+
+def test_ctrl_c_while_it_is_loaded_leaves_no_trace(tmp_path: Path) -> None:
+    """The imports take long enough for that."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    done = soc("--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_help_says_what_holds_when_an_option_is_not_given() -> None:
+    """In words: what stands in brackets is markup to typer, and vanishes."""
+    told = " ".join(soc("push-to-hub", "--help").stdout.replace("│", " ").split())
+    assert "cc-by-4.0" in told
+    assert "HF_TOKEN" in told
+
+
+def test_init_makes_the_folder_and_names_the_file_as_a_shell_takes_it(tmp_path: Path) -> None:
+    done = soc("init", "my runs/soc.toml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "soc run --config 'my runs/soc.toml'" in done.stdout
+    assert (tmp_path / "my runs" / "soc.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "--out-dir", "file"), "error: file: is a file; --out-dir takes a folder\n"),
+        (("export", "chats.jsonl", "--out", "file"), "error: file: is a file; --out takes a folder\n"),
+        (("export", "empty.jsonl"), "error: empty.jsonl: is empty: there is nothing to do\n"),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_anything_is_done(
+    words: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty.jsonl").touch()
+    done = soc(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, said)

@@ -65,6 +65,18 @@ def test_a_dry_run_leaves_out_what_earlier_runs_have_paid_for(tmp_path: Path) ->
         assert endpoint.repeated == 0  # whether a reply must be asked for again is up to the prompts
 
 
+def test_a_dry_run_does_not_count_on_another_runs_journal(tmp_path: Path) -> None:
+    """The rollout would refuse it; so it says that, and counts from nothing."""
+    project = Project(tmp_path, 3)
+    with LoopbackEndpoint(Behaviour(end_rate=0.5)) as endpoint:
+        project.soc(endpoint.url)
+        done = project.soc(endpoint.url, "--model", "another", "--dry-run", "--json")
+    forecast = orjson.loads(done.stdout)
+    assert (forecast["finished"], forecast["conversations"]) == (0, 3)
+    assert "model was loopback-model, is another" in done.stderr
+    assert "--restart" in done.stderr
+
+
 def test_a_dry_run_reads_the_journal_of_a_run_that_was_killed(tmp_path: Path) -> None:
     """Its last line may be torn, and a file that is no journal says nothing."""
     journal = tmp_path / "chats.journal.jsonl"

@@ -20,7 +20,7 @@ from soc_gen.errors import JournalError, OutputError
 from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
-from soc_gen.same_run import ROW_BYTES
+from soc_gen.same_run import ROW_BYTES, differences
 
 INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
 
@@ -345,7 +345,7 @@ def test_a_full_disk_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """Here: a file stands where the folder should be."""
     (tmp_path / "data").write_text("")
-    with pytest.raises(OutputError, match="--out"):
+    with pytest.raises(OutputError, match="Choose another place"):
         Journal(tmp_path / "data" / "chats.journal.jsonl", INPUTS)
 
 
@@ -421,3 +421,13 @@ def test_a_journal_that_is_taken_away_stops_the_run(path: Path, harm: Callable[[
             await journal.add_reply(request(turn=1), reply())
 
     keeping(path, act)
+
+
+def test_of_many_differences_the_first_are_named_and_the_model_leads() -> None:
+    """The error stays a line that is read."""
+    old = {"model": "a", "rollout": dict.fromkeys("ghijkl", 0)}
+    new = {"model": "b", "rollout": dict.fromkeys("ghijkl", 1)}
+    assert differences(old, old) == ""
+    assert differences(old, new) == (
+        "model was a, is b; rollout.g was 0, is 1; rollout.h was 0, is 1; rollout.i was 0, is 1; and 3 more"
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from soc_gen.cli import watch
+from soc_gen.cli import console, watch
 from soc_gen.config import Prices
 from soc_gen.llm import Usage
 from soc_gen.meter import Meter
@@ -50,6 +52,30 @@ def test_a_line_says_how_far_it_is_what_it_costs_and_what_went_wrong(monkeypatch
         "1.5M tokens in (60% cached), 500.0k out · $2.00 of about $3.81 · "
         "repeated: http_429 7, timeout 2 · asked again: repeat 3 · failed: bad_turn 1, context_length 1"
     ]
+
+
+def test_the_display_loses_no_word_on_80_columns() -> None:
+    """Bar and time left on the first line; what is below is wrapped between words."""
+    screen = io.StringIO()
+    Console(file=screen, width=80, soft_wrap=True).print(watch._frame("experiences", under_way()))
+    shown = screen.getvalue().splitlines()
+    assert shown[0].rstrip().endswith("50/100 done, 2 failed, 38 s left")
+    assert "20 open, 18 in flight, 0.0 turns/s" in shown[1]
+    assert " ".join(" ".join(shown[1:]).split()).endswith("failed: bad_turn 1, context_length 1")
+    assert len(shown) <= 4
+
+
+def test_the_summary_breaks_no_number_and_no_name_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run of some size; what may be broken is the text, between words."""
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, soft_wrap=True)
+    monkeypatch.setattr(console, "out", screen)
+    numbers = ("157,900", "25,302,493", "100%", "505,114", "1:09:08")
+    rows = [("experiences", "10,000", "12 rejected", *numbers)]
+    console.table("What was done", watch.COLUMNS, rows)
+    assert isinstance(screen.file, io.StringIO)
+    said = screen.file.getvalue()
+    assert set(said.split()) >= {"experiences", "10,000", *numbers, "rejected"}
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_a_run_that_waits_says_so_in_a_pipe_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.errors import OutputError
 from soc_gen.journal import Journal
-from soc_gen.jsonl import write_jsonl
+from soc_gen.jsonl import printable, write_jsonl
 from soc_gen.llm import Usage
 from soc_gen.llm.connect import Connection
 from soc_gen.manifest import beside, write_manifest
@@ -122,7 +122,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             owed = [journal.owed[index] for index in sorted(journal.owed)]
             write_jsonl(beside(out, "failures.jsonl"), owed)
             facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
-            facts["outputs"] = [{"path": out.name, "records": journal.done}]
+            facts["outputs"] = [{"path": printable(out.name), "records": journal.done}]
             facts["reasons"] = Counter(failure.reason for failure in owed)
             write_manifest(out, work.stage, facts)
     stopped = asking.stop.reason

@@ -25,8 +25,8 @@ from soc_gen.config import CleanConfig
 from soc_gen.dedup import Fingerprint, Verdict, fingerprint, sketch
 from soc_gen.errors import SocError, UsageError
 from soc_gen.examining import Outcome, examined_lines
-from soc_gen.inputs import LineReader, expand, printable
-from soc_gen.jsonl import BadLine, read_jsonl, replacing, writing
+from soc_gen.inputs import LineReader, expand
+from soc_gen.jsonl import BadLine, printable, read_jsonl, replacing, writing
 from soc_gen.manifest import beside, file_sha256, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.prompts import load_prompt, prompt_names
@@ -301,8 +301,8 @@ def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hash
             for path in hashes
         ],
         "outputs": [
-            {"path": report.out.name, "records": report.kept},
-            {"path": report.rejected_out.name, "records": report.rejected.total()},
+            {"path": printable(report.out.name), "records": report.kept},
+            {"path": printable(report.rejected_out.name), "records": report.rejected.total()},
         ],
         "counts": report.as_dict(),
     }

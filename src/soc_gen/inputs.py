@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
 from soc_gen.errors import MissingExtraError, UsageError
-from soc_gen.jsonl import open_input
+from soc_gen.jsonl import open_input, printable
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 2000  # bytes kept of a line that is too long
@@ -52,11 +52,6 @@ def expand(patterns: Sequence[str | Path]) -> list[Path]:
         for path in paths:
             found.setdefault(path.resolve(), path)
     return list(found.values())
-
-
-def printable(path: Path) -> str:
-    """Return the name of a file as text that can be written, also when it is not valid UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 class LineReader:

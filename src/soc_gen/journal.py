@@ -386,5 +386,5 @@ def _lock(journal: Path) -> IO[str]:
     raise OutputError(
         f"another run (process {holder}) is writing here",
         where=str(journal),
-        hint="Wait for it, stop it, or choose another --out",
+        hint="Wait for it, stop it, or choose another --out (soc run: --out-dir)",
     )

@@ -29,6 +29,11 @@ class BadLine:
     why: str
 
 
+def printable(path: Path | str) -> str:
+    """Return the name of a file as text that can be written, also when it is not valid UTF-8."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
 def open_input(path: Path) -> IO[bytes]:
     """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
     if path.is_dir():
@@ -55,7 +60,7 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
             except EOFError:
                 return
             except jsonlines.InvalidLineError as error:
-                yield BadLine(f"{path}:{error.lineno}", _why(error))
+                yield BadLine(f"{printable(path)}:{error.lineno}", _why(error))
 
 
 def _why(error: jsonlines.InvalidLineError) -> str:
@@ -95,7 +100,7 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         what = "the disk is full" if full else f"cannot be written ({error.strerror or error})"
-        hint = "Make room and run the same command again" if full else "Choose another --out"
+        hint = "Make room and run the same command again" if full else "Choose another place for it"
         raise OutputError(what, where=str(path), hint=hint) from error
 
 

@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from soc_gen.asking import Asking, Report, Work, ask, hashes_of
 from soc_gen.components import load_components
-from soc_gen.config import ExperiencesConfig
+from soc_gen.config import Config, ExperiencesConfig
 from soc_gen.errors import ConversationFailed, UsageError
 from soc_gen.fewshot import Hub
-from soc_gen.jsonl import BadLine, open_input, read_jsonl
+from soc_gen.jsonl import BadLine, open_input, printable, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
 from soc_gen.minors import romance_with_minor
@@ -67,7 +68,10 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
             # A larger count only goes on where a smaller one ended.
             "experiences": stage.model_dump(mode="json", exclude={"max_attempts", "count"}),
         }
-        facts = {"inputs": [{"path": stage.personas, "records": len(personas)}], "prompts": prompts}
+        facts = {
+            "inputs": [{"path": printable(stage.personas), "records": len(personas)}],
+            "prompts": prompts,
+        }
         work = Work("experiences", inputs, jobs, make, settled, facts=facts)
         return await ask(work, out, asking, connection)
 
@@ -82,6 +86,37 @@ def _digest(lines: Iterable[bytes]) -> str:
     for line in lines:
         digest.update(line + b"\n")
     return digest.hexdigest()
+
+
+def check_experiences(source: Path) -> None:
+    """Refuse a file in which nothing is an experience: another stage's, most likely.
+
+    Raises:
+        UsageError: Says what is wrong with its first line.
+    """
+    first: BadLine | None = None
+    for record in read_jsonl(source, Experience):
+        if isinstance(record, Experience):
+            return
+        first = first or record
+    if first is None:
+        raise UsageError("is empty: there is nothing to do", where=str(source))
+    raise UsageError(
+        f"no line of it is an experience ({first.why})",
+        where=first.where,
+        hint="Take a file that soc generate experiences wrote",
+    )
+
+
+def rollout_inputs(config: Config, model: str) -> dict[str, Any]:
+    """Return what chats depend on besides experiences; a journal that began with others is refused."""
+    rollout = config.rollout.model_dump(mode="json", exclude={"max_attempts", "on_context_length"})
+    return {
+        "model": model,
+        "random_seed": config.random_seed,
+        "prompts": hashes_of("rollout_"),
+        "rollout": rollout,
+    }
 
 
 async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
@@ -121,14 +156,9 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
             rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
             return await roll_out(job.payload, session, rules)
 
-        prompts = hashes_of("rollout_")
-        inputs = {
-            "model": connection.model,
-            "random_seed": config.random_seed,
-            "prompts": prompts,
-            "rollout": rollout.model_dump(mode="json", exclude={"max_attempts", "on_context_length"}),
-        }
-        facts = {"inputs": [{"path": str(source), "sha256": digest, "records": total}], "prompts": prompts}
+        inputs = rollout_inputs(config, connection.model)
+        read = {"path": printable(source), "sha256": digest, "records": total}
+        facts = {"inputs": [read], "prompts": inputs["prompts"]}
         work = Work("rollout", inputs, jobs(), play, rows=rows, facts=facts)
         return await ask(work, out, asking, connection)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from soc_gen.errors import JournalError
 VERSION = 1
 ROW_BYTES = 8
 """Of the digest that stands for one record of the input."""
-OTHER = "Throw it away with --restart, or choose another --out"
+_SHOWN = 4
+"""Differences that are named: with another preset there are a dozen."""
+OTHER = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
 """What to do about a journal of another run."""
 
 
@@ -23,16 +25,21 @@ def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> N
     """
     if found["kind"] != "header" or found["version"] != VERSION:
         raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=OTHER)
-    old, new = _flat(found["inputs"]), _flat(inputs)
-    differing = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if differing:
-        shown = "; ".join(
-            f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing
-        )
+    if shown := differences(found["inputs"], inputs):
         raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=OTHER)
 
 
-def _flat(inputs: dict[str, Any], before: str = "") -> dict[str, Any]:
+def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+    """Return what of the inputs is not as it was, in words; nothing when all is."""
+    old, new = _flat(before), _flat(inputs)
+    differing = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+    differing.sort(key=lambda name: (name != "model", name))
+    shown = [f"{name} was {_brief(old.get(name))}, is {_brief(new.get(name))}" for name in differing[:_SHOWN]]
+    more = len(differing) - len(shown)
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
+
+
+def _flat(inputs: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Return nested values by dotted names."""
     found: dict[str, Any] = {}
     for name, value in inputs.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import orjson
@@ -113,3 +115,43 @@ def test_the_output_is_no_input(project: Project) -> None:
     done = soc(*words, "--base-url", "http://127.0.0.1:9/v1")
     assert (done.returncode, project.source.read_bytes()) == (2, before)
     assert "is an input and would be replaced" in done.stderr
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["run", "dry run"])
+def test_a_file_of_another_stage_is_refused_before_the_endpoint_is_looked_for(
+    tmp_path: Path, dry: tuple[str, ...]
+) -> None:
+    """Nothing is written, and no failures are owed."""
+    (tmp_path / "people.csv").write_text("name,age\nAda,31\n")
+    words = ("rollout", "people.csv", "--base-url", "http://127.0.0.1:9/v1")
+    done = soc(*words, *dry, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: people.csv:1: no line of it is an experience")
+    assert "soc generate experiences" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["people.csv"]
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="file names that are not valid UTF-8 are a thing of Linux"
+)
+def test_a_file_name_that_is_no_text_stops_nothing(tmp_path: Path) -> None:
+    """The manifest, the summary and --json have it with escapes."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    project = Project(folder, 1)
+    with LoopbackEndpoint(Behaviour(end_rate=0.5)) as endpoint:
+        done = project.soc(endpoint.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "caf\\udce9/chats.jsonl" in done.stdout
+        assert orjson.loads(project.soc(endpoint.url, "--json").stdout)[0]["records"] == 1
+    assert project.manifest()["inputs"][0]["path"].endswith("caf\\udce9/experiences.jsonl")
+
+
+def test_a_stream_that_cannot_write_a_character_gets_its_number(project: Project) -> None:
+    """As on Windows, where a pipe is not UTF-8."""
+    folder = project.folder / "日記"
+    folder.mkdir()
+    with LoopbackEndpoint(Behaviour(end_rate=0.5)) as endpoint:
+        done = project.soc(endpoint.url, "--out", str(folder / "chats.jsonl"), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u65e5\\u8a18/chats.jsonl" in done.stdout

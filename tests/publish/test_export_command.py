@@ -52,7 +52,9 @@ def test_options_reach_the_rows(chats: Path, tmp_path: Path) -> None:
     assert "[sends a picture: a kiln, in pieces] look" in row["conversations"][1]["value"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "no such file"), ("", "no rows come of these chats")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "no such file"), ("", "is empty: there is nothing to do")]
+)
 def test_a_missing_or_empty_file_is_one_line(tmp_path: Path, content: str | None, said: str) -> None:
     """Exit code 2 by ``main``."""
     if content is not None:

@@ -105,6 +105,16 @@ def test_a_dry_run_writes_the_files_and_asks_nobody(
     assert config.experiences.personas == "bank.jsonl"
 
 
+def test_a_dry_run_too_is_one_object_with_json(
+    lfs_hub: LoopbackHub, clean_file: Path, tmp_path: Path
+) -> None:
+    """The folder, and the bytes of each file."""
+    done = run_soc("push-to-hub", clean_file, REPO, "--dry-run", "--json", hub=lfs_hub, home=tmp_path)
+    fields = json.loads(done.stdout)
+    assert (fields["repo"], fields["folder"]) == (REPO, str(clean_file.parent / "clean.hub"))
+    assert fields["files"]["data.jsonl"] == clean_file.stat().st_size
+
+
 def test_a_bad_file_is_one_line_and_nothing_is_sent(lfs_hub: LoopbackHub, tmp_path: Path) -> None:
     """Exit code 2, no trace, no repo."""
     (tmp_path / "broken.jsonl").write_text('{"chat_id": \n{}\n')

@@ -5,6 +5,16 @@ Nothing heavy is imported here: a command imports what it needs when it runs.
 
 from __future__ import annotations
 
-from soc_gen.cli.app import main
+import sys
 
-__all__ = ["main"]
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+def main() -> None:
+    """Run ``soc``; Ctrl-C while it is being loaded ends it without a trace too."""
+    try:
+        from soc_gen.cli.app import main as start
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from typing import ParamSpec
 
 import typer
 
+from soc_gen.cli import INTERRUPTED
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
-from soc_gen.cli.console import INTERRUPTED, err
+from soc_gen.cli.console import err
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
@@ -76,6 +78,9 @@ for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
 
 def main() -> None:
     """Run ``soc``; an error on purpose becomes one line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
     if "--verbose" in words:  # at the end of the line that failed is where people add it
         words = [word for word in words if word != "--verbose"] or ["--help"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soc_gen.cli import options
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import as_word, err, out, table
 
 if TYPE_CHECKING:
     from soc_gen.cleaning import CleanReport
@@ -102,7 +102,7 @@ def clean(
         "shuffle": shuffle or None,
     }
     settings = load_config(config, {"random_seed": seed, "clean": wanted})
-    with _progress() as progress:
+    with progress_of_clean() as progress:
         job = CleanJob(
             inputs=chats,
             out=to,
@@ -120,7 +120,8 @@ def clean(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int, int], None]]:
+def progress_of_clean() -> Iterator[Callable[[int, int, int], None]]:
+    """Show a bar with the time left on a terminal; yield what ``CleanJob.progress`` is to be."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -138,7 +139,10 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     if as_json:
         import orjson
 
-        facts = {"out": str(report.out), "rejected_out": str(report.rejected_out), **report.as_dict()}
+        from soc_gen.jsonl import printable
+
+        files = {"out": printable(report.out), "rejected_out": printable(report.rejected_out)}
+        facts = {**files, **report.as_dict()}
         out.print(orjson.dumps(facts).decode(), markup=False)
         return
     rows = [("read", f"{report.read:,}")]
@@ -160,7 +164,7 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     )
     out.print(f"{report.out}{rejected}", markup=False)
     if report.kept:
-        out.print(f"Next: soc push-to-hub {report.out} USER/NAME", markup=False)
+        out.print(f"Next: soc push-to-hub {as_word(report.out)} USER/NAME", markup=False)
     else:
         err.print("nothing was kept: the rejected file says why, chat by chat", markup=False)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from soc_gen.cli.console import err, out, table
+from soc_gen.cli.options import output_folder
 from soc_gen.cli.publish import progress
+from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
     from soc_gen.publish.export_files import Exported
@@ -62,7 +64,10 @@ def export(
     from soc_gen.sources import read_source
 
     plan = ExportPlan(form, perspective, tags, start, test_size, split_by, seed)
+    output_folder("--out", folder)
     lines = _count_lines(Path(chats))
+    if lines == 0:
+        raise UsageError("is empty: there is nothing to do", where=chats)
     with progress("Exporting", None if lines is None else lines * passes(plan)) as advance:
         done = write_export(lambda: read_source(chats, Chat, revision), folder, plan, advance)
     _report(done, folder, as_json=as_json)

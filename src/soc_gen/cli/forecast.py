@@ -7,10 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soc_gen.cli.console import out, table
+from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
     from soc_gen.config import Config
+    from soc_gen.forecast import Paid
 
 
 def show_forecast(
@@ -24,7 +25,7 @@ def show_forecast(
     from soc_gen.models import Experience
 
     records = islice(read_jsonl(source, Experience), limit)
-    before = forecast.paid(journal) if journal else None
+    before = _paid(journal, config) if journal else None
     expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config, before)
     if as_json:
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
@@ -42,3 +43,18 @@ def show_forecast(
         f"{expected.completion_tokens / max(1, expected.calls):.0f} tokens a reply; nothing asked twice.",
         markup=False,
     )
+
+
+def _paid(journal: Path, config: Config) -> Paid:
+    """Return what ``journal`` has, or nothing when it began with another run, which is said."""
+    from soc_gen import forecast
+    from soc_gen.pipeline import rollout_inputs
+    from soc_gen.same_run import OTHER, differences
+
+    before = forecast.paid(journal)
+    model = config.endpoint.model or before.inputs.get("model", "")  # what the endpoint has is not asked
+    other = before.inputs and differences(before.inputs, rollout_inputs(config, model))
+    if not other:
+        return before
+    err.print(f"{journal}: not counted, it is of another run: {other}. {OTHER}.", markup=False)
+    return forecast.Paid()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from soc_gen.cli import options
+from soc_gen.cli.console import as_word
 
 
 def experiences(
@@ -60,4 +61,4 @@ def experiences(
 
     stage = ("experiences", lambda asking: run_experiences(out, asking))
     reports = run_stages(settings, [stage], restart=restart)
-    finish(reports, f"Next: soc rollout {out}", as_json=as_json)
+    finish(reports, f"Next: soc rollout {as_word(out)}", as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from soc_gen.cli.console import out
+from soc_gen.cli.console import as_word, out
 from soc_gen.errors import UsageError
 
 
@@ -31,5 +31,6 @@ def init(
     if path.exists():
         raise UsageError("exists already", where=str(path), hint="Name another file, or remove it")
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((shipped("configs") / f"{preset}.toml").read_text("utf-8"), "utf-8")
-    out.print(f"Wrote {path}. Change it, then: soc run --config {path}", markup=False)
+    out.print(f"Wrote {path}. Change it, then: soc run --config {as_word(path)}", markup=False)

@@ -137,6 +137,12 @@ def _concurrency(value: str | None) -> int | str | None:
         raise UsageError(f"--concurrency takes a number or auto, not {value!r}") from None
 
 
+def output_folder(option: str, folder: Path) -> None:
+    """Refuse a ``folder`` that is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"is a file; {option} takes a folder", where=str(folder))
+
+
 def output_path(out: Path, *inputs: Path | str) -> Path:
     """Return ``out``, refused when it is a folder or one of ``inputs``."""
     if out.is_dir():

@@ -28,7 +28,7 @@ def push_to_hub(
     tag: str | None = typer.Option(None, help="Name the pushed version."),
     revision: str | None = typer.Option(None, help="Branch to push to, or refs/pr/N to go on with a PR."),
     licence: str | None = typer.Option(
-        None, "--license", help="Licence id, such as odc-by. [default: the card's, else cc-by-4.0]"
+        None, "--license", help="Licence id, such as odc-by; the card's, else cc-by-4.0, when not given."
     ),
     parquet: bool = typer.Option(False, "--parquet", help="Also upload the rows as data.parquet."),
     card_only: bool = typer.Option(
@@ -36,7 +36,7 @@ def push_to_hub(
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Write all files beside FILE and send nothing."),
     token_env: str | None = typer.Option(
-        None, help="Variable that has the token. [default: HF_TOKEN, else the login]"
+        None, help="Variable that has the token; HF_TOKEN, else the login, when not given."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
@@ -61,7 +61,7 @@ def push_to_hub(
     wanted = Wanted(repo, private, create_pr, tag, revision, licence, card_only)
     check_wanted(wanted)
     if dry_run:
-        _rehearse(file, wanted, parquet=parquet)
+        _rehearse(file, wanted, parquet=parquet, as_json=as_json)
         return
     quiet_hub_clients()
     api = connect(wanted, read_token(token_env))
@@ -71,10 +71,12 @@ def push_to_hub(
         _report(pushed, staged, wanted, as_json=as_json)
 
 
-def _rehearse(file: Path, wanted: Wanted, *, parquet: bool) -> None:
+def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> None:
     import shutil
 
-    from soc_gen.jsonl import writing
+    import orjson
+
+    from soc_gen.jsonl import printable, writing
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
 
     folder = file.with_name(f"{file.stem}.hub")
@@ -82,8 +84,14 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool) -> None:
         staged = _stage(file, Path(aside), parquet=parquet)
         write_card_file(staged, wanted, wanted.licence or DEFAULT_LICENCE, staged.files(), None)
         with writing(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder)
             shutil.copytree(aside, folder)
+        if as_json:
+            files = {name: (staged.folder / name).stat().st_size for name in staged.files()}
+            facts = {"repo": wanted.repo, "folder": printable(folder), "files": files}
+            out.print(orjson.dumps(facts).decode(), markup=False)
+            return
         table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
 

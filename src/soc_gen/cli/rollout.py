@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from soc_gen.cli import options
+from soc_gen.cli.console import as_word
 
 
 def rollout(
@@ -55,6 +56,9 @@ def rollout(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
     )
     options.output_path(out, experiences)
+    from soc_gen.pipeline import check_experiences, run_rollout
+
+    check_experiences(experiences)
     if dry_run:
         from soc_gen.cli.forecast import show_forecast
         from soc_gen.manifest import beside
@@ -63,7 +67,6 @@ def rollout(
         show_forecast(experiences, settings, limit, journal, as_json=as_json)
         return
     from soc_gen.cli.watch import finish, run_stages
-    from soc_gen.pipeline import run_rollout
 
     reports = run_stages(
         settings,
@@ -71,4 +74,4 @@ def rollout(
         restart=restart,
         limit=limit,
     )
-    finish(reports, f"Next: soc clean {out}", as_json=as_json)
+    finish(reports, f"Next: soc clean {as_word(out)}", as_json=as_json)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soc_gen.cli import options
-from soc_gen.cli.console import INTERRUPTED, out, table
+from soc_gen.cli import INTERRUPTED, options
+from soc_gen.cli.clean import progress_of_clean
+from soc_gen.cli.console import as_word, out, table
 
 if TYPE_CHECKING:
     from soc_gen.asking import Asking, Report
@@ -56,6 +57,7 @@ def run(
     from soc_gen.cli.watch import exit_code, run_stages
 
     settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
+    options.output_folder("--out-dir", out_dir)
     reports = run_stages(settings, _asking_stages(out_dir), restart=restart)
     cleaned = None
     if exit_code(reports) != INTERRUPTED and len(reports) > 1 and reports[-1].records:
@@ -82,8 +84,9 @@ def _asking_stages(folder: Path) -> list[tuple[str, options.Stage]]:
 def _clean(folder: Path, config: Config) -> CleanReport:
     from soc_gen.cleaning import CleanJob, clean_files
 
-    job = CleanJob([folder / "chats.jsonl"], folder / "clean.jsonl", config.clean, config.random_seed)
-    return clean_files(job)
+    chats, clean = folder / "chats.jsonl", folder / "clean.jsonl"
+    with progress_of_clean() as progress:
+        return clean_files(CleanJob([chats], clean, config.clean, config.random_seed, progress=progress))
 
 
 def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) -> None:
@@ -93,9 +96,11 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     if as_json:
         import orjson
 
+        from soc_gen.jsonl import printable
+
         done = [facts(report) for report in reports]
         if cleaned:
-            done.append({"stage": "clean", "out": str(cleaned.out), **cleaned.as_dict()})
+            done.append({"stage": "clean", "out": printable(cleaned.out), **cleaned.as_dict()})
         out.print(orjson.dumps(done).decode(), markup=False)
         return
     chat = richest(cleaned.out) if cleaned else None
@@ -111,7 +116,8 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     written = [report.out for report in reports] + ([cleaned.out] if cleaned else [])
     out.print(f"Written: {', '.join(map(str, written))}", markup=False)
     if cleaned and cleaned.kept:
-        out.print(f"Next: soc push-to-hub {cleaned.out} USER/NAME, or soc export {cleaned.out}", markup=False)
+        file = as_word(cleaned.out)
+        out.print(f"Next: soc push-to-hub {file} USER/NAME, or soc export {file}", markup=False)
 
 
 def richest(path: Path) -> Chat | None:

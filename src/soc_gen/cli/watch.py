@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soc_gen.cli.console import INTERRUPTED, err, out, table
+from soc_gen.cli import INTERRUPTED
+from soc_gen.cli.console import err, out, table
 from soc_gen.cli.serve import download_progress, tell
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from soc_gen.asking import Report
     from soc_gen.cli.options import Stage
     from soc_gen.config import Config, EndpointConfig
@@ -105,35 +108,44 @@ async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
 async def _show_lines(name: str, meter: Meter) -> None:
     while True:
         await asyncio.sleep(_LINE_SECONDS)
-        tell(f"{name}: {_counts(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
+        tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
 
 
 async def _show_live(name: str, meter: Meter) -> None:
     from rich.live import Live
+
+    with Live(_frame(name, meter), console=err, auto_refresh=False, transient=True) as live:
+        while True:
+            await asyncio.sleep(_FRAME_SECONDS)
+            live.update(_frame(name, meter), refresh=True)
+
+
+def _frame(name: str, meter: Meter) -> Table:
+    """Return the bar with what is done, and below it, over the whole width, how it goes."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    def frame() -> Table:
-        grid = Table.grid(padding=(0, 1))
-        finished = meter.resumed + meter.done + meter.failed
-        bar = ProgressBar(total=meter.total or 1, completed=finished, width=24)
-        grid.add_row(Text(name, style="bold"), bar, Text(f"{_counts(meter)}{_remaining(meter)}"))
-        grid.add_row("", "", Text(meter.notice or _costs(meter), style="yellow" if meter.notice else "dim"))
-        return grid
-
-    with Live(frame(), console=err, auto_refresh=False, transient=True) as live:
-        while True:
-            await asyncio.sleep(_FRAME_SECONDS)
-            live.update(frame(), refresh=True)
+    grid = Table.grid(padding=(0, 1))
+    finished = meter.resumed + meter.done + meter.failed
+    bar = ProgressBar(total=meter.total or 1, completed=finished, width=24)
+    grid.add_row(Text(name, style="bold"), bar, Text(f"{_done(meter)}{_remaining(meter)}"))
+    below = Text(f"{_pace(meter)} · ", style="dim")
+    below.append(meter.notice or _costs(meter), style="yellow" if meter.notice else "dim")
+    whole = Table.grid()  # wraps, as the console itself does not
+    whole.add_row(grid)
+    whole.add_row(below)
+    return whole
 
 
-def _counts(meter: Meter) -> str:
-    finished = meter.resumed + meter.done
-    rate = meter.replies / meter.seconds if meter.seconds else 0.0
+def _done(meter: Meter) -> str:
     failed = f", {meter.failed} failed" if meter.failed else ""
-    open_now = f"{meter.open} open, {meter.in_flight} in flight"
-    return f"{finished}/{meter.total or '?'} done{failed}, {open_now}, {rate:.1f} turns/s"
+    return f"{meter.resumed + meter.done}/{meter.total or '?'} done{failed}"
+
+
+def _pace(meter: Meter) -> str:
+    rate = meter.replies / meter.seconds if meter.seconds else 0.0
+    return f"{meter.open} open, {meter.in_flight} in flight, {rate:.1f} turns/s"
 
 
 def _costs(meter: Meter) -> str:
@@ -175,10 +187,12 @@ def duration(seconds: float) -> str:
 
 def facts(report: Report) -> dict[str, object]:
     """Return a report as ``--json`` prints it."""
+    from soc_gen.jsonl import printable
+
     meter = report.meter
     return {
         "stage": report.stage,
-        "out": str(report.out),
+        "out": printable(report.out),
         "records": report.records,
         "failed": len(report.failures),
         "model": report.model,
