@@ -94,7 +94,7 @@ _ASSISTS = _phrases(
         "sure certainly course absolutely",
         r"^\W*(?:sure|certainly|of course|absolutely)[!,.] here(?:'s| is| are) (?:the|a|your|my) "
         r"(?:next|contin|response|reply|conversation|dialogue|message|json|revised|updated|possible|sample)"
-        rf"(?![^:]*{QUOTES.pattern})",
+        rf"(?![^:]*(?:{QUOTES.pattern}|\bfrom\b))",
     ),
     (
         "continue adjust revise change modify",

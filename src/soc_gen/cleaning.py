@@ -105,6 +105,8 @@ def clean_files(job: CleanJob) -> CleanReport:
     """
     if job.out.is_dir():
         raise UsageError("is a folder; --out names a file", where=str(job.out))
+    if job.out.exists() and not job.out.is_file():
+        raise UsageError("is a pipe or a device; --out names a file", where=str(job.out))
     paths = expand(job.inputs)
     report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
     for path in (*paths, *map(Path, job.config.against)):

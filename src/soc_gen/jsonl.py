@@ -106,7 +106,14 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file aside and put it in the place of ``path`` when the block ends without an error."""
+    """Write a file aside and put it in the place of ``path`` when the block ends without an error.
+
+    Raises:
+        OutputError: It cannot be written, or ``path`` is a pipe or a device: as root, ``--out /dev/null``
+            would put a file in its place.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ _OWN = re.compile(
 _NEXT_IN_LIST = re.compile(
     r"[,;/|&]\s*(?:and\s+)?@?(?P<name>[^\s:：,;/|&-][^:：,;/|&\n]{0,58}?)\s?(?:[:：]|\s[-–—]\s)"
 )
+_MOUTH = re.compile(r"['’]?[-^o]?[)(\[\]{}/\\|<>*$@DPpOoSsXxc30](?!\w)")
 _LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
 _ROLES = ("user", "assistant", "human", "persona", "person", "speaker", "participant", "character")
 _ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:[0-2]|[ab]|one|two))")
@@ -110,12 +111,21 @@ def _lists(rest: str, name: str, own: Collection[str], other: Collection[str]) -
 def _marked(text: str) -> list[re.Match[str]]:
     """Return what stands where a label would; a look at the first characters spares most messages."""
     start = text[:130]
-    found = []
-    if ":" in start or "：" in start:
-        found.append(_COLON.match(text))
-    if "[" in start or "<" in start:
-        found.append(_BRACKETS.match(text))
-    return [match for match in found if match]
+    colon = _COLON.match(text) if ":" in start or "：" in start else None
+    brackets = _BRACKETS.match(text) if "[" in start or "<" in start else None
+    if colon and _smiles(text, colon):
+        colon = None
+    return [match for match in (colon, brackets) if match]
+
+
+def _smiles(text: str, match: re.Match[str]) -> bool:
+    """Are these the eyes of ``Luna :)`` and ``max >:(``, and no colon?"""
+    head = match.group()
+    at = match.start() + max(head.rfind(":"), head.rfind("："))
+    after = text[at + 1 : at + 5]
+    if match["em"]:
+        return False
+    return bool(_MOUTH.match(after)) or (text[at - 1].isspace() and bool(after) and not after[0].isspace())
 
 
 def _named(match: re.Match[str]) -> str:

@@ -62,6 +62,7 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
         "i can't create this playlist without you",
         "who do you like best in this persona game?",
         "Sure! Here's the response i got: they're closed",
+        "of course! here's the response from hr: no",
         "I'm a virtual assistant, i answer emails for dentists",
     ],
 )

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from soc_gen.errors import OutputError
+from soc_gen.jsonl import replacing
+
 from .people import chat
 from .test_cleaning import different, lines
 
@@ -94,7 +97,6 @@ def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
         (["x.jsonl", "--near-duplicates", "2"], "less than or equal to 1"),
         (["x.jsonl", "--out", "."], "is a folder"),
         (["x.jsonl", "--language", "english"], "clean.language"),
-        (["/dev/null"], "is a pipe or a device"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
@@ -103,6 +105,18 @@ def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], words: str)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_pipes_and_devices_are_neither_read_nor_replaced(source: Path, tmp_path: Path) -> None:
+    """A file is read twice, so a pipe would hang; and as root a device would be replaced by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for arguments in ([str(pipe)], [str(source), "--out", str(pipe)]):
+        done = soc(*arguments)
+        assert (done.returncode, pipe.is_fifo()) == (2, True)
+        assert "is a pipe or a device" in done.stderr
+    with pytest.raises(OutputError, match="is a pipe"), replacing(pipe):
+        pass
 
 
 def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:

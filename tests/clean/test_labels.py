@@ -34,6 +34,7 @@ def test_a_label_is_taken_off_the_start(label: str) -> None:
         "Note: bring cash", "Re: dinner", "Mom: the musical is on again", "I told Luna: no",
         "Maximum: 3 people", "so: luna", "http://example.org", "12:30 works", "[sighs] fine", "luna",
         "Luna: 3, Max: 2", "Luna - 3, Max - 2", "Luna: tea; @maxo: coffee", "speaker 1: 1, speaker 2: 3",
+        "Luna :)", "luna :D", "Max:)", "max >:( why", "Luna :( come home", "Luna :*", "Luna:/", "Max :-)",
         "@moon_luna", "@moon_luna is my handle", "user: admin pass: hunter2", "Persona 5: best game ever",
         "Users: 3", "the plan (Luna): no", "Lunatic: you", ":)", "<3 you", "Luna and Max: a love story",
     ],
@@ -45,6 +46,9 @@ def test_an_address_or_a_part_of_the_sentence_stays(text: str) -> None:
 def test_emphasis_and_quotes_after_a_label_stay() -> None:
     assert strip_label("Luna: *waves*", OWN) == "*waves*"
     assert strip_label('Luna: "no"', OWN) == '"no"'
+    assert strip_label("Luna: :)", OWN) == ":)"
+    assert strip_label("Luna:3 of us", OWN) == "Luna:3 of us"
+    assert strip_label("Luna:pizza", OWN) == "pizza"
 
 
 def test_a_username_that_is_an_everyday_word_labels_nothing() -> None:

@@ -29,6 +29,7 @@ GRAMS = prompt_grams([PROMPT])
         (["<think>one", "two", "three</think>said"], ["", "said"]),
         (["<reasoning>x</reasoning>y"], ["y"]),
         (["< think >x</ think >y"], ["y"]),
+        (["i have <thoughts> about it"], ["i have <thoughts> about it"]),
         (["i think <3"], ["i think <3"]),
     ],
 )
@@ -116,6 +117,8 @@ def test_json_is_unpacked_whole_or_in_ruins(written: list[str], kept: list[str])
                 "here is the reply from the landlord: no pets",
                 "ok here's the error message: segfault",
                 "here's my response: no",
+                "here's the updated version: cv.pdf",
+                "here's the turn: left at the church",
                 "here's mom's reply: ask your father",
             )
         ),

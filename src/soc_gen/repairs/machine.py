@@ -17,7 +17,7 @@ Messages = list[str]
 
 _SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
 _THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
-_THINK_MARK = re.compile(rf"<\s*(?P<slash>/?)\s*{_THINK}\s*>", re.IGNORECASE)
+_THINK_MARK = re.compile(rf"<\s*(?P<slash>/?)\s*(?P<kind>{_THINK})\s*>", re.IGNORECASE)
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
@@ -68,8 +68,8 @@ _REPLY = r"(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|co
 _A_REPLY = re.compile(rf"\b{_REPLY}\b", re.IGNORECASE)
 # "the reply", nothing more, or a reply that is called what nobody calls their own.
 _MACHINE_REPLY = re.compile(
-    rf"(?:the|an?) (?:possible )?{_REPLY}(?= as requested| you asked|$)"
-    rf"|.*\b(?:next|following|requested|revised|updated|rewritten|generated) (?:{_REPLY}|version|output)\b"
+    rf"(?:the|an?) (?!turn)(?:possible )?{_REPLY}(?= as requested| you asked|$)"
+    rf"|.*\b(?:next|following|requested|revised|updated|rewritten|generated) {_REPLY}\b"
     r"|.*\b(?:continuation|json)\b",
     re.IGNORECASE,
 )
@@ -101,7 +101,15 @@ def drop_thinking(messages: Messages) -> Messages:
 def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
     """Yield where thoughts begin and end, in order, none within another."""
     opened, done = -1, 0
-    for mark in _THINK_MARK.finditer(whole):
+    marks = list(_THINK_MARK.finditer(whole))
+    # People have <thoughts> too; of these only a whole block is the machine's.
+    kinds = [
+        {mark["kind"].lower() for mark in marks if bool(mark["slash"]) is slash} for slash in (True, False)
+    ]
+    blocks = {"think", "thinking"} | (kinds[0] & kinds[1])
+    for mark in marks:
+        if mark["kind"].lower() not in blocks:
+            continue
         if mark["slash"]:
             start = opened if opened >= 0 else max(done, whole.rfind(_SEAM, done, mark.start()) + 1)
             yield start, (done := mark.end())
