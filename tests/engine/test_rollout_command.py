@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import orjson
@@ -89,3 +90,14 @@ def test_the_output_is_no_input(project: Project) -> None:
     done = soc(*words, "--base-url", "http://127.0.0.1:9/v1")
     assert (done.returncode, project.source.read_bytes()) == (2, before)
     assert "is an input and would be replaced" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes are files on Unix alone")
+def test_the_output_is_no_device_and_no_pipe(project: Project) -> None:
+    """Such as /dev/null, which root would replace by a file, or /dev/stdout."""
+    pipe = project.folder / "pipe"
+    os.mkfifo(pipe)
+    done = soc("rollout", str(project.source), "--out", str(pipe), "--base-url", "http://127.0.0.1:9/v1")
+    assert done.returncode == 2
+    assert "is a device or a pipe" in done.stderr
+    assert pipe.is_fifo()
