@@ -345,7 +345,7 @@ def test_a_full_disk_says_so(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """Here: a file stands where the folder should be."""
     (tmp_path / "data").write_text("")
-    with pytest.raises(OutputError, match="Choose another place"):
+    with pytest.raises(OutputError, match="same command again; in another place it begins anew"):
         Journal(tmp_path / "data" / "chats.journal.jsonl", INPUTS)
 
 

@@ -100,7 +100,8 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         what = "the disk is full" if full else f"cannot be written ({error.strerror or error})"
-        hint = "Make room and run the same command again" if full else "Choose another place for it"
+        again = "and run the same command again"
+        hint = f"Make room {again}" if full else f"Mend that {again}; in another place it begins anew"
         raise OutputError(what, where=str(path), hint=hint) from error
 
 

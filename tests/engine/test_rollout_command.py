@@ -155,3 +155,14 @@ def test_a_stream_that_cannot_write_a_character_gets_its_number(project: Project
         done = project.soc(endpoint.url, "--out", str(folder / "chats.jsonl"), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u65e5\\u8a18/chats.jsonl" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes are files on Unix alone")
+def test_the_output_is_no_device_and_no_pipe(project: Project) -> None:
+    """Such as /dev/null, which root would replace by a file, or /dev/stdout."""
+    pipe = project.folder / "pipe"
+    os.mkfifo(pipe)
+    done = soc("rollout", str(project.source), "--out", str(pipe), "--base-url", "http://127.0.0.1:9/v1")
+    assert done.returncode == 2
+    assert "is a device or a pipe" in done.stderr
+    assert pipe.is_fifo()

@@ -151,6 +151,14 @@ def test_a_line_that_was_cut_keeps_its_whole_sentences() -> None:
         parse(Reply("and the", "length"), MEETING, 0)
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter", "abort"])
+def test_a_reply_that_was_cut_before_its_first_word_ends_no_talk(reason: str) -> None:
+    """All tokens went into thinking, or a filter took it: no line is an end only where one was meant."""
+    with pytest.raises(BadTurn, match=reason):
+        parse(Reply("", reason), MEETING, 0)
+    assert parse(Reply("", "stop"), MEETING, 0).ended
+
+
 def test_a_line_is_kept_as_it_was_said() -> None:
     """The history holds what the record holds."""
     assert keep(["thursday at 5"]) == "thursday at 5"

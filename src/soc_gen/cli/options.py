@@ -144,9 +144,11 @@ def output_folder(option: str, folder: Path) -> None:
 
 
 def output_path(out: Path, *inputs: Path | str) -> Path:
-    """Return ``out``, refused when it is a folder or one of ``inputs``."""
+    """Return ``out``, refused when it is a folder, a device or one of ``inputs``."""
     if out.is_dir():
         raise UsageError("is a folder; --out takes a file", where=str(out))
+    if out.exists() and not out.is_file():  # reading a pipe would wait for ever, and a device be replaced
+        raise UsageError("is a device or a pipe; --out takes a file", where=str(out))
     if out.resolve() in {Path(one).resolve() for one in inputs}:
         raise UsageError("is an input and would be replaced", where=str(out), hint="Choose another --out")
     return out

@@ -27,6 +27,7 @@ _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿]
 
 _WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
 REPLY_TOKENS = 16
+_BROKEN_OFF = {"length", "content_filter", "abort", "error"}  # finish reasons; the third is vLLM's
 _PAIR = 2
 _CORRECTION = 3  # words
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
@@ -84,14 +85,17 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     written = _END_LINE.sub(" ", line).strip()
     spoken = unwrapped(written)
     repairs = ("unwrapped",) if spoken != written else ()
+    broken_off = reply.finish_reason in _BROKEN_OFF
     if not spoken.strip(_NO_WORDS):
+        if broken_off:  # while it thought, say: nobody has ended the talk
+            raise BadTurn("empty", f"finish_reason {reply.finish_reason}")
         return Parsed((), ended=True)
     if _END_LINE.search(line):
         return Parsed((spoken,), ended=True, repairs=repairs)
-    if reply.finish_reason == "length":
+    if broken_off:
         whole = _SENTENCE.match(spoken)
         if not whole:
-            raise BadTurn("cut_off", "the line reached max_tokens")
+            raise BadTurn("cut_off", f"finish_reason {reply.finish_reason}")
         spoken = whole[1].strip()
     if near_repeat(spoken, _example_lines()):
         raise BadTurn("copies_example", spoken)
