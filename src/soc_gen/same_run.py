@@ -48,7 +48,7 @@ def _flat(inputs: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def _brief(value: object) -> str:
-    text = str(value)
+    text = "not set" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 

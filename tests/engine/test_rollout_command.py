@@ -166,3 +166,16 @@ def test_the_output_is_no_device_and_no_pipe(project: Project) -> None:
     assert done.returncode == 2
     assert "is a device or a pipe" in done.stderr
     assert pipe.is_fifo()
+
+
+def test_a_replica_that_does_not_answer_is_told(project: Project) -> None:
+    """The run begins without it; a check says no."""
+    with LoopbackEndpoint() as gone:
+        dead = gone.url
+    with LoopbackEndpoint(Behaviour(end_rate=0.5)) as endpoint:
+        done = project.soc(endpoint.url, "--base-url", dead)
+        assert done.returncode == 0
+        assert f"{dead} does not answer; the others are asked until it does" in done.stderr
+        checked = soc("check", "--base-url", endpoint.url, "--base-url", dead, cwd=project.folder)
+    assert checked.returncode == 1
+    assert f"not {dead}" in checked.stdout

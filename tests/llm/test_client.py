@@ -251,7 +251,11 @@ def test_a_url_with_a_password_is_shown_without(server: LoopbackEndpoint) -> Non
 
 
 def models_of(url: str, *, wanted: str | None = None, others: tuple[str, ...] = ()) -> str:
-    async def main() -> str:
+    return chosen(url, *others, wanted=wanted)[0]
+
+
+def chosen(url: str, *others: str, wanted: str | None = None) -> tuple[str, tuple[str, ...]]:
+    async def main() -> tuple[str, tuple[str, ...]]:
         endpoints = [Endpoint(one, None, EndpointConfig(), Capabilities()) for one in (url, *others)]
         try:
             return await choose_model(endpoints, wanted)
@@ -300,7 +304,8 @@ def test_every_replica_that_is_there_must_have_the_model_and_take_the_key(server
 def test_one_replica_that_is_there_is_enough_to_begin(server: LoopbackEndpoint) -> None:
     with LoopbackEndpoint() as gone:
         dead = gone.url
-    assert models_of(dead, others=(server.url,)) == MODEL
+    assert chosen(dead, server.url) == (MODEL, (dead,))
+    assert chosen(server.url) == (MODEL, ())
     with pytest.raises(EndpointError, match="nobody answers"):
         models_of(dead)
 

@@ -234,9 +234,10 @@ def stage_row(report: Report) -> tuple[str, ...]:
 
 def tell_trouble(report: Report) -> None:
     """Say what came from the journal, what was not obtained, and why the stage ended early, if it did."""
-    if report.meter.replayed or report.meter.resumed:
-        kept = f"{report.meter.resumed:,} records and {report.meter.replayed:,} more replies"
-        tell(f"{report.stage}: {kept} were there from before, not paid again.")
+    resumed, replayed = report.meter.resumed, report.meter.replayed
+    kept = [f"{resumed:,} records"] * bool(resumed) + [f"{replayed:,} replies of others"] * bool(replayed)
+    if kept:
+        tell(f"{report.stage}: {' and '.join(kept)} were there from before, not paid again.")
     if report.failures:
         first = report.failures[0]
         owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."

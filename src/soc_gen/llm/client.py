@@ -299,8 +299,10 @@ def _open_client(url: str, key: str | None, http: httpx2.AsyncClient) -> AsyncOp
     )
 
 
-async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str:
-    """Return the model to ask for: the wanted one, or the only one that there is.
+async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the model to ask for, and the URLs of replicas that do not answer while others do.
+
+    It is the wanted model, or the only one that there is.
 
     Raises:
         EndpointError: None of the replicas is there, or one that is does not take the key or has no such
@@ -315,7 +317,7 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> str
         if isinstance(answer, EndpointError):
             raise answer
         wanted = _choose(endpoint, answer, wanted)
-    return wanted or ""
+    return wanted or "", tuple(endpoint.url for endpoint, answer in found if isinstance(answer, Transient))
 
 
 async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:

@@ -31,6 +31,8 @@ class Connection:
     capabilities: Capabilities
     slots: Slots
     auto: AutoLimit | None
+    absent: tuple[str, ...] = ()
+    """URLs of replicas that did not answer when it was opened."""
 
 
 @contextmanager
@@ -74,7 +76,7 @@ async def connect(
         config: Where the model is; has at least one URL.
         sleep: How the fleet waits.
         notice: Is told what the run waits for.
-        say: Is told what the endpoint was found not to take.
+        say: Is told what the endpoint was found not to take, and which replicas do not answer.
 
     Raises:
         EndpointError: Nobody listening, wrong key, no such model.
@@ -87,7 +89,9 @@ async def connect(
         for url in config.base_urls:
             endpoints.append(Endpoint(url, key, config, capabilities))
             stack.push_async_callback(endpoints[-1].close)
-        model = await choose_model(endpoints, config.model)
+        model, absent = await choose_model(endpoints, config.model)
+        for url in absent:
+            say(f"{url} does not answer; the others are asked until it does")
         for endpoint in endpoints:
             endpoint.model = model
         replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
@@ -95,7 +99,7 @@ async def connect(
         highest = _open_at_most(config, say)
         auto = AutoLimit(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
         slots = Slots(auto.limit if auto else highest)
-        yield Connection(fleet, model, capabilities, slots, auto)
+        yield Connection(fleet, model, capabilities, slots, auto, absent)
 
 
 def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:

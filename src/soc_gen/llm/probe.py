@@ -46,6 +46,7 @@ async def probe(config: EndpointConfig) -> list[Finding]:
         )
     return [
         Finding("is there, with this model", good=True, answer=connection.model),
+        *[Finding("every replica answers", good=False, answer=f"not {url}") for url in connection.absent],
         _structured(structured, connection),
         Finding("answers in plain text", good=bool(plain.text.strip()), answer=plain.text.strip()[:60]),
         Finding(
