@@ -14,15 +14,15 @@ from collections import Counter
 from pathlib import Path
 
 from soc_gen import checks, tags
-from soc_gen.asking import Asking
 from soc_gen.config import Config, load_config
+from soc_gen.engine.asking import Asking
+from soc_gen.engine.meter import Meter
+from soc_gen.engine.runner import Stop
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm.connect import served
-from soc_gen.meter import Meter
 from soc_gen.models import Chat
 from soc_gen.persona_text import short_names
 from soc_gen.pipeline import run_rollout
-from soc_gen.runner import Stop
 
 _FILLER = re.compile(
     r"\W*(?:hi|hey|hello|sure|ok(?:ay)?|thanks?|thank you|no problem|sounds good|great|perfect|i understand"

@@ -31,16 +31,16 @@ from typing import Any
 import aiohttp
 import orjson
 
-from soc_gen.asking import Asking
 from soc_gen.config import load_config
+from soc_gen.engine.asking import Asking
+from soc_gen.engine.meter import Meter
+from soc_gen.engine.runner import Stop
 from soc_gen.formats import json_turns
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.client import Endpoint
-from soc_gen.meter import Meter
 from soc_gen.models import Experience
 from soc_gen.pipeline import run_rollout
 from soc_gen.resources import shipped
-from soc_gen.runner import Stop
 
 ROOT = Path(__file__).parent.parent
 SOC = [sys.executable, "-c", "from soc_gen.cli import main; main()"]

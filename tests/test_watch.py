@@ -14,8 +14,8 @@ from rich.console import Console
 
 from soc_gen.cli import console, watch
 from soc_gen.config import Prices
+from soc_gen.engine.meter import Meter
 from soc_gen.llm import Usage
-from soc_gen.meter import Meter
 from tests.engine.runs import Project, env
 from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
 

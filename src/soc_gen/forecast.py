@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from soc_gen.config import Config, RolloutConfig
+from soc_gen.engine.meter import cost
 from soc_gen.formats import Format, Turn
 from soc_gen.llm import Usage
-from soc_gen.meter import cost
 from soc_gen.models import Experience
 from soc_gen.stages.rollout import FORMATS, chat_id
 

@@ -8,9 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from soc_gen.asking import Asking, Report, Work, ask, hashes_of
 from soc_gen.components import load_components
 from soc_gen.config import Config, ExperiencesConfig
+from soc_gen.engine.asking import Asking, Report, Work, ask, hashes_of
+from soc_gen.engine.runner import Job, Session
+from soc_gen.engine.same_run import ROW_BYTES
 from soc_gen.errors import ConversationFailed, UsageError
 from soc_gen.fewshot import Hub
 from soc_gen.jsonl import BadLine, open_input, printable, read_jsonl
@@ -19,8 +21,6 @@ from soc_gen.manifest import file_sha256
 from soc_gen.minors import romance_with_minor
 from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
-from soc_gen.runner import Job, Session
-from soc_gen.same_run import ROW_BYTES
 from soc_gen.sources import read_source
 from soc_gen.stages.experiences import ExperienceJob, make_experience, plan_experiences
 from soc_gen.stages.personas import check_bank

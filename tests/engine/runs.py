@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 
-from soc_gen.asking import Asking, Report
 from soc_gen.config import load_config
-from soc_gen.meter import Meter
+from soc_gen.engine.asking import Asking, Report
+from soc_gen.engine.meter import Meter
+from soc_gen.engine.runner import Stop
 from soc_gen.models import Chat, Experience
 from soc_gen.pipeline import run_rollout
 from soc_gen.resources import shipped
-from soc_gen.runner import Stop
 
 KEY = "sk-a-very-secret-key-0123456789"
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from soc_gen.engine.meter import Meter
 from soc_gen.errors import EndpointError
-from soc_gen.meter import Meter
 from tests.engine.runs import Project, env
 from tests.loopback_endpoint import CONTEXT_FORMS, Behaviour, Exchange, LoopbackEndpoint
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen import asking
+from soc_gen.engine import asking
+from soc_gen.engine.runner import Stop
 from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
-from soc_gen.runner import Stop
 from tests.engine.runs import Project, env, experiences, in_input_order, write_experiences
 from tests.loopback_endpoint import TRANSPORT_FAULTS, Behaviour, Exchange, LoopbackEndpoint
 

@@ -48,8 +48,8 @@ def show_forecast(
 def _paid(journal: Path, config: Config) -> Paid:
     """Return what ``journal`` has, or nothing when it began with another run, which is said."""
     from soc_gen import forecast
+    from soc_gen.engine.same_run import OTHER, differences
     from soc_gen.pipeline import rollout_inputs
-    from soc_gen.same_run import OTHER, differences
 
     before = forecast.paid(journal)
     model = config.endpoint.model or before.inputs.get("model", "")  # what the endpoint has is not asked

@@ -12,8 +12,8 @@ from soc_gen.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from soc_gen.asking import Asking, Report
     from soc_gen.config import Config
+    from soc_gen.engine.asking import Asking, Report
 
     Stage = Callable[[Asking], Awaitable[Report]]
 

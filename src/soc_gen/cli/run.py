@@ -12,9 +12,9 @@ from soc_gen.cli.clean import progress_of_clean
 from soc_gen.cli.console import as_word, out, table
 
 if TYPE_CHECKING:
-    from soc_gen.asking import Asking, Report
     from soc_gen.cleaning import CleanReport
     from soc_gen.config import Config
+    from soc_gen.engine.asking import Asking, Report
     from soc_gen.models import Chat
 
 

@@ -18,11 +18,11 @@ from soc_gen.cli.serve import download_progress, tell
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from soc_gen.asking import Report
     from soc_gen.cli.options import Stage
     from soc_gen.config import Config, EndpointConfig
-    from soc_gen.meter import Meter
-    from soc_gen.runner import Stop
+    from soc_gen.engine.asking import Report
+    from soc_gen.engine.meter import Meter
+    from soc_gen.engine.runner import Stop
 
 _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
@@ -58,10 +58,10 @@ async def _run(
     restart: bool,
     limit: int | None,
 ) -> list[Report]:
-    from soc_gen.asking import Asking
+    from soc_gen.engine.asking import Asking
+    from soc_gen.engine.meter import Meter
+    from soc_gen.engine.runner import Stop
     from soc_gen.llm import Usage
-    from soc_gen.meter import Meter
-    from soc_gen.runner import Stop
 
     stop = Stop()
     _stop_on_signals(stop)

@@ -1,10 +1,10 @@
 """One endpoint, one exchange: a ``Request`` goes out as JSON, a ``Reply`` or a fault comes back.
 
 Through the OpenAI SDK, with its own retries off: who repeats what, and when, is decided in
-``soc_gen.runner`` alone. A turn goes out through the SDK's HTTP client with the SDK's headers, as bytes that
-are encoded here: the SDK's walk through the messages costs more than all the rest of a turn (6 ms at 40
-messages), and its putting together of a request a third of what is left. The answer is read here, since
-servers answer in more shapes than the SDK's types foresee.
+``soc_gen.engine.runner`` alone. A turn goes out through the SDK's HTTP client with the SDK's headers, as
+bytes that are encoded here: the SDK's walk through the messages costs more than all the rest of a turn (6 ms
+at 40 messages), and its putting together of a request a third of what is left. The answer is read here,
+since servers answer in more shapes than the SDK's types foresee.
 """
 
 from __future__ import annotations

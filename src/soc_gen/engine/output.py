@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError
-from soc_gen.journal import Journal
 from soc_gen.jsonl import replacing, writing
 
 

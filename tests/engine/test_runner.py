@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from soc_gen.config import Budget, Prices, Sampling
+from soc_gen.engine.journal import Journal
+from soc_gen.engine.meter import Meter
+from soc_gen.engine.output import OrderedOutput
+from soc_gen.engine.runner import Job, Run, Session, Stop, run_jobs, wait_seconds
 from soc_gen.errors import ConversationFailed, EndpointError, OutputError
-from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet, Replica
 from soc_gen.llm.pace import Pacer
-from soc_gen.meter import Meter
 from soc_gen.models import Failure, Persona
-from soc_gen.output import OrderedOutput
-from soc_gen.runner import Job, Run, Session, Stop, run_jobs, wait_seconds
 from soc_gen.slots import Slots
-from tests.test_journal import INPUTS, persona
+from tests.engine.test_journal import INPUTS, persona
 
 TURNS = 3
 
@@ -31,7 +31,7 @@ TURNS = 3
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two repeats nothing is waited for: what is tested here is what is asked, not when."""
-    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 0.0)
+    monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 0.0)
 
 
 @dataclass
@@ -129,7 +129,7 @@ def test_a_request_that_fails_where_others_are_answered_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten times, then it is a failure with a reason, and the others are done."""
-    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 0.04)
+    monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 0.04)
     server = Server(lambda request: Transient("http_500") if request.conversation == "c1" else None)
     outcome = run(tmp_path, server, count=40, slots=2)
     assert [(failure.index, failure.reason) for failure in outcome.failures] == [(1, "endpoint")]
@@ -213,7 +213,7 @@ def test_a_wish_to_stop_waits_for_what_is_in_flight_and_keeps_it(tmp_path: Path)
 
 def test_a_stop_reaches_those_who_wait_for_a_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With one slot, lent by one that waits for an hour: the run ends, and does not hang."""
-    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 1e6)
+    monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1e6)
     stop, server = Stop(), Server()
 
     def fault(request: Request) -> Exception | None:
@@ -250,7 +250,7 @@ def test_the_minutes_end_also_while_nothing_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The endpoint is down, everybody waits: the time is over all the same."""
-    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 1e6)
+    monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1e6)
     server = Server(lambda _: Transient("connection"))
     outcome = run(tmp_path, server, budget=Budget(max_minutes=0.002))
     assert outcome.stop.reason == "the 0.002 minutes are over"
@@ -357,7 +357,7 @@ def test_a_finished_run_is_not_paid_for_twice(tmp_path: Path) -> None:
 
 def test_how_long_a_repeat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Doubling, to half a minute; as long as the server asks, to that too; after a 429 not at all."""
-    monkeypatch.setattr("soc_gen.runner.random.uniform", lambda *_: 1.0)
+    monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1.0)
     waits = [wait_seconds(Transient("http_500"), faults) for faults in range(1, 40)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.25, 30.0)
@@ -391,7 +391,7 @@ def test_an_error_after_a_wish_to_stop_is_told(tmp_path: Path, monkeypatch: pyte
     def fault(_: Request) -> None:
         if len(server.asked) >= 5:
             stop.set("interrupted")
-            monkeypatch.setattr("soc_gen.journal.os.write", full)
+            monkeypatch.setattr("soc_gen.engine.journal.os.write", full)
 
     server.fault = fault
     with pytest.raises(OutputError, match="disk is full"):

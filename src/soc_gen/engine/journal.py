@@ -27,11 +27,11 @@ from typing import IO, Any
 import orjson
 from filelock import lock_descriptor
 
+from soc_gen.engine.same_run import OTHER, VERSION, check_header, places_of
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.jsonl import drop_torn_tail, writing
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Record
-from soc_gen.same_run import OTHER, VERSION, check_header, places_of
 
 Key = tuple[str, int, int]
 """Conversation, turn, attempt."""

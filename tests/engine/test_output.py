@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soc_gen.engine.journal import Journal
+from soc_gen.engine.output import OrderedOutput
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.journal import Journal
 from soc_gen.models import Failure
-from soc_gen.output import OrderedOutput
-from tests.test_journal import INPUTS, persona
+from tests.engine.test_journal import INPUTS, persona
 
 
 class Folder:

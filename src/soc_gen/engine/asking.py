@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from soc_gen.config import Config, EndpointConfig
+from soc_gen.engine.journal import Journal
+from soc_gen.engine.meter import Meter
+from soc_gen.engine.output import OrderedOutput
+from soc_gen.engine.runner import Job, Run, Session, Stop, run_jobs
 from soc_gen.errors import OutputError
-from soc_gen.journal import Journal
 from soc_gen.jsonl import printable, write_jsonl
 from soc_gen.llm import Usage
 from soc_gen.llm.connect import Connection
 from soc_gen.manifest import beside, write_manifest
-from soc_gen.meter import Meter
 from soc_gen.models import Failure, Record
-from soc_gen.output import OrderedOutput
 from soc_gen.prompts import prompt_hashes
-from soc_gen.runner import Job, Run, Session, Stop, run_jobs
 from soc_gen.urls import public_url
 
 J = TypeVar("J")

@@ -20,15 +20,15 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from soc_gen.config import Budget
+from soc_gen.engine.journal import Journal, Totals
+from soc_gen.engine.meter import Meter, cost
+from soc_gen.engine.output import OrderedOutput
 from soc_gen.errors import ConversationFailed, EndpointError
-from soc_gen.journal import Journal, Totals
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet
 from soc_gen.llm.pace import AutoLimit
-from soc_gen.meter import Meter, cost
 from soc_gen.models import Failure, Record
-from soc_gen.output import OrderedOutput
 from soc_gen.slots import Slots
 
 J = TypeVar("J")

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soc_gen.config import Sampling
+from soc_gen.engine.journal import Journal
+from soc_gen.engine.same_run import ROW_BYTES, differences
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.journal import Journal
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
-from soc_gen.same_run import ROW_BYTES, differences
 
 INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
 
@@ -263,7 +263,7 @@ def test_a_file_that_is_no_journal_is_left_alone(path: Path) -> None:
 
 HOLDER = """
 import sys, pathlib
-from soc_gen.journal import Journal
+from soc_gen.engine.journal import Journal
 with Journal(pathlib.Path(sys.argv[1]), {"model": "m"}):
     print("open", flush=True)
     sys.stdin.read()
@@ -295,8 +295,8 @@ def test_a_second_process_is_refused_with_the_pid_of_the_first(path: Path) -> No
 FULL = """
 import asyncio, pathlib, resource, signal, sys
 from soc_gen.errors import OutputError
-from soc_gen.journal import Journal
-from tests.test_journal import INPUTS, reply, request
+from soc_gen.engine.journal import Journal
+from tests.engine.test_journal import INPUTS, reply, request
 
 async def main(path):
     with Journal(path, INPUTS) as journal:
