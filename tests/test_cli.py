@@ -216,3 +216,18 @@ def test_what_cannot_be_used_is_told_before_anything_is_done(
     (tmp_path / "empty.jsonl").touch()
     done = soc(*words, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_personas_that_are_not_there_are_told_before_a_model_is_looked_for(tmp_path: Path) -> None:
+    """Its weights may have to be fetched first, and that is 1.1 GB."""
+    command = (
+        "generate",
+        "experiences",
+        "--personas",
+        "nothere.jsonl",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+    )
+    done = soc(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: nothere.jsonl")

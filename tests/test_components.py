@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.components import (
+from soc_gen.errors import UsageError
+from soc_gen.experiences.components import (
     Components,
     Piece,
     Relationship,
@@ -22,7 +23,6 @@ from soc_gen.components import (
     load_components,
     name_personas,
 )
-from soc_gen.errors import UsageError
 from soc_gen.models import Persona
 
 _PARTS: dict[str, Any] = {

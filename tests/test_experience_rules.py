@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.experience_rules import RULES, Brief, Draft, Refusal, check_draft, example_text, read_json
+from soc_gen.experiences.rules import RULES, Brief, Draft, Refusal, check_draft, example_text, read_json
 from soc_gen.jsonl import read_jsonl
 from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped

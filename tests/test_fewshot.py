@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.config import ExperiencesConfig
-from soc_gen.fewshot import Hub
+from soc_gen.experiences.fewshot import Hub
 from soc_gen.models import Experience, Persona
 
 _CONFIG = ExperiencesConfig(block_size=10, round_size=4, examples=2)

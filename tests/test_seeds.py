@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from soc_gen.components import load_components
+from soc_gen.experiences.components import load_components
 from soc_gen.jsonl import BadLine, read_jsonl
 from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped

@@ -18,13 +18,13 @@ def test_an_installed_wheel_finds_its_seeds_presets_and_prompts(tmp_path: Path) 
     )
     code = (
         f"import sys; sys.path.insert(0, {str(target)!r})\n"
-        "import soc_gen, soc_gen.config, soc_gen.prompts, soc_gen.components\n"
+        "import soc_gen, soc_gen.config, soc_gen.prompts, soc_gen.experiences.components\n"
         "from soc_gen.llm.weights_table import table\n"
         "from soc_gen.resources import shipped, preset_names\n"
         f"assert soc_gen.__file__.startswith({str(target)!r}), soc_gen.__file__\n"
         "assert (shipped('seeds') / 'personas.jsonl').is_file()\n"
         "[soc_gen.config.load_config(name) for name in preset_names()]\n"
-        "soc_gen.components.load_components(); table()\n"
+        "soc_gen.experiences.components.load_components(); table()\n"
         "print(len(preset_names()), len(soc_gen.prompts.prompt_names()))\n"
     )
     done = subprocess.run(

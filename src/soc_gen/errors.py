@@ -3,6 +3,7 @@
 * An error is one sentence: what happened, where (``file:line`` when there is one), what to do next.
 * ``UsageError`` means the user can put it right before anything runs: exit code 2.
 * Every other ``SocError`` means a run that failed: exit code 1. What was paid for is in the journal.
+* Ctrl-C is no error: exit code 130.
 * A conversation that goes wrong is data, not a crash: it ends as a ``Failure`` record (owed to the
   next run) and the run goes on. ``ConversationFailed`` carries it there and never reaches the user.
 * No message may contain a key: keys are read from the environment where the client is opened and
@@ -10,6 +11,9 @@
 """
 
 from __future__ import annotations
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
 class SocError(Exception):

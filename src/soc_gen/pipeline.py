@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from soc_gen.components import load_components
 from soc_gen.config import Config, ExperiencesConfig
 from soc_gen.engine.asking import Asking, Report, Work, ask, hashes_of
 from soc_gen.engine.runner import Job, Session
 from soc_gen.engine.same_run import ROW_BYTES
 from soc_gen.errors import ConversationFailed, UsageError
-from soc_gen.fewshot import Hub
+from soc_gen.experiences.components import load_components
+from soc_gen.experiences.fewshot import Hub
 from soc_gen.jsonl import BadLine, open_input, printable, read_jsonl
 from soc_gen.llm.connect import connect
 from soc_gen.manifest import file_sha256
@@ -29,14 +29,13 @@ from soc_gen.stages.rollout import Rules, chat_id, roll_out
 _SEED_EXPERIENCES = shipped("seeds") / "experiences.jsonl"
 
 
-async def run_experiences(out: Path, asking: Asking) -> Report:
+async def run_experiences(personas: Sequence[Persona], out: Path, asking: Asking) -> Report:
     """Make ``config.experiences.count`` experiences into ``out``.
 
     Raises:
-        SocError: The personas cannot be read, or the run cannot go on.
+        SocError: The run cannot go on.
     """
     config, stage = asking.config, asking.config.experiences
-    personas = _bank(stage)
     components = load_components()
     seeds = [record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)]
     hub = Hub(seeds, stage, config.random_seed)
@@ -76,7 +75,12 @@ async def run_experiences(out: Path, asking: Asking) -> Report:
         return await ask(work, out, asking, connection)
 
 
-def _bank(config: ExperiencesConfig) -> list[Persona]:
+def read_bank(config: ExperiencesConfig) -> list[Persona]:
+    """Return the personas that ``config`` names.
+
+    Raises:
+        UsageError: They cannot be read, or some are not as they should be.
+    """
     source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
     return check_bank(read_source(source, Persona, config.personas_revision), source)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from soc_gen.components import Components, load_components
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experience_forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
+from soc_gen.experiences.components import Components, load_components
+from soc_gen.experiences.forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm import Reply
 from soc_gen.llm.fake import Answer, ScriptedLLM

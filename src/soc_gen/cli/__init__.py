@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+from soc_gen.errors import INTERRUPTED
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from typing import ParamSpec
 
 import typer
 
-from soc_gen.cli import INTERRUPTED
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
 from soc_gen.cli.console import err
@@ -23,7 +22,7 @@ from soc_gen.cli.publish import push_to_hub
 from soc_gen.cli.rollout import rollout
 from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
-from soc_gen.errors import SocError
+from soc_gen.errors import INTERRUPTED, SocError
 
 P = ParamSpec("P")
 

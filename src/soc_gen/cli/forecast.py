@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 
 
 def show_forecast(
-    source: Path, config: Config, limit: int | None, journal: Path | None, *, as_json: bool
+    source: Path, config: Config, limit: int | None, chats: Path | None, *, as_json: bool
 ) -> None:
-    """Print what rolling out ``source`` would take, less what is in the journal of earlier runs."""
+    """Print what rolling out ``source`` would take, less what earlier runs into ``chats`` have paid for."""
     import orjson
 
     from soc_gen import forecast
     from soc_gen.jsonl import BadLine, read_jsonl
+    from soc_gen.manifest import beside
     from soc_gen.models import Experience
 
     records = islice(read_jsonl(source, Experience), limit)
-    before = _paid(journal, config) if journal else None
+    before = _paid(beside(chats, "journal.jsonl"), config) if chats else None
     expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config, before)
     if as_json:
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)

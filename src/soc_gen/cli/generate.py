@@ -57,8 +57,9 @@ def experiences(
     settings = options.config_from(locals(), "experiences", experiences=wanted)
     options.output_path(out, settings.experiences.personas)
     from soc_gen.cli.watch import finish, run_stages
-    from soc_gen.pipeline import run_experiences
+    from soc_gen.pipeline import read_bank, run_experiences
 
-    stage = ("experiences", lambda asking: run_experiences(out, asking))
+    bank = read_bank(settings.experiences)
+    stage = ("experiences", lambda asking: run_experiences(bank, out, asking))
     reports = run_stages(settings, [stage], restart=restart)
     finish(reports, f"Next: soc rollout {as_word(out)}", as_json=as_json)

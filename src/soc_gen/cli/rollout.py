@@ -61,10 +61,8 @@ def rollout(
     check_experiences(experiences)
     if dry_run:
         from soc_gen.cli.forecast import show_forecast
-        from soc_gen.manifest import beside
 
-        journal = None if restart else beside(out, "journal.jsonl")
-        show_forecast(experiences, settings, limit, journal, as_json=as_json)
+        show_forecast(experiences, settings, limit, None if restart else out, as_json=as_json)
         return
     from soc_gen.cli.watch import finish, run_stages
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soc_gen.cli import INTERRUPTED, options
+from soc_gen.cli import options
 from soc_gen.cli.clean import progress_of_clean
 from soc_gen.cli.console import as_word, out, table
+from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from soc_gen.cleaning import CleanReport
@@ -58,7 +59,7 @@ def run(
 
     settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
     options.output_folder("--out-dir", out_dir)
-    reports = run_stages(settings, _asking_stages(out_dir), restart=restart)
+    reports = run_stages(settings, _asking_stages(out_dir, settings), restart=restart)
     cleaned = None
     if exit_code(reports) != INTERRUPTED and len(reports) > 1 and reports[-1].records:
         cleaned = _clean(out_dir, settings)
@@ -67,13 +68,14 @@ def run(
         raise typer.Exit(code)
 
 
-def _asking_stages(folder: Path) -> list[tuple[str, options.Stage]]:
-    from soc_gen.pipeline import run_experiences, run_rollout
+def _asking_stages(folder: Path, config: Config) -> list[tuple[str, options.Stage]]:
+    from soc_gen.pipeline import read_bank, run_experiences, run_rollout
 
+    bank = read_bank(config.experiences)
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
 
     async def make(asking: Asking) -> Report:
-        return await run_experiences(experiences, asking)
+        return await run_experiences(bank, experiences, asking)
 
     async def play(asking: Asking) -> Report:
         return await run_rollout(experiences, chats, asking)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soc_gen.cli import INTERRUPTED
 from soc_gen.cli.console import err, out, table
 from soc_gen.cli.serve import download_progress, tell
+from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -22,11 +22,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
-from filelock import lock_descriptor
 
+from soc_gen.engine.locking import lock, sync_folder
 from soc_gen.engine.same_run import OTHER, VERSION, check_header, places_of
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.jsonl import drop_torn_tail, writing
@@ -102,7 +102,7 @@ class Journal:
         self._committer: asyncio.Task[None] | None = None
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(path)
+            self._lock = lock(path)
             try:
                 self._open(inputs, rows, restart=restart)
                 self._reader = path.open("rb")
@@ -132,7 +132,7 @@ class Journal:
         self._end = self._file.tell()
         try:
             self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except BaseException:
             self._file.close()
             raise
@@ -360,31 +360,3 @@ class Journal:
                 where=str(self.path),
                 hint="Put it back, or start over with --restart; what was finished is in the output",
             )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name survive power loss, where the system lets folders be synced."""
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(journal: Path) -> IO[str]:
-    """Return the open lock: a file of its own with a dot, since the journal may be thrown away under it."""
-    file = (journal.parent / f".{journal.stem}.lock").open("a+", encoding="ascii")
-    if lock_descriptor(file.fileno(), blocking=False):
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        return file
-    file.seek(0)
-    holder = file.read().strip() or "unknown"
-    file.close()
-    raise OutputError(
-        f"another run (process {holder}) is writing here",
-        where=str(journal),
-        hint="Wait for it, stop it, or choose another --out (soc run: --out-dir)",
-    )

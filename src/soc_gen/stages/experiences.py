@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from soc_gen.components import Components, draw, fill_slots, name_personas
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experience_forms import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
-from soc_gen.experience_rules import Brief, Draft, Refusal, check_draft, example_text
+from soc_gen.experiences.components import Components, draw, fill_slots, name_personas
+from soc_gen.experiences.forms import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
+from soc_gen.experiences.rules import Brief, Draft, Refusal, check_draft, example_text
 from soc_gen.llm import LLM
 from soc_gen.models import Experience, Persona, content_id
 from soc_gen.sampling import child_seed, pair_by_age

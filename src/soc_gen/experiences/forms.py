@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from soc_gen.config import Sampling
-from soc_gen.experience_rules import Draft, read_json, sentences
+from soc_gen.experiences.rules import Draft, read_json, sentences
 from soc_gen.llm import LLM, PromptMessage, Reply, Request
 from soc_gen.models import Experience, Persona
 from soc_gen.persona_text import introduction, persona_card, short_names

@@ -1,0 +1,39 @@
+"""The place a journal has on the disk: its folder, made to last, and its lock."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+from filelock import lock_descriptor
+
+from soc_gen.errors import OutputError
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new file's name survive power loss, where the system lets folders be synced."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def lock(journal: Path) -> IO[str]:
+    """Return the open lock: a file of its own with a dot, since the journal may be thrown away under it."""
+    file = (journal.parent / f".{journal.stem}.lock").open("a+", encoding="ascii")
+    if lock_descriptor(file.fileno(), blocking=False):
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+    file.seek(0)
+    holder = file.read().strip() or "unknown"
+    file.close()
+    raise OutputError(
+        f"another run (process {holder}) is writing here",
+        where=str(journal),
+        hint="Wait for it, stop it, or choose another --out (soc run: --out-dir)",
+    )
