@@ -16,6 +16,8 @@ from soc_gen.labels import has_label
 from soc_gen.tags import Tag, parse
 from soc_gen.words import runs, tokens
 
+_NAME_SLOT = "{{name}}"
+_OTHER_SLOT = re.compile(r"\{\{(?!name\}\})\w+\}\}")
 LEAK_WORDS = 8
 """Words in a row shared with the prompt that nobody says by chance."""
 
@@ -227,15 +229,28 @@ class PromptGrams:
     """Every run of ``LEAK_WORDS`` words."""
     hints: dict[int, frozenset[bytes]]
     """Every run of so many words, fewer than ``LEAK_WORDS``."""
+    orders: re.Pattern[str] | None = None
+    """A line that says whose turn it is, whatever the name: too short for a run of words."""
+    order_words: tuple[bytes, ...] = ()
+    """One of these is in every such line."""
 
 
 def prompt_grams(texts: Iterable[str]) -> PromptGrams:
     """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
+    texts = list(texts)
     said = [found for text in texts if len(found := tokens(text)) >= LEAK_WORDS]
     grams = {
         size: frozenset(run for one in said for run in runs(one, size)) for size in range(1, LEAK_WORDS + 1)
     }
-    return PromptGrams(grams.pop(LEAK_WORDS), grams)
+    lines = (line for text in texts for line in text.splitlines() if _NAME_SLOT in line)
+    orders = [_OTHER_SLOT.sub("", line).strip().rstrip(".").split(_NAME_SLOT) for line in lines]
+    shapes = "|".join(r"[^\n]{1,60}".join(map(re.escape, order)) for order in orders)
+    return PromptGrams(
+        grams.pop(LEAK_WORDS),
+        grams,
+        re.compile(rf"^[\W_]*(?:{shapes})[\W_]*$".replace("'", "['’]"), re.MULTILINE) if orders else None,
+        tuple({"".join(order).split()[-1].encode() for order in orders}),
+    )
 
 
 def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
@@ -248,9 +263,14 @@ def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
 
 
 def leaks_prompt(text: str, grams: PromptGrams) -> bool:
-    """Does ``text`` recite ``LEAK_WORDS`` words in a row of the prompt whose ``prompt_grams`` are given?"""
+    """Does ``text`` recite the prompt whose ``prompt_grams`` are given?
+
+    That is ``LEAK_WORDS`` of its words in a row, or a line that says whose turn it is.
+    """
     said = tokens(text)
-    return len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(runs(said, LEAK_WORDS))
+    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(runs(said, LEAK_WORDS)):
+        return True
+    return bool(grams.orders and grams.orders.search(text))
 
 
 def words(message: str) -> list[str]:

@@ -23,8 +23,8 @@ CAPTIONED = frozenset({"image", "gif", "video"})
 _ALIASES = {"img": "image", "photo": "image", "picture": "image", "voice": "audio"}
 _MARK = re.compile(
     r"<(?P<slash>/?)(?P<name>image|img|photo|picture|gif|video|audio|voice|delay"
-    # Not <end rant>, which people write.
-    r"|end(?=\s*/?\s*>|\s+[\w-]+\s*="
+    # Not <end rant>, which people write, and not the key in "press <End> to jump".
+    r"|end(?=\s*/\s*>|\s*>(?!\s*\w)|\s+[\w-]+\s*="
     r"|[\s:]\s*(?:of )?(?:the |this )?(?:conversation|chat|talk|dialogue|scene)\b))"
     r"(?=[\s/>:=])(?P<rest>[^<>]*)>",
     re.IGNORECASE,

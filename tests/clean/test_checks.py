@@ -6,6 +6,7 @@ import pytest
 
 from soc_gen import checks
 from soc_gen.labels import names_of
+from soc_gen.prompts import load_prompt, prompt_names
 
 from .people import LUNA, MAX
 
@@ -128,6 +129,24 @@ def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
     assert not checks.speaks_for("hm, Max: no", names_of(MAX))
     assert not checks.speaks_for("Luna: hi", names_of(MAX))
     assert checks.own_label("Luna: hi", names_of(LUNA))
+
+
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("Now Luna's turn.", True),
+        ("Now Luna Park’s turn", True),
+        ("ok\n**Write Max's next turn.**", True),
+        ("now it's your turn", False),
+        ("Now Luna's turn. she rolled a six", False),
+        ("write me when it's your turn", False),
+    ],
+)
+def test_the_line_that_says_whose_turn_it_is_leaks_too(text: str, leaks: bool) -> None:
+    """Against the prompts as they are."""
+    grams = checks.prompt_grams(load_prompt(name).text for name in prompt_names())
+    assert checks.leaks_prompt(text, grams) is leaks
+    assert not leaks or any(word in text.encode() for word in grams.order_words)
 
 
 def test_a_leak_is_eight_words_in_a_row_of_the_prompt() -> None:

@@ -126,7 +126,7 @@ def test_unknown_tags_lose_their_brackets(written: str, words: str) -> None:
 
 
 def test_the_end_of_a_rant_is_not_the_end_of_the_chat() -> None:
-    for text in ("so tired <end rant> anyway", "<end of rant>", "</end rant>"):
+    for text in ("so tired <end rant> anyway", "<end of rant>", "</end rant>", "press <End> to jump"):
         assert tags.split_tags([text]) == [text]
         assert not tags.has_end([text])
     for text in ("<end>", "<END/>", "</end>", "<end of conversation>", '<end reason="x"/>'):

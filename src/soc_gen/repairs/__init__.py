@@ -88,7 +88,9 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
-            lambda said: may_leak(said.shingles, said.shingle_words, grams),
+            lambda said: (
+                may_leak(said.shingles, said.shingle_words, grams) or _found(grams.order_words, said.data)
+            ),
         ),
         PartRepair("spacing", _each(text.tidy_spaces), _has_spaces),
         PartRepair("empty", _all(shape.drop_empty), lambda said: not all(said.stripped)),
