@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from soc_gen.errors import OutputError
@@ -128,9 +129,8 @@ def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as run:
-        while not list(tmp_path.glob(".clean.rejected.*")) and run.poll() is None:
+        while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
             time.sleep(0.01)
-        time.sleep(0.1)  # in which the workers start; the outcome is the same if they have not
         os.killpg(run.pid, signal.SIGINT)
         _, said = run.communicate()
     assert run.returncode == 130
