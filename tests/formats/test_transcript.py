@@ -164,7 +164,23 @@ def test_a_line_is_kept_as_it_was_said() -> None:
     assert keep(["thursday at 5"]) == "thursday at 5"
 
 
-def test_a_line_of_the_example_is_asked_for_again() -> None:
-    """The example shows how people write, not what."""
+@pytest.mark.parametrize(
+    "line",
+    [
+        "To be fair, the gate was already leaning.",
+        "in front of the plough",
+        "a big one. I can put a flower pot infront of it",
+        "one weekend. my house is here",
+    ],
+)
+def test_a_line_of_the_example_is_asked_for_again(line: str) -> None:
+    """The example shows how people write, not what; also where a word or two was changed."""
     with pytest.raises(BadTurn, match="copies_example"):
-        parse(Reply("To be fair, the gate was already leaning.", "stop"), MEETING, 0)
+        parse(Reply(line, "stop"), MEETING, 0)
+
+
+@pytest.mark.parametrize(
+    "line", ["my house is here", "what if we do it now", "no, it was a few minutes ago!"]
+)
+def test_everyday_words_that_the_example_has_too_are_no_copy(line: str) -> None:
+    assert parse(Reply(line, "stop"), MEETING, 0).messages == (line,)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
-from soc_gen.checks import near_repeat
+from soc_gen.checks import words
 from soc_gen.formats import BadTurn, Parsed, Prompt, Turn
 from soc_gen.formats.moves import CLOSING_LINES, walk
 from soc_gen.llm import Reply
@@ -97,16 +97,25 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
         if not whole:
             raise BadTurn("cut_off", f"finish_reason {reply.finish_reason}")
         spoken = whole[1].strip()
-    if near_repeat(spoken, _example_lines()):
+    if copies_example(spoken):
         raise BadTurn("copies_example", spoken)
     return Parsed((spoken,), repairs=repairs)
 
 
+def copies_example(line: str) -> bool:
+    """Is ``line`` made from one of the examples: four words of it, and 60 % of all words of both?"""
+    said = set(words(line))
+    return any(
+        len(said & other) >= 4 and 2 * len(said & other) >= 0.6 * (len(said) + len(other))
+        for other in _example_lines()
+    )
+
+
 @cache
-def _example_lines() -> tuple[str, ...]:
-    """Return what the two in the example say."""
+def _example_lines() -> tuple[frozenset[str], ...]:
+    """Return the words of what the people in the examples say, line by line."""
     lines = load_prompt("rollout_transcript_examples").text.splitlines()
-    return tuple(line.partition("): ")[2] for line in lines if "): " in line)
+    return tuple(frozenset(words(line.partition("): ")[2])) for line in lines if "): " in line)
 
 
 def unwrapped(line: str) -> str:
