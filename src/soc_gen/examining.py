@@ -13,13 +13,12 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import NamedTuple
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from soc_gen import jsonl
 from soc_gen.dedup import Fingerprint
 from soc_gen.errors import SocError
 from soc_gen.inputs import Line
-from soc_gen.jsonl import explain
 from soc_gen.models import Chat
 from soc_gen.repairs import Change, Repairer
 from soc_gen.stages.clean import Rules, examine
@@ -71,7 +70,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
     try:
         chat = Chat.model_validate_json(line.data)
     except ValidationError as error:
-        return _invalid(line, explain(error))
+        return _invalid(line, jsonl.explain(error))
     written = _CHAT.dump_json(chat)
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
@@ -79,7 +78,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
     found = examine(chat, rules, repairer)
     changes = tuple(found.changes)
     if found.fingerprint is None:
-        is_json = written == line.data or _is_json(line.data)
+        is_json = written == line.data or jsonl.is_json(line.data)
         return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
     if found.chat is not chat:
         written = _CHAT.dump_json(found.chat)
@@ -87,19 +86,11 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
 
 
 def _invalid(line: Line, why: str) -> Outcome:
-    is_json = _is_json(line.data)
+    is_json = jsonl.is_json(line.data)
     if line.trouble == "torn_line" and not is_json:
         why = "the file ends in the middle of this line; is it still being written?"
         return Outcome(line.where, line.data, reason="torn_line", detail=why, is_json=False)
     return Outcome(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _repeated_key(data: bytes) -> str | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TypeVar, cast
 
 import jsonlines
+import orjson
 from pydantic import ValidationError
 
 from soc_gen.errors import OutputError, UsageError
@@ -73,6 +74,15 @@ def explain(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, item['loc'])) or 'record'}: {item['msg']}" for item in error.errors()
     )
+
+
+def is_json(text: str | bytes) -> bool:
+    """Whether ``text`` is JSON, whole."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def drop_torn_tail(path: Path) -> int:

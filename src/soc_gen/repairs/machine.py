@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 import orjson
 
 from soc_gen.checks import QUOTES, PromptGrams, leaks_prompt
+from soc_gen.jsonl import is_json
 from soc_gen.said import Said
 
 Messages = list[str]
@@ -199,14 +200,6 @@ def _inside(text: str) -> str:
     return (fenced[1] if fenced else text).strip()
 
 
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
 def _texts_in(text: str) -> Messages | None:
     inner = _inside(text)
     if not inner.startswith(("{", "[")):
@@ -240,7 +233,7 @@ def _strings(value: object) -> Messages | None:
 def _from_ruins(message: str) -> Messages:
     """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
     head = _JSON_HEAD.match(message)
-    if head and _is_json(_inside(message)):
+    if head and is_json(_inside(message)):
         return [message]
     rest = message[head.end() :] if head else message
     # Somebody who quotes a bracket closes all quotation marks: 'it ends in "x"}'.
