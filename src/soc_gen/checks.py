@@ -106,11 +106,13 @@ _ASSISTS = _phrases(
 _MODEL_WORDS = frozenset(
     word for phrases in (_BREAKS, _REFUSES, _ASSISTS) for needed, _ in phrases for word in needed
 )
+_NO_WORDS: frozenset[bytes] = frozenset()
 
 
+_ALONE = r"laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out"
 _BYE_ALONE = re.compile(
     r"\W*(?:(?:ok(?:ay)?|alright|well|k|anyway|cool|right|and|love you|ly)\W+)*"
-    r"(?:laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out)\W*(?:\w+\W*)?"
+    rf"(?:{_ALONE})\W*(?:\w+\W*)?"
 )
 _DAY = r"later|soon|tomorrow|then|around|there|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _BYE = tuple(
@@ -141,13 +143,17 @@ _BYE = tuple(
     )
 )
 """Goodbyes, each with letters of which some must be there to look at all."""
-_BYE_HINTS = tuple(hint for hints, _ in _BYE for hint in hints)
+_BYE_HINTS = (
+    *("later", "l8r", "night", "nite", "gn", "peace", "cheers", "xx", "over and out"),  # of _ALONE
+    *(hint for hints, _ in _BYE for hint in hints),
+)
 _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
 
 
-def model_words(words: Iterable[bytes]) -> frozenset[bytes]:
+def model_words(words: Collection[bytes]) -> frozenset[bytes]:
     """Return those of ``words`` (as ``tokens`` gives them) without which the next three checks say no."""
-    return _MODEL_WORDS.intersection(words)
+    # Nearly always there are none, which is found out faster than which there are.
+    return _NO_WORDS if _MODEL_WORDS.isdisjoint(words) else _MODEL_WORDS.intersection(words)
 
 
 def breaks_character(text: str, there: frozenset[bytes] | None = None) -> bool:
@@ -191,15 +197,20 @@ def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
     )
 
 
+def may_be_farewell(text: str) -> bool:
+    """Whether ``farewell`` has to look closer at ``text``, or at a message of it."""
+    return "<" in text or _any_in(_BYE_HINTS, text.lower())
+
+
 def farewell(text: str) -> bool:
     """Is ``text`` a goodbye? A question, or a goodbye that is told about, is not."""
+    if not may_be_farewell(text):
+        return False
     plain = _plain(" ".join(map(_text_of, parse(text))) if "<" in text else text).strip()
     if not plain or plain.endswith("?") or len(plain) > 300:
         return False
     if _BYE_ALONE.fullmatch(plain):
         return True
-    if not _any_in(_BYE_HINTS, plain):
-        return False
     spans = []
     for hints, pattern in _BYE:
         if _any_in(hints, plain):
@@ -308,7 +319,7 @@ def _says(text: str, there: frozenset[bytes] | None, *kinds: Phrases) -> bool:
     if not patterns:
         return False
     lines = text.encode("utf-8", "replace").lower().replace(b"\xe2\x80\x99", b"'").split(b"\n")
-    odd = [line.decode() for line in lines if any(word in line for word in there)]
+    odd = [line.decode() for line in {line for word in there for line in lines if word in line}]
     return any(pattern.search(line) for line in odd for pattern in patterns)
 
 

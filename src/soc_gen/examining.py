@@ -13,7 +13,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from soc_gen import jsonl
 from soc_gen.dedup import Fingerprint
@@ -23,7 +23,6 @@ from soc_gen.models import Chat
 from soc_gen.repairs import Change, Repairer
 from soc_gen.stages.clean import Rules, examine
 
-_CHAT = TypeAdapter(Chat)  # gives bytes where a model gives text
 CHUNK_LINES = 256
 CHUNK_BYTES = 4 << 20
 
@@ -71,7 +70,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
         chat = Chat.model_validate_json(line.data)
     except ValidationError as error:
         return _invalid(line, jsonl.explain(error))
-    written = _CHAT.dump_json(chat)
+    written = chat.to_json()
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
         return _invalid(line, f"the key {twice!r} comes twice in one object")
@@ -81,7 +80,7 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
         is_json = written == line.data or jsonl.is_json(line.data)
         return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
     if found.chat is not chat:
-        written = _CHAT.dump_json(found.chat)
+        written = found.chat.to_json()
     return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -27,7 +28,7 @@ class Record(BaseModel):
 
     def to_json(self) -> bytes:
         """Return the record as one line of UTF-8 JSON, without the newline."""
-        return self.model_dump_json().encode()
+        return orjson.dumps(self, default=vars)
 
 
 class Persona(Record):

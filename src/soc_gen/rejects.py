@@ -133,9 +133,11 @@ def _echo(said: Said, config: CleanConfig) -> str | None:
 def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
     farewells = 0
     for part in reversed(said.chat.chat_parts):
-        if any(checks.farewell(message) for message in part.messages if message != END):
+        spoken = [message for message in part.messages if message != END]
+        together = "\n".join(spoken)
+        if checks.may_be_farewell(together) and any(map(checks.farewell, spoken)):
             farewells += 1
-        elif sum(len(tokens(message)) for message in part.messages) > _FEW_WORDS:
+        elif len(tokens(together)) > _FEW_WORDS:
             break
     return f"{farewells} parts at the end say goodbye" if farewells > config.max_farewells else None
 

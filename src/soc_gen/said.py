@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import string
 from functools import cached_property
 
 from soc_gen.checks import assistant_speak, model_words
 from soc_gen.models import Chat
-from soc_gen.tags import WELL_WRITTEN
+from soc_gen.tags import END, WELL_WRITTEN
 from soc_gen.words import runs, tokens_of
 
+_EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
@@ -24,32 +26,34 @@ class Said:
     def __init__(self, chat: Chat, shingle_words: int) -> None:
         self.chat = chat
         self.shingle_words = shingle_words
+        self.senders = {part.sender for part in chat.chat_parts}
+        """Who says anything."""
         self.messages = [message for part in chat.chat_parts for message in part.messages]
         """All messages in order."""
+        self.stripped = list(map(str.strip, self.messages))
+        """``messages`` without spaces around them."""
         self.text = "\n".join(self.messages)
         """All messages, a line each."""
         self.data = self.text.encode("utf-8", "replace")
         """``text`` in UTF-8: looked through faster, emoji or not."""
-        self.bare = WELL_WRITTEN.sub(b"", self.data) if b"<" in self.data else self.data
-        """``data`` without tags that are written as they should be."""
-        self.rare = self.data.translate(None, _COMMON)
-        """``data`` without line breaks and printable ASCII: short, which spares looking through all of it."""
-        self.one_line_each = self.data.count(b"\n") < max(1, len(self.messages))
+        # Nearly every chat ends so, and most have no other tag.
+        body = self.data[: -len(END)] if self.messages[-1:] == [END] else self.data
+        self.has_tags = b"<" in body
+        """There is a tag, or half of one, besides an ``<end/>`` that stands alone at the end."""
+        # What repairs go by is rare: it is looked for in what is left of a chat, not in all of it.
+        odd = (WELL_WRITTEN.sub(b"", body) if self.has_tags else body).translate(None, _EVERYDAY)
+        self.odd = odd.decode()
+        """All of it but letters, digits, everyday punctuation and well-written tags."""
+        self.marks = frozenset(self.odd)
+        """Each character of ``odd``."""
+        self.rare = odd.translate(None, _COMMON)
+        """``data`` without line breaks and printable ASCII."""
+        self.one_line_each = odd.count(b"\n") < max(1, len(self.messages))
         """No message has a line break in it."""
         self.words = tokens_of(self.data)
         """All words."""
         self.shingles = runs(self.words, shingle_words)
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
-
-    @cached_property
-    def senders(self) -> set[str]:
-        """Who says anything."""
-        return {part.sender for part in self.chat.chat_parts}
-
-    @cached_property
-    def stripped(self) -> list[str]:
-        """``messages`` without spaces around them."""
-        return list(map(str.strip, self.messages))
 
     @cached_property
     def repetition(self) -> float:

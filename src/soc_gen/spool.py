@@ -36,10 +36,10 @@ class Spool:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115 - closed by __exit__
-        self._offsets = array("Q")
-        self._end = 0
-        self._place = 0  # in the file: a seek empties its buffer, so none is made that need not be
+        # Unbuffered: a buffer would be filled anew for each record that is read out of order.
+        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._ends = array("Q", [0])  # where each record ends in the file, after a 0
+        self._waiting: list[bytes] = []  # the last records, not yet in the file
 
     def __enter__(self) -> Spool:
         return self
@@ -49,31 +49,38 @@ class Spool:
 
     def __len__(self) -> int:
         """Return how many records there are."""
-        return len(self._offsets)
+        return len(self._ends) - 1
 
     def add(self, record: Spooled) -> int:
         """Put ``record`` aside; return its number, from 0."""
         where = record.where.encode()
         as_read = b"" if record.as_read == record.line else record.as_read
         header = _HEADER.pack(*record.keys, len(where), len(record.line), len(as_read))
-        self._go(self._end)
-        written = self._file.write(b"".join((header, where, record.line, as_read)))
-        self._offsets.append(self._end)
-        self._place = self._end = self._end + written
-        return len(self._offsets) - 1
+        packed = b"".join((header, where, record.line, as_read))
+        self._waiting.append(packed)
+        self._ends.append(self._ends[-1] + len(packed))
+        if self._ends[-1] - self._ends[-1 - len(self._waiting)] > _BUFFER:
+            self._write()
+        return len(self) - 1
 
     def read(self, number: int) -> Spooled:
         """Return the record of that number."""
-        self._go(self._offsets[number])
-        *keys, where, line, as_read = _HEADER.unpack(self._file.read(_HEADER.size))
-        size = where + line + as_read
-        data = self._file.read(size)
-        self._place = self._offsets[number] + _HEADER.size + size
-        text = data[where : where + line]
+        waited = number - (len(self) - len(self._waiting))
+        packed = self._waiting[waited] if waited >= 0 else self._packed(number)
+        *keys, where, line, _ = _HEADER.unpack_from(packed)
+        start, middle = _HEADER.size + where, _HEADER.size + where + line
+        text = packed[start:middle]
         one, two, three, four = keys
-        place = data[:where].decode()
-        return Spooled((one, two, three, four), place, text, data[where + line :] or text)
+        place = packed[_HEADER.size : start].decode()
+        return Spooled((one, two, three, four), place, text, packed[middle:] or text)
 
-    def _go(self, place: int) -> None:
-        if place != self._place:
-            self._file.seek(place)
+    def _packed(self, number: int) -> bytes:
+        self._file.seek(self._ends[number])
+        return self._file.read(self._ends[number + 1] - self._ends[number])
+
+    def _write(self) -> None:
+        left = b"".join(self._waiting)
+        self._file.seek(self._ends[-1] - len(left))
+        while left:
+            left = left[self._file.write(left) :]
+        self._waiting = []

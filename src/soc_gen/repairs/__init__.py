@@ -5,8 +5,8 @@ That a cleaned chat is a fixed point of all repairs together is what makes clean
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from soc_gen import tags
@@ -43,7 +43,8 @@ class Writer:
 
 _NOBODY = Writer()
 T = TypeVar("T", str, bytes)
-_LABEL_MARKS = (":", "：", "[", "<", "@", "-", "–", "—", "|")
+_LABEL_MARKS = frozenset(":：[<@-–—|")
+_NOTE_ENDS = frozenset(")]*-—=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ class PartRepair:
     name: str
     """Its switch in ``RepairsConfig``."""
     apply: Callable[[list[str], Writer], list[str]]
-    may_apply: Callable[[Said], bool]
+    marks: frozenset[str] = frozenset()
+    """Chats and parts in which none of these is found are spared; none: it does not go by characters."""
+    may_apply: Callable[[Said], bool] = lambda _: True
     """Chats for which this is False are spared."""
-    marks: tuple[str, ...] = ()
-    """Parts in which none of these is found are spared; none: no part is."""
     finds: Callable[[Said], bool] = lambda _: True
-    """A closer look where ``may_apply`` is often True: False where nothing would be changed."""
+    """A closer look where it often has to be made: False where nothing would be changed."""
 
 
 def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
@@ -68,43 +69,35 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
         grams: What a recited prompt is found by.
     """
     return (
-        PartRepair("encoding", _each(text.fix_encoding), text.may_be_garbled),
-        PartRepair("invisible", _each(text.drop_invisible), text.may_hide),
-        _marked("thinking", _all(machine.drop_thinking), "<"),
-        _marked("template_tokens", _all(machine.drop_template_tokens), "<", "[", "#", "/"),
-        _marked("json_leftovers", _all(machine.unpack_json), '"'),
+        PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
+        PartRepair("thinking", _all(machine.drop_thinking), frozenset("<")),
+        PartRepair("template_tokens", _all(machine.drop_template_tokens), frozenset("<[#/")),
+        PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
         PartRepair(
             "preambles",
             lambda messages, writer: machine.drop_preambles(messages, writer.own | writer.other),
-            lambda said: b":" in said.bare and (b"ere" in said.data or b"ERE" in said.data),
-            (":",),
-            machine.may_have_preamble,
+            frozenset(":"),
+            finds=machine.may_have_preamble,
         ),
-        PartRepair("end_notes", _all(machine.drop_end_notes), _ends_oddly),
-        _marked("quotation_marks", _each(text.unquote), '"', "“", "”"),
-        replace(_marked("speaker_labels", _unlabel, *_LABEL_MARKS), finds=_may_have_labels),
-        _marked("unknown_tags", _each(tags.strip_unknown), "<"),
-        PartRepair("tags", _all(tags.split_tags), lambda said: b"<" in said.data, ("<",), _may_split),
+        PartRepair("end_notes", _all(machine.drop_end_notes), _NOTE_ENDS, _ends_oddly),
+        PartRepair("quotation_marks", _each(text.unquote), frozenset('"“”')),
+        PartRepair("speaker_labels", _unlabel, _LABEL_MARKS, finds=_may_have_labels),
+        PartRepair("unknown_tags", _each(tags.strip_unknown), frozenset("<")),
+        PartRepair("tags", _all(tags.split_tags), may_apply=_has_tags, finds=_may_split),
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
-            lambda said: (
+            may_apply=lambda said: (
                 may_leak(said.shingles, said.shingle_words, grams) or _found(grams.order_words, said.data)
             ),
         ),
-        PartRepair("spacing", _each(text.tidy_spaces), _has_spaces),
-        PartRepair("empty", _all(shape.drop_empty), lambda said: not all(said.stripped)),
+        PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
+        PartRepair("empty", _all(shape.drop_empty), may_apply=lambda said: not all(said.stripped)),
     )
 
 
-def _marked(name: str, apply: Callable[[list[str], Writer], list[str]], *marks: str) -> PartRepair:
-    """Return a repair for which there is nothing to do without one of ``marks`` outside well-written tags."""
-    common = tuple(mark.encode() for mark in marks if mark.isascii())
-    rare = tuple(mark.encode() for mark in marks if not mark.isascii())
-    return PartRepair(name, apply, lambda said: _found(common, said.bare) or _found(rare, said.rare), marks)
-
-
-def _found(marks: tuple[T, ...], whole: T) -> bool:
+def _found(marks: Iterable[T], whole: T) -> bool:
     for mark in marks:  # noqa: SIM110 - any() takes three times as long, and this is asked all the time
         if mark in whole:
             return True
@@ -119,19 +112,19 @@ def _has_spaces(said: Said) -> bool:
     return not said.one_line_each or said.stripped != said.messages
 
 
+def _has_tags(said: Said) -> bool:
+    return b"<" in said.data
+
+
 def _may_split(said: Said) -> bool:
-    return any(tags.may_split(message) for message in said.messages if "<" in message)
+    return said.has_tags and any(tags.may_split(message) for message in said.messages if "<" in message)
 
 
 def _may_have_labels(said: Said) -> bool:
     one, two = said.chat.experience.persona1, said.chat.experience.persona2
     starts = label_starts(names_of(one) | names_of(two))
-    marks = [mark for mark in _LABEL_MARKS if mark in said.text]
-    for mark in marks:
-        for message in said.messages:
-            if mark in message and may_have_label(message, starts):
-                return True
-    return False
+    marked = [message for mark in _LABEL_MARKS & said.marks for message in said.messages if mark in message]
+    return any(may_have_label(message, starts) for message in marked)
 
 
 def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
@@ -161,7 +154,6 @@ def _unlabelled(message: str, writer: Writer) -> str:
 
 _NAMING = frozenset({"preambles", "speaker_labels"})
 """Repairs that want to know what the two are called."""
-_NOTE_ENDS = frozenset(")]*-—=")
 
 
 class UnsettledError(Exception):
@@ -196,7 +188,12 @@ class Repairer:
         raise UnsettledError
 
     def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        active = [repair for repair in self._repairs if repair.may_apply(said)]
+        there = said.marks
+        active = [
+            repair
+            for repair in self._repairs
+            if not (repair.marks and repair.marks.isdisjoint(there)) and repair.may_apply(said)
+        ]
         if not any(repair.finds(said) for repair in active):
             return self._reshape(parts, changes)
         writers = _writers(said.chat) if any(one.name in _NAMING for one in active) else {}
@@ -244,7 +241,11 @@ def _writers(chat: Chat) -> dict[str, Writer]:
 
 
 def _with_parts(chat: Chat, parts: list[Part]) -> Chat:
-    made = [ChatPart.model_construct(sender=sender, messages=messages) for sender, messages in parts]
+    known = {(part.sender, id(part.messages)): part for part in chat.chat_parts}
+    made = [
+        known.get((sender, id(messages))) or ChatPart.model_construct(sender=sender, messages=messages)
+        for sender, messages in parts
+    ]
     return chat.model_copy(update={"chat_parts": made})
 
 

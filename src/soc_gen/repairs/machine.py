@@ -151,7 +151,7 @@ def unpack_json(messages: Messages) -> Messages:
 
 def may_have_preamble(said: Said) -> bool:
     """Whether ``drop_preambles`` has to look closer."""
-    return any(":" in message and _PREAMBLE.match(message) for message in said.messages)
+    return any(_PREAMBLE.match(message) for message in [one for one in said.messages if ":" in one])
 
 
 def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:

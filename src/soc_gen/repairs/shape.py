@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+from itertools import chain
+
 from soc_gen import tags
 from soc_gen.tags import END
 
@@ -11,12 +14,11 @@ Part = tuple[str, list[str]]
 
 def is_settled(parts: list[Part]) -> bool:
     """Whether parts alternate, have messages, and ``<end/>`` at most at the end: nothing is to be done."""
-    before = None
-    for sender, messages in parts:
-        if sender == before or not messages or END in messages[:-1]:
-            return False
-        before = sender
-    return all(messages[-1] != END for _, messages in parts[:-1])
+    senders = [sender for sender, _ in parts]
+    spoken = [messages for _, messages in parts]
+    if not all(spoken) or any(map(operator.eq, senders, senders[1:])):
+        return False
+    return END not in list(chain.from_iterable(spoken))[:-1]
 
 
 def drop_empty(messages: list[str]) -> list[str]:

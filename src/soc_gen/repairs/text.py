@@ -29,22 +29,18 @@ _UNSEEN = re.compile(
     f"|(?<=[{_VIRAMAS}][\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
 )
 _QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
-_NOT_ASCII = bytes(range(128, 256))
-_HIDERS = (b"\xe2\x80", b"\xe2\x81", b"\xc2", b"\xef")  # where UTF-8 of what _UNSEEN has begins
 _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
 
 
 def may_be_garbled(said: Said) -> bool:
     """Whether ``fix_encoding`` has to look closer."""
-    return b"&" in said.data or bool(_GARBLED.search(said.rare) and _GARBLED.search(said.data))
+    return "&" in said.marks or bool(_GARBLED.search(said.rare) and _GARBLED.search(said.data))
 
 
 def may_hide(said: Said) -> bool:
     """Whether ``drop_invisible`` has to look closer, line breaks aside."""
-    if not said.rare or not any(start in said.rare for start in _HIDERS):
-        return bool(said.rare.translate(None, _NOT_ASCII))
-    return not said.text.replace("\n", " ").isprintable()
+    return not said.odd.replace("\n", "").isprintable()
 
 
 def fix_encoding(text: str) -> str:
