@@ -107,7 +107,7 @@ class LineReader:
                 if not data.endswith(b"\n") and len(data) > self._longest:
                     length = len(data) + _skip_line(handle)
                     yield Line(where, data[:_EXCERPT], "line_too_long", length)
-                elif data.strip():
+                elif not data.isspace():
                     trouble: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
                     yield Line(where, data.rstrip(b"\r\n"), trouble, len(data))
 

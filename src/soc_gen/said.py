@@ -32,10 +32,8 @@ class Said:
         """All messages in order."""
         self.stripped = list(map(str.strip, self.messages))
         """``messages`` without spaces around them."""
-        self.text = "\n".join(self.messages)
-        """All messages, a line each."""
-        self.data = self.text.encode("utf-8", "replace")
-        """``text`` in UTF-8: looked through faster, emoji or not."""
+        self.data = b"\n".join([message.encode("utf-8", "replace") for message in self.messages])
+        """All messages, a line each, in UTF-8: looked through faster than text, emoji or not."""
         # Nearly every chat ends so, and most have no other tag.
         body = self.data[: -len(END)] if self.messages[-1:] == [END] else self.data
         self.has_tags = b"<" in body
@@ -54,6 +52,11 @@ class Said:
         """All words."""
         self.shingles = runs(self.words, shingle_words)
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
+
+    @cached_property
+    def text(self) -> str:
+        """``data`` as text."""
+        return self.data.decode()
 
     @cached_property
     def repetition(self) -> float:

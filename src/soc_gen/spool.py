@@ -11,7 +11,7 @@ from array import array
 from pathlib import Path
 from typing import IO, NamedTuple
 
-_BUFFER = 1 << 18  # bytes
+_BUFFER = 1 << 15  # bytes
 _HEADER = struct.Struct("<QQQQIII")
 
 
