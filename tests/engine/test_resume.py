@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -346,6 +347,25 @@ def test_ctrl_c_drains_and_the_second_run_completes(project: Project, whole: byt
         assert endpoint.repeated == 0
     assert report.failures == ()
     assert project.out.read_bytes() == whole
+
+
+def test_ctrl_c_before_anything_was_asked_leaves_at_once(project: Project) -> None:
+    """An endpoint that takes the connection and says nothing: 130, not the error of waiting for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            project.command(f"http://127.0.0.1:{silent.getsockname()[1]}/v1"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env(),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "nobody answers" not in said
+    assert "Traceback" not in said
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_leaves_nothing_half_done(project: Project, whole: bytes) -> None:

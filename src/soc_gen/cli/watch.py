@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from soc_gen.engine.meter import Meter
     from soc_gen.engine.runner import Stop
 
+_FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
 
@@ -39,7 +40,7 @@ def run_stages(
         try:
             return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
         except asyncio.CancelledError:
-            tell("Left without the replies in flight. The same command goes on where it ended.")
+            tell("Left without waiting for replies. The same command goes on where it ended.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -63,8 +64,8 @@ async def _run(
     from soc_gen.engine.runner import Stop
     from soc_gen.llm import Usage
 
-    stop = Stop()
-    _stop_on_signals(stop)
+    stop, meter = Stop(), Meter()
+    _stop_on_signals(stop, connected=lambda: meter.total is not None)
     reports: list[Report] = []
     spent, seconds = Usage(), 0.0
     for name, stage in stages:
@@ -78,11 +79,11 @@ async def _run(
     return reports
 
 
-def _stop_on_signals(stop: Stop) -> None:
+def _stop_on_signals(stop: Stop, connected: Callable[[], bool]) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def interrupted() -> None:
-        if stop.is_set() and task is not None:
+        if task is not None and (stop.is_set() or not connected()):
             task.cancel()
         else:
             stop.set("interrupted")
@@ -106,9 +107,10 @@ async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
 
 
 async def _show_lines(name: str, meter: Meter) -> None:
+    await asyncio.sleep(_FIRST_LINE_SECONDS)
     while True:
-        await asyncio.sleep(_LINE_SECONDS)
         tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
+        await asyncio.sleep(_LINE_SECONDS)
 
 
 async def _show_live(name: str, meter: Meter) -> None:
@@ -145,7 +147,8 @@ def _done(meter: Meter) -> str:
 
 def _pace(meter: Meter) -> str:
     rate = meter.replies / meter.seconds if meter.seconds else 0.0
-    return f"{meter.open} open, {meter.in_flight} in flight, {rate:.1f} turns/s"
+    turns = f"{rate:.1f} turns/s" if rate >= 1 else f"{60 * rate:.0f} turns/min"
+    return f"{meter.open} open, {meter.in_flight} in flight, {turns}"
 
 
 def _costs(meter: Meter) -> str:
