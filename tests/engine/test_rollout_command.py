@@ -179,3 +179,4 @@ def test_a_replica_that_does_not_answer_is_told(project: Project) -> None:
         checked = soc("check", "--base-url", endpoint.url, "--base-url", dead, cwd=project.folder)
     assert checked.returncode == 1
     assert f"not {dead}" in checked.stdout
+    assert "every replica answers: NO. Start it, or leave it out." in checked.stdout

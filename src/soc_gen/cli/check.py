@@ -52,3 +52,6 @@ def _show(findings: list[Finding], *, as_json: bool) -> None:
         return
     rows = [(finding.question, "yes" if finding.good else "NO", finding.answer) for finding in findings]
     table("What this endpoint can do", ("question", "", "answer"), rows)
+    for finding in findings:
+        if not finding.good:
+            out.print(f"{finding.question}: NO. {finding.hint}.", markup=False)

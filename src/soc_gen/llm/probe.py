@@ -27,6 +27,8 @@ class Finding:
     question: str
     good: bool
     answer: str
+    hint: str = ""
+    """What to do where it is not good."""
 
 
 async def probe(config: EndpointConfig) -> list[Finding]:
@@ -46,13 +48,16 @@ async def probe(config: EndpointConfig) -> list[Finding]:
         )
     return [
         Finding("is there, with this model", good=True, answer=connection.model),
-        *[Finding("every replica answers", good=False, answer=f"not {url}") for url in connection.absent],
+        *[_absent(url) for url in connection.absent],
         _structured(structured, connection),
-        Finding("answers in plain text", good=bool(plain.text.strip()), answer=plain.text.strip()[:60]),
+        _text("answers in plain text", plain, "Is it a chat model, with thinking switched off?"),
+        _text("continues a transcript", continued, 'Needed for rollout.format = "transcript" alone'),
         Finding(
-            "continues a transcript", good=bool(continued.text.strip()), answer=continued.text.strip()[:60]
+            "counts tokens",
+            plain.usage.prompt > 0,
+            _counted(continued),
+            "--max-cost and --max-total-tokens cannot be kept to; --max-minutes can",
         ),
-        Finding("counts tokens", good=plain.usage.prompt > 0, answer=_counted(continued)),
         Finding("how fast", good=True, answer=_speed(plain)),
     ]
 
@@ -80,7 +85,17 @@ def _structured(reply: Reply, connection: Connection) -> Finding:
         "answers in JSON",
         good=found.keys() == {"city", "inhabitants"},
         answer=f"with response_format {structure}: {reply.text.strip()[:60]}",
+        hint='Set rollout.format = "transcript" and experiences.format = "lines"',
     )
+
+
+def _absent(url: str) -> Finding:
+    return Finding("every replica answers", good=False, answer=f"not {url}", hint="Start it, or leave it out")
+
+
+def _text(question: str, reply: Reply, hint: str) -> Finding:
+    said = reply.text.strip()
+    return Finding(question, bool(said), said[:60], hint)
 
 
 def _counted(reply: Reply) -> str:
