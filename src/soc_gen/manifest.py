@@ -11,10 +11,16 @@ import orjson
 from soc_gen import __version__
 from soc_gen.jsonl import open_input, replacing
 
+_PACKED = {".gz", ".zst", ".zstd"}
+
 
 def beside(out: Path, kind: str) -> Path:
-    """Return the path of a file that belongs to ``out``: ``chats.jsonl`` → ``chats.{kind}``."""
-    return out.with_name(f"{out.name.removesuffix('.jsonl')}.{kind}")
+    """Return the path of a file that belongs to ``out``: ``chats.jsonl`` → ``chats.{kind}``.
+
+    So it is for ``chats.jsonl.gz``, which was packed after the stage that wrote it.
+    """
+    name = out.stem if out.suffix in _PACKED else out.name
+    return out.with_name(f"{name.removesuffix('.jsonl')}.{kind}")
 
 
 def file_sha256(path: Path) -> str:

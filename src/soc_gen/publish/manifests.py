@@ -1,6 +1,6 @@
 """What the stages wrote down about themselves: found, read tolerantly, and made fit to be shown.
 
-A stage writes ``<out stem>.manifest.json`` beside its output. The manifests of a clean file are found by
+A stage writes its manifest beside its output. The manifests of a clean file are found by
 going back from it: its own, then those of the files that went into it.
 """
 
@@ -15,6 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soc_gen.errors import UsageError
+from soc_gen.manifest import beside
 
 _SECRET = re.compile(r"key|token|secret|password|authorization|credential", re.IGNORECASE)
 _NOT_SECRET = re.compile(r"_env$|tokens$|^(tokens|prompt|cached|completion)$|tokens_per_minute$")
@@ -55,11 +56,6 @@ class Manifest(BaseModel):
     seconds: float | None = None
 
 
-def manifest_path(output: Path) -> Path:
-    """Return where the stage that wrote ``output`` left its manifest."""
-    return output.with_name(f"{output.stem}.manifest.json")
-
-
 def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
     """Return the manifests behind ``data``, the first stage first; those that are not there are left out.
 
@@ -69,7 +65,7 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
     found: dict[Path, Manifest] = {}
     waiting = [data]
     while waiting:
-        path = manifest_path(waiting.pop(0))
+        path = beside(waiting.pop(0), "manifest.json")
         if path in found or not path.is_file():
             continue
         found[path] = read_manifest(path)
@@ -80,7 +76,7 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
 def _nearby(folder: Path, recorded: str) -> Path:
     """Return an input where it lay then, or beside the manifest if the folder has moved since."""
     there = Path(recorded)
-    return there if manifest_path(there).is_file() else folder / there.name
+    return there if beside(there, "manifest.json").is_file() else folder / there.name
 
 
 def read_manifest(path: Path) -> Manifest:
