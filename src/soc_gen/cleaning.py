@@ -26,7 +26,7 @@ from soc_gen.dedup import Fingerprint, Verdict, fingerprint, sketch
 from soc_gen.errors import SocError, UsageError
 from soc_gen.examining import Outcome, examined_lines
 from soc_gen.inputs import LineReader, expand
-from soc_gen.jsonl import BadLine, printable, read_jsonl, replacing, writing
+from soc_gen.jsonl import BadLine, check_output, printable, read_jsonl, replacing, writing
 from soc_gen.manifest import beside, file_sha256, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.prompts import load_prompt, prompt_names
@@ -103,17 +103,11 @@ def clean_files(job: CleanJob) -> CleanReport:
         SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
-    if job.out.is_dir():
-        raise UsageError("is a folder; --out names a file", where=str(job.out))
-    if job.out.exists() and not job.out.is_file():
-        raise UsageError("is a pipe or a device; --out names a file", where=str(job.out))
     paths = expand(job.inputs)
+    inputs: list[str | Path] = [*paths, *job.config.against]
+    check_output(job.out, inputs)
     report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
-    for path in (*paths, *map(Path, job.config.against)):
-        if path.resolve() in {job.out.resolve(), report.rejected_out.resolve()}:
-            raise UsageError(
-                "is an input and would be replaced", where=str(path), hint="Choose another --out"
-            )
+    check_output(report.rejected_out, inputs)
     if job.out.exists() and job.out.stat().st_size and not beside(job.out, "manifest.json").exists():
         raise UsageError(
             "is there, and no clean run wrote it",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
 from soc_gen.errors import MissingExtraError, UsageError
-from soc_gen.jsonl import open_input, printable
+from soc_gen.jsonl import is_special, open_input, printable
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 2000  # bytes kept of a line that is too long
@@ -71,7 +71,7 @@ class LineReader:
         self._before = 0
         self._raw: IO[bytes] | None = None
         for path in paths:
-            if path.exists() and not (path.is_file() or path.is_dir()):
+            if is_special(path):
                 raise UsageError("is a pipe or a device; give a file, which is read twice", where=str(path))
             open_input(path).close()
         self.size = sum(path.stat().st_size for path in paths)

@@ -115,15 +115,36 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(what, where=str(path), hint=hint) from error
 
 
+def is_special(path: Path) -> bool:
+    """Whether ``path`` is a pipe or a device: reading may never end, and root would replace it by a file."""
+    return path.exists() and not (path.is_file() or path.is_dir())
+
+
+def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
+    """Refuse an output before anything is read or paid for.
+
+    Raises:
+        UsageError: ``out`` is a folder, a pipe, a device or one of ``inputs``.
+    """
+    if out.is_dir():
+        what = "is a folder, no file"
+    elif is_special(out):
+        what = "is a pipe or a device, no file"
+    elif out.resolve() in {Path(one).resolve() for one in inputs}:
+        what = "is an input and would be replaced"
+    else:
+        return
+    raise UsageError(what, where=str(out), hint="Choose another --out")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write a file aside and put it in the place of ``path`` when the block ends without an error.
 
     Raises:
-        OutputError: It cannot be written, or ``path`` is a pipe or a device: as root, ``--out /dev/null``
-            would put a file in its place.
+        OutputError: It cannot be written, or ``path`` is a pipe or a device.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if is_special(path):
         raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with writing(path):

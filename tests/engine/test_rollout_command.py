@@ -164,7 +164,7 @@ def test_the_output_is_no_device_and_no_pipe(project: Project) -> None:
     os.mkfifo(pipe)
     done = soc("rollout", str(project.source), "--out", str(pipe), "--base-url", "http://127.0.0.1:9/v1")
     assert done.returncode == 2
-    assert "is a device or a pipe" in done.stderr
+    assert "is a pipe or a device" in done.stderr
     assert pipe.is_fifo()
 
 

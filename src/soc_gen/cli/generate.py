@@ -55,10 +55,11 @@ def experiences(
     """
     wanted = {"count": count, "personas": personas, "personas_revision": personas_revision}
     settings = options.config_from(locals(), "experiences", experiences=wanted)
-    options.output_path(out, settings.experiences.personas)
     from soc_gen.cli.watch import finish, run_stages
+    from soc_gen.jsonl import check_output
     from soc_gen.pipeline import read_bank, run_experiences
 
+    check_output(out, [settings.experiences.personas])
     bank = read_bank(settings.experiences)
     stage = ("experiences", lambda asking: run_experiences(bank, out, asking))
     reports = run_stages(settings, [stage], restart=restart)

@@ -141,14 +141,3 @@ def output_folder(option: str, folder: Path) -> None:
     """Refuse a ``folder`` that is a file."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"is a file; {option} takes a folder", where=str(folder))
-
-
-def output_path(out: Path, *inputs: Path | str) -> Path:
-    """Return ``out``, refused when it is a folder, a device or one of ``inputs``."""
-    if out.is_dir():
-        raise UsageError("is a folder; --out takes a file", where=str(out))
-    if out.exists() and not out.is_file():  # reading a pipe would wait for ever, and a device be replaced
-        raise UsageError("is a device or a pipe; --out takes a file", where=str(out))
-    if out.resolve() in {Path(one).resolve() for one in inputs}:
-        raise UsageError("is an input and would be replaced", where=str(out), hint="Choose another --out")
-    return out

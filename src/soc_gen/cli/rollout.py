@@ -55,9 +55,10 @@ def rollout(
     settings = options.config_from(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
     )
-    options.output_path(out, experiences)
+    from soc_gen.jsonl import check_output
     from soc_gen.pipeline import check_experiences, run_rollout
 
+    check_output(out, [experiences])
     check_experiences(experiences)
     if dry_run:
         from soc_gen.cli.forecast import show_forecast
