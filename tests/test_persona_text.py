@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from soc_gen.labels import names_of
 from soc_gen.models import Persona
 from soc_gen.persona_text import first_name, persona_card, short_names
 
@@ -27,6 +28,7 @@ def _persona(name: str) -> Persona:
         ("Maya Ortiz", "Maya"),
         ("Dr. Maya Ortiz", "Maya"),
         ("mrs Ortiz", "Ortiz"),
+        ("Captain Maya Ortiz", "Maya"),
         ("王小明", "王小明"),
         ("Mr.", "Mr."),
     ],
@@ -34,6 +36,13 @@ def _persona(name: str) -> Persona:
 def test_a_first_name_is_the_first_word_that_is_no_title(name: str, short: str) -> None:
     """A name of one word is itself."""
     assert first_name(name) == short
+
+
+@pytest.mark.parametrize("title", ["Dr.", "Mrs", "Prof.", "Professor", "Captain", "Officer", "Sir", "The"])
+def test_a_label_is_known_by_the_name_that_the_prompt_gave(title: str) -> None:
+    """Whoever is called Maya in the prompt is Maya in ``Maya: hi``."""
+    persona = _persona(f"{title} Maya Ortiz")
+    assert first_name(persona.name).casefold() in names_of(persona)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from soc_gen.models import Persona
 
-_TITLES = frozenset({"dr", "miss", "mr", "mrs", "ms", "mx", "prof", "sir"})
+_TITLES = frozenset(
+    {"captain", "dr", "miss", "mr", "mrs", "ms", "mx", "officer", "prof", "professor", "sir", "the"}
+)
 
 
 def first_name(name: str) -> str:
