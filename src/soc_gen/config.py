@@ -64,6 +64,11 @@ class Prices(Settings):
     """Input that came from the prefix cache; the price of ``input`` when not given."""
     output: float = Field(0.0, ge=0)
 
+    @property
+    def given(self) -> bool:
+        """Whether there are any: with none, everything costs nothing."""
+        return any(self.model_dump().values())
+
 
 class EndpointConfig(Settings):
     """Where the model is. With no ``base_urls``, the embedded model is started."""
@@ -246,7 +251,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _cost_can_be_told(self) -> Config:
-        if self.budget.max_cost is not None and not any(self.endpoint.prices.model_dump().values()):
+        if self.budget.max_cost is not None and not self.endpoint.prices.given:
             msg = "no prices, so max_cost would never be reached; set them under [endpoint.prices]"
             raise ValueError(msg)
         return self

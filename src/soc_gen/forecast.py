@@ -13,12 +13,9 @@ import orjson
 from soc_gen.config import Config, RolloutConfig
 from soc_gen.engine.meter import cost
 from soc_gen.formats import Format, Turn
-from soc_gen.llm import Usage
+from soc_gen.llm import CHARACTERS_PER_TOKEN, Usage
 from soc_gen.models import Experience
 from soc_gen.stages.rollout import FORMATS, chat_id
-
-CHARACTERS_PER_TOKEN = 4.0
-"""Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""
 
 
 @dataclass(frozen=True, slots=True)

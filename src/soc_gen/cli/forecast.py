@@ -22,6 +22,7 @@ def show_forecast(
 
     from soc_gen import forecast
     from soc_gen.jsonl import BadLine, read_jsonl
+    from soc_gen.llm import CHARACTERS_PER_TOKEN
     from soc_gen.manifest import beside
     from soc_gen.models import Experience
 
@@ -32,14 +33,15 @@ def show_forecast(
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
         return
     rows = [(name.replace("_", " "), f"{value:,}") for name, value in list(asdict(expected).items())[:-1]]
-    priced = any(config.endpoint.prices.model_dump().values())
-    rows.append(("cost", f"${expected.cost:.2f}" if priced else "no prices in the config"))
+    rows.append(
+        ("cost", f"${expected.cost:.2f}" if config.endpoint.prices.given else "no prices in the config")
+    )
     table("Expected; nothing was asked", ("what", "how much"), rows)
     if not expected.conversations:
         out.print("Nothing is left to be asked.")
         return
     out.print(
-        f"From the real prompts at {forecast.CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
+        f"From the real prompts at {CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
         f"{expected.calls / max(1, expected.conversations):.0f} turns and "
         f"{expected.completion_tokens / max(1, expected.calls):.0f} tokens a reply; nothing asked twice.",
         markup=False,

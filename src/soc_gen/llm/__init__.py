@@ -10,6 +10,9 @@ import orjson
 
 from soc_gen.config import Sampling
 
+CHARACTERS_PER_TOKEN = 4.0
+"""Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""
+
 
 class PromptMessage(TypedDict):
     """One message of the API, not to be confused with a message of a chat."""

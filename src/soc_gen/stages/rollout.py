@@ -15,7 +15,7 @@ from soc_gen.config import RolloutConfig
 from soc_gen.errors import ConversationFailed
 from soc_gen.formats import BadTurn, Format, Prompt, Turn, json_turns, transcript
 from soc_gen.labels import names_of
-from soc_gen.llm import LLM, Reply, Request
+from soc_gen.llm import CHARACTERS_PER_TOKEN, LLM, Reply, Request
 from soc_gen.models import Chat, ChatPart, Experience, Persona, content_id
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
@@ -23,7 +23,6 @@ from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says
 from soc_gen.tags import END
 
 FORMATS: dict[str, Format] = {"json": json_turns, "transcript": transcript}
-_CHARACTERS_PER_TOKEN = 4  # for servers that do not count
 
 
 @dataclass(frozen=True)
@@ -179,9 +178,10 @@ def _people(experience: Experience) -> tuple[Persona, Persona]:
 
 
 def _size(reply: Reply, request: Request) -> int:
+    """Return the tokens of the conversation so far, estimated where the server does not count."""
     if reply.usage.prompt:
         return reply.usage.prompt + reply.usage.completion
-    return sum(len(message["content"]) for message in request.messages) // _CHARACTERS_PER_TOKEN
+    return int(sum(len(message["content"]) for message in request.messages) / CHARACTERS_PER_TOKEN)
 
 
 def _parts(experience: Experience, turns: list[Turn], *, ended: bool) -> list[ChatPart]:
