@@ -77,9 +77,9 @@ def figures(chats: list[Chat], meter: Meter) -> dict[str, str]:
         "repaired": f"{_shares(meter.repairs, meter.replies)}",
         "replies": str(meter.replies),
         "seconds": f"{meter.seconds:.0f}",
-        "prompt tokens, not cached": str(meter.prompt_tokens - meter.cached_tokens),
-        "tokens written": str(meter.completion_tokens),
-        "tokens written per second": f"{meter.completion_tokens / meter.seconds:.1f}",
+        "prompt tokens, not cached": str(meter.usage.prompt - meter.usage.cached),
+        "tokens written": str(meter.usage.completion),
+        "tokens written per second": f"{meter.usage.completion / meter.seconds:.1f}",
     }
 
 

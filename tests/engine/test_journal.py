@@ -78,7 +78,7 @@ def test_a_reply_that_was_kept_is_found_again(path: Path) -> None:
         assert journal.find(request()) == reply("ciao è 🦀")
         assert journal.find(request(turn=1)) is None
         assert journal.find(request(attempt=1)) is None
-        assert (journal.totals.replies, journal.totals.prompt, journal.totals.cached) == (1, 10, 4)
+        assert (journal.totals.replies, journal.totals.usage) == (1, Usage(10, 4, 2))
 
 
 def test_a_reply_is_on_the_disk_when_adding_it_returns(path: Path) -> None:

@@ -242,7 +242,7 @@ def test_a_budget_stops_cleanly_and_says_so(tmp_path: Path, budget: Budget, word
     meter = Meter(prices=Prices(input=1.0, output=1.0))
     outcome = run(tmp_path, Server(), count=50, slots=3, budget=budget, meter=meter)
     assert word in outcome.stop.reason
-    assert meter.tokens <= 1000 + 3 * 110
+    assert meter.usage.total <= 1000 + 3 * 110
     assert run(tmp_path, Server(), count=50).written.count("\n") == 50
 
 

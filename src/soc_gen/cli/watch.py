@@ -7,6 +7,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -152,10 +153,9 @@ def _pace(meter: Meter) -> str:
 
 
 def _costs(meter: Meter) -> str:
-    share = meter.cached_tokens / meter.prompt_tokens if meter.prompt_tokens else 0.0
-    parts = [
-        f"{_short(meter.prompt_tokens)} tokens in ({share:.0%} cached), {_short(meter.completion_tokens)} out"
-    ]
+    usage = meter.usage
+    share = usage.cached / usage.prompt if usage.prompt else 0.0
+    parts = [f"{_short(usage.prompt)} tokens in ({share:.0%} cached), {_short(usage.completion)} out"]
     if meter.cost:
         expected = meter.expected_cost()
         parts.append(f"${meter.cost:.2f}" + (f" of about ${expected:.2f}" if expected else ""))
@@ -201,11 +201,7 @@ def facts(report: Report) -> dict[str, object]:
         "model": report.model,
         "replies": meter.replies,
         "replayed": meter.replayed,
-        "tokens": {
-            "prompt": meter.prompt_tokens,
-            "cached": meter.cached_tokens,
-            "completion": meter.completion_tokens,
-        },
+        "tokens": asdict(meter.usage),
         "cost": round(meter.cost, 6),
         "seconds": round(meter.seconds, 1),
         "retries": dict(meter.retries),
@@ -221,16 +217,16 @@ COLUMNS = ("stage", "records", "lost", "replies", "tokens in", "cached", "out", 
 
 def stage_row(report: Report) -> tuple[str, ...]:
     """Return the line of the summary for a stage that asked a model."""
-    meter = report.meter
-    share = f"{meter.cached_tokens / meter.prompt_tokens:.0%}" if meter.prompt_tokens else "-"
+    meter, usage = report.meter, report.meter.usage
+    share = f"{usage.cached / usage.prompt:.0%}" if usage.prompt else "-"
     return (
         report.stage,
         f"{report.records:,}",
         f"{len(report.failures):,} failed",
         f"{meter.replies:,}",
-        f"{meter.prompt_tokens:,}",
+        f"{usage.prompt:,}",
         share,
-        f"{meter.completion_tokens:,}",
+        f"{usage.completion:,}",
         duration(meter.seconds) + (f", ${meter.cost:.4f}" if meter.cost else ""),
     )
 

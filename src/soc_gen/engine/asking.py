@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from soc_gen.config import Config, EndpointConfig
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.meter import Meter
+from soc_gen.engine.meter import Meter, cost
 from soc_gen.engine.output import OrderedOutput
 from soc_gen.engine.runner import Job, Run, Session, Stop, run_jobs
 from soc_gen.errors import OutputError
@@ -188,8 +188,8 @@ def _facts(asking: Asking, connection: Connection, journal: Journal) -> dict[str
             "replies_this_run": meter.replies,
             "replayed_this_run": meter.replayed,
         },
-        "tokens": {"prompt": totals.prompt, "cached": totals.cached, "completion": totals.completion},
-        "cost": round(meter.cost_of(totals.prompt, totals.cached, totals.completion), 6),
+        "tokens": asdict(totals.usage),
+        "cost": round(cost(meter.prices, totals.usage), 6),
         "retries": journal.retries,
         "rerolls": journal.notes.get("reroll", {}),
         "repairs": journal.notes.get("repair", {}),

@@ -20,7 +20,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +33,17 @@ from soc_gen.jsonl import drop_torn_tail, writing
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 
-Key = tuple[str, int, int]
-"""Conversation, turn, attempt."""
-
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """What the replies in a journal have cost."""
 
     replies: int = 0
-    prompt: int = 0
-    cached: int = 0
-    completion: int = 0
-
-    @property
-    def usage(self) -> Usage:
-        """Their tokens."""
-        return Usage(self.prompt, self.cached, self.completion)
+    usage: Usage = field(default_factory=Usage)
 
     def plus(self, usage: Usage) -> Totals:
         """Return the totals with one more reply."""
-        return Totals(
-            self.replies + 1,
-            self.prompt + usage.prompt,
-            self.cached + usage.cached,
-            self.completion + usage.completion,
-        )
+        return Totals(self.replies + 1, self.usage + usage)
 
 
 class Journal:

@@ -35,9 +35,8 @@ class Meter:
     replies: int = 0
     replayed: int = 0
     """Replies taken from the journal, not paid again."""
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
+    usage: Usage = field(default_factory=Usage)
+    """Of the paid replies together."""
     cost: float = 0.0
     """US dollars."""
     retries: Counter[str] = field(default_factory=Counter)
@@ -57,19 +56,8 @@ class Meter:
     def count(self, usage: Usage) -> None:
         """Add one paid reply."""
         self.replies += 1
-        self.prompt_tokens += usage.prompt
-        self.cached_tokens += usage.cached
-        self.completion_tokens += usage.completion
+        self.usage += usage
         self.cost += cost(self.prices, usage)
-
-    def cost_of(self, prompt: int, cached: int, completion: int) -> float:
-        """Return US dollars for that many tokens."""
-        return cost(self.prices, Usage(prompt, cached, completion))
-
-    @property
-    def tokens(self) -> int:
-        """Prompt and completion tokens together."""
-        return self.prompt_tokens + self.completion_tokens
 
     @property
     def seconds(self) -> float:

@@ -90,7 +90,7 @@ class Stop:
         spent = totals.usage + meter.spent_before
         if budget.max_cost is not None and cost(meter.prices, spent) >= budget.max_cost:
             self.set(f"the budget of ${budget.max_cost:g} is spent")
-        if budget.max_tokens is not None and spent.prompt + spent.completion >= budget.max_tokens:
+        if budget.max_tokens is not None and spent.total >= budget.max_tokens:
             self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
         if totals.replies and not spent.prompt:
             self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))

@@ -56,12 +56,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one reply, as the server counted them; 0 where it did not say."""
+    """Tokens of one reply, or of many, as the server counted them; 0 where it did not say."""
 
     prompt: int = 0
     cached: int = 0
     """Part of ``prompt`` that came from the server's prefix cache."""
     completion: int = 0
+
+    @property
+    def total(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt + self.completion
 
     def __add__(self, other: Usage) -> Usage:
         """Return what both took together."""

@@ -99,6 +99,5 @@ def refuse_if_full(reply: Reply, context: int | None) -> None:
     Raises:
         ContextTooLong: There is no more room.
     """
-    used = reply.usage.prompt + reply.usage.completion
-    if context and reply.finish_reason == "length" and used >= context:
+    if context and reply.finish_reason == "length" and reply.usage.total >= context:
         raise ContextTooLong(f"the reply was cut where the server's context of {context} tokens is full")

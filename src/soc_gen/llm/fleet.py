@@ -125,7 +125,7 @@ class Fleet:
             raise
         self._refusals = 0
         replica.succeeded()
-        replica.pacer.served(reply.usage.prompt + reply.usage.completion)
+        replica.pacer.served(reply.usage.total)
         self._last_success, self._failing_since = time.monotonic(), None
         return reply
 

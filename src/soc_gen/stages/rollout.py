@@ -180,7 +180,7 @@ def _people(experience: Experience) -> tuple[Persona, Persona]:
 def _size(reply: Reply, request: Request) -> int:
     """Return the tokens of the conversation so far, estimated where the server does not count."""
     if reply.usage.prompt:
-        return reply.usage.prompt + reply.usage.completion
+        return reply.usage.total
     return int(sum(len(message["content"]) for message in request.messages) / CHARACTERS_PER_TOKEN)
 
 
