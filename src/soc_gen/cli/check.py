@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from soc_gen.cli import options
-from soc_gen.cli.console import out, table
+from soc_gen.cli.bars import download_progress
+from soc_gen.cli.console import out, table, tell
 
 if TYPE_CHECKING:
     from soc_gen.llm.probe import Finding
@@ -32,7 +33,6 @@ def check(
 
       soc check --base-url URL --model Qwen/Qwen3-235B-A22B-Instruct-2507 --api-key-env MY_KEY
     """
-    from soc_gen.cli.serve import download_progress, tell
     from soc_gen.llm.connect import served
     from soc_gen.llm.probe import probe
 

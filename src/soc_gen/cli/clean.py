@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from soc_gen.cli import options
+from soc_gen.cli.bars import clean_progress
 from soc_gen.cli.console import as_word, err, out, table
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def clean(
         "shuffle": shuffle or None,
     }
     settings = load_config(config, {"random_seed": seed, "clean": wanted})
-    with progress_of_clean() as progress:
+    with clean_progress() as progress:
         job = CleanJob(
             inputs=chats,
             out=to,
@@ -117,22 +116,6 @@ def clean(
     _summarise(report, as_json=as_json)
     if not report.kept:
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress_of_clean() -> Iterator[Callable[[int, int, int], None]]:
-    """Show a bar with the time left on a terminal; yield what ``CleanJob.progress`` is to be."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("clean"),
-        BarColumn(),
-        TextColumn("{task.fields[records]:,} chats"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("clean", total=None, records=0)
-        yield lambda read, size, records: bar.update(task, completed=read, total=size, records=records)
 
 
 def _summarise(report: CleanReport, *, as_json: bool) -> None:

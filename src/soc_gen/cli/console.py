@@ -40,6 +40,11 @@ def _is_short(cell: str) -> bool:
     return len(cell) <= _SHORT and " " not in cell
 
 
+def tell(line: str) -> None:
+    """Print a line for people on stderr."""
+    err.print(line, markup=False)
+
+
 def as_word(path: Path) -> str:
     """Return ``path`` as it is typed in a shell."""
     return shlex.quote(str(path))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
+from soc_gen.cli.bars import step_progress
 from soc_gen.cli.console import err, out, table
 from soc_gen.cli.options import output_folder
-from soc_gen.cli.publish import progress
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def export(
     lines = _count_lines(Path(chats))
     if lines == 0:
         raise UsageError("is empty: there is nothing to do", where=chats)
-    with progress("Exporting", None if lines is None else lines * passes(plan)) as advance:
+    with step_progress("Exporting", None if lines is None else lines * passes(plan)) as advance:
         done = write_export(lambda: read_source(chats, Chat, revision), folder, plan, advance)
     _report(done, folder, as_json=as_json)
 

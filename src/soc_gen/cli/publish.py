@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from soc_gen.cli.bars import step_progress
 from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
@@ -96,21 +95,10 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> No
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
 
 
-@contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar with the time left on a terminal; yield what is told of every step."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        task = bars.add_task(what, total=total)
-        yield lambda steps: bars.advance(task, steps)
-
-
 def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
     from soc_gen.publish.stage import stage
 
-    with progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
+    with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
         return stage(file, folder, parquet=parquet, advance=advance)
 
 

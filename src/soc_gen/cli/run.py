@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from soc_gen.cli import options
-from soc_gen.cli.clean import progress_of_clean
+from soc_gen.cli.bars import clean_progress
 from soc_gen.cli.console import as_word, out, table
 from soc_gen.errors import INTERRUPTED
 
@@ -87,7 +87,7 @@ def _clean(folder: Path, config: Config) -> CleanReport:
     from soc_gen.cleaning import CleanJob, clean_files
 
     chats, clean = folder / "chats.jsonl", folder / "clean.jsonl"
-    with progress_of_clean() as progress:
+    with clean_progress() as progress:
         return clean_files(CleanJob([chats], clean, config.clean, config.random_seed, progress=progress))
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import typer
 
-from soc_gen.cli.console import err, out
+from soc_gen.cli.bars import download_progress
+from soc_gen.cli.console import out, tell
 
 
 def serve(
@@ -47,38 +46,3 @@ def serve(
             threading.Event().wait()
     except KeyboardInterrupt:
         tell("Stopped.")
-
-
-def tell(line: str) -> None:
-    """Print a line for people on stderr."""
-    err.print(line, markup=False)
-
-
-@contextmanager
-def download_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows how far a download is: a bar with size, speed and ETA on a terminal."""
-    from rich import progress as bars
-
-    bar = bars.Progress(
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
-    tasks: dict[str, bars.TaskID] = {}
-
-    def show(name: str, done: int, total: int) -> None:
-        if name not in tasks:
-            bar.start()
-            tasks[name] = bar.add_task(name, total=total)
-        bar.update(tasks[name], completed=done)
-        if done == total:
-            bar.stop()  # what runs next has a display of its own
-
-    try:
-        yield show
-    finally:
-        bar.stop()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soc_gen.cli.console import err, out, table
-from soc_gen.cli.serve import download_progress, tell
+from soc_gen.cli.bars import download_progress
+from soc_gen.cli.console import err, out, table, tell
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
