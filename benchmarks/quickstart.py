@@ -17,7 +17,7 @@ from soc_gen import checks, tags
 from soc_gen.config import Config, load_config
 from soc_gen.engine.asking import Asking
 from soc_gen.engine.meter import Meter
-from soc_gen.engine.runner import Stop
+from soc_gen.engine.stop import Stop
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm.connect import served
 from soc_gen.models import Chat

@@ -34,7 +34,7 @@ import orjson
 from soc_gen.config import load_config
 from soc_gen.engine.asking import Asking
 from soc_gen.engine.meter import Meter
-from soc_gen.engine.runner import Stop
+from soc_gen.engine.stop import Stop
 from soc_gen.formats import json_turns
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.client import Endpoint

@@ -17,7 +17,7 @@ import orjson
 from soc_gen.config import load_config
 from soc_gen.engine.asking import Asking, Report
 from soc_gen.engine.meter import Meter
-from soc_gen.engine.runner import Stop
+from soc_gen.engine.stop import Stop
 from soc_gen.models import Chat, Experience
 from soc_gen.pipeline import run_rollout
 from soc_gen.resources import shipped

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from soc_gen.engine import asking
-from soc_gen.engine.runner import Stop
+from soc_gen.engine.stop import Stop
 from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
 from tests.engine.runs import Project, env, experiences, in_input_order, write_experiences

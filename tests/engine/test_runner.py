@@ -15,7 +15,8 @@ from soc_gen.config import Budget, Prices, Sampling
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.meter import Meter
 from soc_gen.engine.output import OrderedOutput
-from soc_gen.engine.runner import Job, Run, Session, Stop, run_jobs, wait_seconds
+from soc_gen.engine.runner import Job, Run, Session, run_jobs, wait_seconds
+from soc_gen.engine.stop import Stop
 from soc_gen.errors import ConversationFailed, EndpointError, OutputError
 from soc_gen.llm import Reply, Request, Usage
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient

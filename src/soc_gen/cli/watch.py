@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soc_gen.config import Config, EndpointConfig
     from soc_gen.engine.asking import Report
     from soc_gen.engine.meter import Meter
-    from soc_gen.engine.runner import Stop
+    from soc_gen.engine.stop import Stop
 
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 30.0
@@ -62,7 +62,7 @@ async def _run(
 ) -> list[Report]:
     from soc_gen.engine.asking import Asking
     from soc_gen.engine.meter import Meter
-    from soc_gen.engine.runner import Stop
+    from soc_gen.engine.stop import Stop
     from soc_gen.llm import Usage
 
     stop, meter = Stop(), Meter()

@@ -15,7 +15,8 @@ from soc_gen.config import Config, EndpointConfig
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.meter import Meter, cost
 from soc_gen.engine.output import OrderedOutput
-from soc_gen.engine.runner import Job, Run, Session, Stop, run_jobs
+from soc_gen.engine.runner import Job, Run, Session, run_jobs
+from soc_gen.engine.stop import Stop
 from soc_gen.errors import OutputError
 from soc_gen.jsonl import printable, write_jsonl
 from soc_gen.llm import Usage

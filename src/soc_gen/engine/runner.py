@@ -20,10 +20,11 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from soc_gen.config import Budget
-from soc_gen.engine.journal import Journal, Totals
-from soc_gen.engine.meter import Meter, cost
+from soc_gen.engine.journal import Journal
+from soc_gen.engine.meter import Meter
 from soc_gen.engine.output import OrderedOutput
-from soc_gen.errors import ConversationFailed, EndpointError
+from soc_gen.engine.stop import Stop, Stopped
+from soc_gen.errors import ConversationFailed
 from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.fleet import Fleet
@@ -36,72 +37,6 @@ T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
 _LONGEST_WAIT = 30.0
-_UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
-
-
-class Stopped(Exception):  # noqa: N818 - a wish, not an error
-    """The run was told to stop; what is open is owed to the next run."""
-
-
-class Stop:
-    """The wish to stop: no new request is sent, those in flight are waited for and kept."""
-
-    def __init__(self) -> None:
-        self.reason = ""
-        self.error: BaseException | None = None
-        self._event = asyncio.Event()
-
-    def set(self, reason: str, error: BaseException | None = None) -> None:
-        """Stop, for the first reason given; an error on the way there is not forgotten."""
-        self.error = self.error or error
-        if not self._event.is_set():
-            self.reason = reason
-            self._event.set()
-
-    def is_set(self) -> bool:
-        """Whether the run is stopping."""
-        return self._event.is_set()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, or raise ``Stopped`` as soon as the run is told to stop."""
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return
-        raise Stopped
-
-    async def race(self, awaitable: Awaitable[T]) -> T:
-        """Wait for ``awaitable``, or raise ``Stopped`` as soon as the run is told to stop."""
-        wanted = asyncio.ensure_future(awaitable)
-        stopped = asyncio.ensure_future(self._event.wait())
-        try:
-            await asyncio.wait({wanted, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not wanted.done():
-                raise Stopped
-            return wanted.result()
-        finally:
-            wanted.cancel()
-            stopped.cancel()
-
-    def check(self, budget: Budget, totals: Totals, meter: Meter) -> None:
-        """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
-        if budget.max_cost is None and budget.max_tokens is None:
-            return
-        spent = totals.usage + meter.spent_before
-        if budget.max_cost is not None and cost(meter.prices, spent) >= budget.max_cost:
-            self.set(f"the budget of ${budget.max_cost:g} is spent")
-        if budget.max_tokens is not None and spent.total >= budget.max_tokens:
-            self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
-        if totals.replies and not spent.prompt:
-            self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
-
-    def set_in_time(self, budget: Budget, meter: Meter) -> asyncio.TimerHandle | None:
-        """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
-        if budget.max_minutes is None:
-            return None
-        left = budget.max_minutes * 60 - meter.seconds_before - meter.seconds
-        reason = f"the {budget.max_minutes:g} minutes are over"
-        return asyncio.get_running_loop().call_later(max(0.0, left), self.set, reason)
 
 
 @dataclass(frozen=True, slots=True)
