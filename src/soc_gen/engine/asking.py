@@ -96,14 +96,14 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
     with Journal(path, work.inputs, rows=work.rows, restart=asking.restart) as journal:
         output = OrderedOutput(out, journal, restart=asking.restart)
         run = Run(
-            connection.fleet,
-            journal,
-            connection.slots,
-            asking.stop,
-            asking.meter,
-            asking.config.budget,
-            asking.endpoint.give_up_seconds,
-            connection.auto,
+            fleet=connection.fleet,
+            journal=journal,
+            slots=connection.slots,
+            stop=asking.stop,
+            meter=asking.meter,
+            budget=asking.config.budget,
+            give_up_seconds=asking.endpoint.give_up_seconds,
+            auto=connection.auto,
         )
 
         async def make(job: Job[J], session: Session) -> Record:
@@ -120,23 +120,27 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
             asking.meter.ended = time.monotonic()
             accounting.cancel()
             await account.settle()
-            owed = [journal.owed[index] for index in sorted(journal.owed)]
-            write_jsonl(beside(out, "failures.jsonl"), owed)
-            facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
-            facts["outputs"] = [{"path": printable(out.name), "records": journal.done}]
-            facts["reasons"] = Counter(failure.reason for failure in owed)
-            write_manifest(out, work.stage, facts)
-    stopped = asking.stop.reason
+            _write_beside(out, work, asking, connection, journal)
     return Report(
-        work.stage,
-        out,
-        journal.done,
-        asking.meter,
-        connection.model,
-        tuple(failures),
-        stopped,
-        journal.totals.usage,
+        stage=work.stage,
+        out=out,
+        records=journal.done,
+        meter=asking.meter,
+        model=connection.model,
+        failures=tuple(failures),
+        stopped=asking.stop.reason,
+        spent=journal.totals.usage,
     )
+
+
+def _write_beside(out: Path, work: Work[J], asking: Asking, connection: Connection, journal: Journal) -> None:
+    """Write the failures and the manifest of ``out``, however the run ended."""
+    owed = [journal.owed[index] for index in sorted(journal.owed)]
+    write_jsonl(beside(out, "failures.jsonl"), owed)
+    facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
+    facts["outputs"] = [{"path": printable(out.name), "records": journal.done}]
+    facts["reasons"] = Counter(failure.reason for failure in owed)
+    write_manifest(out, work.stage, facts)
 
 
 @dataclass
