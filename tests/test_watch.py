@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from soc_gen.cli import console, watch
+from soc_gen.cli import console, summary, watch
 from soc_gen.config import Prices
 from soc_gen.engine.meter import Meter
 from soc_gen.llm import Usage
@@ -71,7 +71,7 @@ def test_the_summary_breaks_no_number_and_no_name_on_80_columns(monkeypatch: pyt
     monkeypatch.setattr(console, "out", screen)
     numbers = ("157,900", "25,302,493", "100%", "505,114", "1:09:08")
     rows = [("experiences", "10,000", "12 rejected", *numbers)]
-    console.table("What was done", watch.COLUMNS, rows)
+    console.table("What was done", summary.COLUMNS, rows)
     assert isinstance(screen.file, io.StringIO)
     said = screen.file.getvalue()
     assert set(said.split()) >= {"experiences", "10,000", *numbers, "rejected"}

@@ -55,7 +55,8 @@ def experiences(
     """
     wanted = {"count": count, "personas": personas, "personas_revision": personas_revision}
     settings = options.config_from(locals(), "experiences", experiences=wanted)
-    from soc_gen.cli.watch import finish, run_stages
+    from soc_gen.cli.summary import finish
+    from soc_gen.cli.watch import run_stages
     from soc_gen.jsonl import check_output
     from soc_gen.pipeline import read_bank, run_experiences
 

@@ -65,7 +65,8 @@ def rollout(
 
         show_forecast(experiences, settings, limit, None if restart else out, as_json=as_json)
         return
-    from soc_gen.cli.watch import finish, run_stages
+    from soc_gen.cli.summary import finish
+    from soc_gen.cli.watch import run_stages
 
     reports = run_stages(
         settings,

@@ -55,7 +55,8 @@ def run(
 
       soc run --config my.toml --out-dir runs/one
     """
-    from soc_gen.cli.watch import exit_code, run_stages
+    from soc_gen.cli.summary import exit_code
+    from soc_gen.cli.watch import run_stages
 
     settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
     options.output_folder("--out-dir", out_dir)
@@ -93,7 +94,7 @@ def _clean(folder: Path, config: Config) -> CleanReport:
 
 def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) -> None:
     from soc_gen.cli.chat import show_chat
-    from soc_gen.cli.watch import COLUMNS, facts, stage_row, tell_trouble
+    from soc_gen.cli.summary import COLUMNS, facts, stage_row, tell_trouble
 
     if as_json:
         import orjson

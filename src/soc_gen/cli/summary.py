@@ -1,0 +1,106 @@
+"""What stages that asked a model have done: a table or JSON, what is owed, and the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from soc_gen.cli.console import out, table, tell
+from soc_gen.errors import INTERRUPTED
+
+if TYPE_CHECKING:
+    from soc_gen.engine.asking import Report
+
+
+def facts(report: Report) -> dict[str, object]:
+    """Return a report as ``--json`` prints it."""
+    from soc_gen.jsonl import printable
+
+    meter = report.meter
+    return {
+        "stage": report.stage,
+        "out": printable(report.out),
+        "records": report.records,
+        "failed": len(report.failures),
+        "model": report.model,
+        "replies": meter.replies,
+        "replayed": meter.replayed,
+        "tokens": asdict(meter.usage),
+        "cost": round(meter.cost, 6),
+        "seconds": round(meter.seconds, 1),
+        "retries": dict(meter.retries),
+        "rerolls": dict(meter.rerolls),
+        "repairs": dict(meter.repairs),
+        "stopped": report.stopped,
+    }
+
+
+COLUMNS = ("stage", "records", "lost", "replies", "tokens in", "cached", "out", "time")
+"""Of the summary; ``lost`` is what failed or was rejected."""
+
+
+def stage_row(report: Report) -> tuple[str, ...]:
+    """Return the line of the summary for a stage that asked a model."""
+    meter, usage = report.meter, report.meter.usage
+    share = f"{usage.cached / usage.prompt:.0%}" if usage.prompt else "-"
+    return (
+        report.stage,
+        f"{report.records:,}",
+        f"{len(report.failures):,} failed",
+        f"{meter.replies:,}",
+        f"{usage.prompt:,}",
+        share,
+        f"{usage.completion:,}",
+        duration(meter.seconds) + (f", ${meter.cost:.4f}" if meter.cost else ""),
+    )
+
+
+def tell_trouble(report: Report) -> None:
+    """Say what came from the journal, what was not obtained, and why the stage ended early, if it did."""
+    resumed, replayed = report.meter.resumed, report.meter.replayed
+    kept = [f"{resumed:,} records"] * bool(resumed) + [f"{replayed:,} replies of others"] * bool(replayed)
+    if kept:
+        tell(f"{report.stage}: {' and '.join(kept)} were there from before, not paid again.")
+    if report.failures:
+        first = report.failures[0]
+        owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."
+        tell(f"{report.stage}: {owed}")
+        tell(f"  the first: {first.reason}: {first.detail}")
+    if report.stopped:
+        again = "With more of it, the same" if "budget" in report.stopped else "The same"
+        tell(f"{report.stage}: stopped, {report.stopped}. {again} command goes on where it ended.")
+
+
+def exit_code(reports: list[Report]) -> int:
+    """Return 130 after Ctrl-C, 1 when a stage has nothing to show, else 0."""
+    if any(report.stopped == "interrupted" for report in reports):
+        return INTERRUPTED
+    return int(any(report.failures and not report.records for report in reports))
+
+
+def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
+    """Print the summary and leave with the right exit code."""
+    if as_json:
+        import orjson
+
+        out.print(orjson.dumps([facts(report) for report in reports]).decode(), markup=False)
+    else:
+        table("What was done", COLUMNS, [stage_row(report) for report in reports])
+        for report in reports:
+            tell_trouble(report)
+        out.print(f"Written: {', '.join(str(report.out) for report in reports)}", markup=False)
+        if reports[-1].records:
+            out.print(next_step, markup=False)
+    if code := exit_code(reports):
+        raise typer.Exit(code)
+
+
+def duration(seconds: float) -> str:
+    """Return ``seconds`` as ``1:02:03``, ``2:03`` or ``12 s``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
