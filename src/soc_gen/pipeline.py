@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from soc_gen.config import Config, ExperiencesConfig
+from soc_gen.config import Config
 from soc_gen.engine.asking import Asking, Report, Work, ask, hashes_of
 from soc_gen.engine.runner import Job, Session
 from soc_gen.engine.same_run import ROW_BYTES
@@ -21,9 +21,7 @@ from soc_gen.manifest import file_sha256
 from soc_gen.minors import romance_with_minor
 from soc_gen.models import Chat, Experience, Persona, content_id
 from soc_gen.resources import shipped
-from soc_gen.sources import read_source
 from soc_gen.stages.experiences import ExperienceJob, make_experience, plan_experiences
-from soc_gen.stages.personas import check_bank
 from soc_gen.stages.rollout import Rules, chat_id, roll_out
 
 _SEED_EXPERIENCES = shipped("seeds") / "experiences.jsonl"
@@ -73,16 +71,6 @@ async def run_experiences(personas: Sequence[Persona], out: Path, asking: Asking
         }
         work = Work("experiences", inputs, jobs, make, settled, facts=facts)
         return await ask(work, out, asking, connection)
-
-
-def read_bank(config: ExperiencesConfig) -> list[Persona]:
-    """Return the personas that ``config`` names.
-
-    Raises:
-        UsageError: They cannot be read, or some are not as they should be.
-    """
-    source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
-    return check_bank(read_source(source, Persona, config.personas_revision), source)
 
 
 def _digest(lines: Iterable[bytes]) -> str:

@@ -70,7 +70,8 @@ def run(
 
 
 def _asking_stages(folder: Path, config: Config) -> list[tuple[str, options.Stage]]:
-    from soc_gen.pipeline import read_bank, run_experiences, run_rollout
+    from soc_gen.bank import read_bank
+    from soc_gen.pipeline import run_experiences, run_rollout
 
     bank = read_bank(config.experiences)
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"

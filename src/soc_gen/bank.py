@@ -1,4 +1,4 @@
-"""Check a bank of personas, so that a bad one stops a run before anything is paid."""
+"""The bank of personas, read and checked whole, so that a bad one stops a run before anything is paid."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import UsageError
 from soc_gen.jsonl import BadLine
 from soc_gen.models import Persona
+from soc_gen.resources import shipped
+from soc_gen.sources import read_source
 
 _FEWEST = 2
+
+
+def read_bank(config: ExperiencesConfig) -> list[Persona]:
+    """Return the personas that ``config`` names.
+
+    Raises:
+        UsageError: They cannot be read, or some are not as they should be.
+    """
+    source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
+    return check_bank(read_source(source, Persona, config.personas_revision), source)
 
 
 def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Persona]:
