@@ -102,17 +102,26 @@ def drop_torn_tail(path: Path) -> int:
     return end - position
 
 
+def is_full(error: OSError) -> bool:
+    """Whether ``error`` is that of a disk with no room left, or none for this user."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def unwritten(error: OSError) -> str:
+    """Return what became of something that could not be written."""
+    return "the disk is full" if is_full(error) else f"cannot be written ({error.strerror or error})"
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the ``OSError`` of writing to ``path`` into an ``OutputError`` that says what to do."""
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        what = "the disk is full" if full else f"cannot be written ({error.strerror or error})"
+        full = is_full(error)
         again = "and run the same command again"
         hint = f"Make room {again}" if full else f"Mend that {again}; in another place it begins anew"
-        raise OutputError(what, where=str(path), hint=hint) from error
+        raise OutputError(unwritten(error), where=str(path), hint=hint) from error
 
 
 def is_special(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import importlib.util
 import math
@@ -19,6 +18,7 @@ from pathlib import Path
 import filelock
 
 from soc_gen.errors import EmbeddedModelError
+from soc_gen.jsonl import is_full, unwritten
 from soc_gen.llm.weights_table import HubSource, Weights, WheelSource
 
 Progress = Callable[[str, int, int], None]
@@ -64,10 +64,9 @@ def _room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        what = "the disk is full" if full else f"cannot be written ({error.strerror or error})"
-        hint = "Make room and run the same command again" if full else "Set SOC_CACHE to another folder"
-        raise EmbeddedModelError(what, where=str(folder), hint=hint) from error
+        again = "Make room and run the same command again"
+        hint = again if is_full(error) else "Set SOC_CACHE to another folder"
+        raise EmbeddedModelError(unwritten(error), where=str(folder), hint=hint) from error
 
 
 @contextmanager
@@ -278,7 +277,7 @@ def hub_errors() -> Iterator[None]:
         errors.EntryNotFoundError,
         errors.XetDownloadError,
     ) as error:
-        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if isinstance(error, OSError) and is_full(error):
             raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise SourceFailed(f"the Hub: {reason}") from None
