@@ -56,6 +56,11 @@ class Experience(Record):
     topic: Text
     id: Text
 
+    @property
+    def people(self) -> tuple[Persona, Persona]:
+        """Return the two, in order."""
+        return self.persona1, self.persona2
+
     def __hash__(self) -> int:
         """Let prompts be cached by experience; the lists in it have no hash of their own."""
         return hash(self.id)

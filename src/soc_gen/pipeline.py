@@ -158,7 +158,7 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
 def _refuse_romance_with_minors(experience: Experience) -> None:
     """Refuse what somebody else's experiences may hold; ours never do."""
     texts = experience.relationship, experience.situation, experience.topic
-    if found := romance_with_minor((experience.persona1, experience.persona2), texts):
+    if found := romance_with_minor(experience.people, texts):
         raise ConversationFailed("minor_in_romance", f"one of the two is under 18: {found}")
 
 

@@ -18,7 +18,7 @@ def show_chat(chat: Chat) -> None:
     from soc_gen.persona_text import short_names
     from soc_gen.tags import END
 
-    people = chat.experience.persona1, chat.experience.persona2
+    people = chat.experience.people
     names = short_names(*people)
     out.print(f"{names[0]} and {names[1]}: {chat.experience.relationship}", style="bold", markup=False)
     out.print(chat.experience.situation, style="dim", markup=False)

@@ -39,7 +39,7 @@ SCHEMA = {
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
     """Return the prompt for the next turn."""
-    names = short_names(experience.persona1, experience.persona2)
+    names = short_names(*experience.people)
     asked = [turn.speaker for turn in turns] + [speaker]
     messages: list[PromptMessage] = [
         {"role": "system", "content": load_prompt("rollout_json_system").text},

@@ -35,7 +35,7 @@ _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question m
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
     """Return the prompt for the next turn; a hint is no line of it, but turns the moves to the end."""
-    names = short_names(experience.persona1, experience.persona2)
+    names = short_names(*experience.people)
     speakers = [*(turn.speaker for turn in turns), speaker]
     closing = _closing_from([*(turn.hint for turn in turns), hint])
     moves = walk(experience.id, len(speakers), closing)
@@ -61,7 +61,7 @@ def _closing_from(hints: Sequence[str]) -> int | None:
 @lru_cache(maxsize=1024)
 def _opening(experience: Experience) -> str:
     """Return what stands before the talk: the examples, and who the two are and what has happened."""
-    one, two = experience.persona1, experience.persona2
+    one, two = experience.people
     name1, name2 = short_names(one, two)
     header = load_prompt("rollout_transcript_header").render(
         name1=name1,

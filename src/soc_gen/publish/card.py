@@ -116,7 +116,7 @@ def _other_files(facts: Facts) -> str:
 
 def sample_text(chat: Chat) -> str:
     """Return the beginning of ``chat`` as a reader would see it."""
-    people = {persona.id: persona for persona in (chat.experience.persona1, chat.experience.persona2)}
+    people = {persona.id: persona for persona in chat.experience.people}
     said = [(part.sender, text) for part in chat.chat_parts for text in part.messages]
     lines = [f"{_name(people, sender)}: {' '.join(text.split())}" for sender, text in said[:_SAMPLE_MESSAGES]]
     more = len(said) - _SAMPLE_MESSAGES

@@ -61,8 +61,7 @@ def rows(chat: Chat, perspective: Perspective, tags: Tags, start: Start) -> list
 
 def _row(chat: Chat, side: Literal["persona1", "persona2"], tags: Tags, start: Start) -> Row | None:
     experience = chat.experience
-    people = (experience.persona1, experience.persona2)
-    me, you = people if side == "persona1" else people[::-1]
+    me, you = experience.people if side == "persona1" else experience.people[::-1]
     turns = _turns(chat, me, _READERS[tags])
     opening = ""
     if start == "user" and turns and turns[0]["role"] == "assistant":

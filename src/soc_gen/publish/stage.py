@@ -86,7 +86,7 @@ def _valid_chats(path: Path) -> Iterator[Chat]:
 
 def _problem(path: Path, chat: Chat, seen: set[str]) -> BadLine | None:
     """Return what is wrong with a chat that has the schema, and remember its id."""
-    people = {chat.experience.persona1.id, chat.experience.persona2.id}
+    people = {persona.id for persona in chat.experience.people}
     strangers = {part.sender for part in chat.chat_parts} - people
     repeated = chat.chat_id in seen
     seen.add(chat.chat_id)

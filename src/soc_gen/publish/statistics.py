@@ -65,8 +65,8 @@ class Statistics:
         self.chats += 1
         self.models[chat.model] += 1
         self.turns[len(chat.chat_parts)] += 1
-        self._add_person(chat.experience.persona1)
-        self._add_person(chat.experience.persona2)
+        for persona in chat.experience.people:
+            self._add_person(persona)
         self.topics.add(hash(_plain(chat.experience.topic)))
         self.relationships.add(hash(_plain(chat.experience.relationship)))
         messages = [message for part in chat.chat_parts for message in part.messages]

@@ -16,7 +16,7 @@ from soc_gen.errors import ConversationFailed
 from soc_gen.formats import BadTurn, Format, Prompt, Turn, json_turns, transcript
 from soc_gen.labels import names_of
 from soc_gen.llm import CHARACTERS_PER_TOKEN, LLM, Reply, Request
-from soc_gen.models import Chat, ChatPart, Experience, Persona, content_id
+from soc_gen.models import Chat, ChatPart, Experience, content_id
 from soc_gen.prompts import load_prompt
 from soc_gen.sampling import child_seed
 from soc_gen.stages.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
@@ -83,7 +83,7 @@ class _Play:
         self._closing_turn = self._format.closing_turn(self.id, *bounds)
         self._hint = ""
         self._goodbye = False  # said by the turn before
-        self._names = tuple(names_of(person) for person in _people(experience))
+        self._names = tuple(names_of(person) for person in experience.people)
         self._said: deque[list[str]] = deque(maxlen=REMEMBERED)
         self._given = word_runs(f"{experience.situation} {experience.topic}")
 
@@ -123,7 +123,7 @@ class _Play:
             schema=prompt.schema,
             stop=prompt.stop,
             continue_final=prompt.continue_final,
-            speaker=_people(self.experience)[number % 2].id,
+            speaker=self.experience.people[number % 2].id,
         )
 
     def _accept(self, reply: Reply, *, closes: bool) -> Turn:
@@ -173,10 +173,6 @@ class _Play:
         return ""
 
 
-def _people(experience: Experience) -> tuple[Persona, Persona]:
-    return experience.persona1, experience.persona2
-
-
 def _size(reply: Reply, request: Request) -> int:
     """Return the tokens of the conversation so far, estimated where the server does not count."""
     if reply.usage.prompt:
@@ -195,5 +191,5 @@ def _parts(experience: Experience, turns: list[Turn], *, ended: bool) -> list[Ch
         if not tags.has_end(last):
             last.append(END)
         kept[-1] = replace(kept[-1], messages=tuple(last))
-    people = _people(experience)
+    people = experience.people
     return [ChatPart(sender=people[turn.speaker].id, messages=list(turn.messages)) for turn in kept]
