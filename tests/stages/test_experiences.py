@@ -18,10 +18,10 @@ from soc_gen.experiences.components import Components, load_components
 from soc_gen.experiences.forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
 from soc_gen.jsonl import read_jsonl
 from soc_gen.llm import Reply
-from soc_gen.llm.fake import Answer, ScriptedLLM
 from soc_gen.models import Experience, Persona
 from soc_gen.resources import shipped
 from soc_gen.stages.experiences import make_experience, plan_experiences
+from tests.scripted_llm import Answer, ScriptedLLM
 
 GOOD = {
     "situation": "The caretaker painted Ada's window shut on Tuesday. Bo gave him the key, for a promise.",

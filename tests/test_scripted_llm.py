@@ -9,7 +9,7 @@ import pytest
 from soc_gen.config import Sampling
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm import Reply, Request
-from soc_gen.llm.fake import ScriptedLLM
+from tests.scripted_llm import ScriptedLLM
 
 
 def _request(turn: int) -> Request:

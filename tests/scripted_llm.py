@@ -1,4 +1,4 @@
-"""A model that says what it is told to, and remembers what it was asked: for tests and dry runs."""
+"""A model that says what it is told to, and remembers what it was asked."""
 
 from __future__ import annotations
 
