@@ -85,11 +85,10 @@ def is_json(text: str | bytes) -> bool:
     return True
 
 
-def drop_torn_tail(path: Path) -> int:
-    """Cut an unfinished last line (its writer was killed) off ``path``; return the bytes dropped."""
+def drop_torn_tail(path: Path) -> None:
+    """Cut an unfinished last line (its writer was killed) off ``path``."""
     with path.open("r+b") as handle:
-        end = handle.seek(0, os.SEEK_END)
-        position = end
+        position = handle.seek(0, os.SEEK_END)
         while position > 0:
             step = min(position, 65536)
             position -= step
@@ -99,7 +98,6 @@ def drop_torn_tail(path: Path) -> int:
                 position += newline + 1
                 break
         handle.truncate(position)
-    return end - position
 
 
 def is_full(error: OSError) -> bool:
@@ -168,11 +166,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             aside.unlink(missing_ok=True)
 
 
-def write_jsonl(path: Path, records: Iterable[Record]) -> int:
-    """Replace ``path`` with ``records``, one a line; return how many."""
-    count = 0
+def write_jsonl(path: Path, records: Iterable[Record]) -> None:
+    """Replace ``path`` with ``records``, one a line."""
     with replacing(path) as handle:
         for record in records:
             handle.write(record.to_json() + b"\n")
-            count += 1
-    return count

@@ -14,7 +14,7 @@ from soc_gen.publish.card import Facts, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.merge import KEEP, merge_metadata, merge_text, sections
 from soc_gen.publish.stage import Staged, stage
-from soc_gen.publish.statistics import measure, spread
+from soc_gen.publish.statistics import Statistics, spread
 from tests.publish.conftest import REPO, chat, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -175,7 +175,9 @@ def test_no_line_of_a_users_section_is_lost(lines: list[str]) -> None:
 
 def test_figures_are_counted_on_the_data() -> None:
     """Two chats of known size."""
-    figures = measure([chat(0), chat(1)])
+    figures = Statistics()
+    for number in range(2):
+        figures.add(chat(number))
     assert (figures.chats, len(figures.personas), dict(figures.tags)) == (
         2, 4, {"image": 2, "delay": 2, "audio": 2, "end": 2}
     )  # fmt: skip
@@ -185,7 +187,7 @@ def test_figures_are_counted_on_the_data() -> None:
     turns = spread(figures.messages)
     assert turns is not None
     assert (turns.least, turns.median, turns.most, turns.mean) == (1, 2, 2, 1.75)
-    assert spread(measure([]).turns) is None
+    assert spread(Statistics().turns) is None
     assert figures.distinct_1 == pytest.approx(len(figures.unigrams) / 32)
 
 

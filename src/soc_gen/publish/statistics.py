@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -89,14 +88,6 @@ class Statistics:
             self.ngram_words += len(plain)
             self.unigrams.update(map(hash, plain))
             self.bigrams.update(map(hash, pairwise(plain)))
-
-
-def measure(chats: Iterable[Chat]) -> Statistics:
-    """Return the figures of ``chats``."""
-    statistics = Statistics()
-    for chat in chats:
-        statistics.add(chat)
-    return statistics
 
 
 def _plain(text: str) -> str:
