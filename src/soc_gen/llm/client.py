@@ -22,13 +22,13 @@ import openai
 import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
-from soc_gen.errors import EndpointError, UsageError
+from soc_gen.errors import UsageError
 from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
 from soc_gen.urls import basic_auth, is_loopback, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from soc_gen.config import EndpointConfig
     from soc_gen.llm import Reply, Request
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 20.0
-_NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 # Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
 _SECRET = 8
 
@@ -297,55 +296,3 @@ def _open_client(url: str, key: str | None, http: httpx2.AsyncClient) -> AsyncOp
         timeout=http.timeout,
         http_client=http,
     )
-
-
-async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return the model to ask for, and the URLs of replicas that do not answer while others do.
-
-    It is the wanted model, or the only one that there is.
-
-    Raises:
-        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
-            model, or they have several and none was named.
-        UsageError: They list none, and none was named.
-    """
-    found = await asyncio.gather(*map(_listed, endpoints))
-    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, Transient)]
-    if not there:
-        raise _absent(found)
-    for endpoint, answer in there:
-        if isinstance(answer, EndpointError):
-            raise answer
-        wanted = _choose(endpoint, answer, wanted)
-    return wanted or "", tuple(endpoint.url for endpoint, answer in found if isinstance(answer, Transient))
-
-
-async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:
-    """Return what a replica says that it has, or what it fails with."""
-    try:
-        return endpoint, await endpoint.models()
-    except (EndpointError, Transient) as error:
-        return endpoint, error
-
-
-def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
-    """Return the error for endpoints of which none can be talked to."""
-    urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
-    if kinds == {"tls"}:
-        hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
-        return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
-    if kinds == {"bad_body"}:
-        return EndpointError(f"what answers at {urls} is no OpenAI-compatible server", hint=_NO_LIST)
-    return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
-
-
-def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
-    if wanted and (not models or wanted in models):
-        return wanted
-    if not models:
-        raise UsageError(f"{endpoint.url} lists no models", hint=_NO_LIST)
-    if not wanted and len(models) == 1:
-        return models[0]
-    shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
-    what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
-    raise EndpointError(what, hint=f"Name one of them with --model: {shown}")

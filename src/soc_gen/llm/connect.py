@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from soc_gen.config import EndpointConfig
-from soc_gen.errors import UsageError
-from soc_gen.llm.client import Capabilities, Endpoint, choose_model, read_key
+from soc_gen.errors import EndpointError, UsageError
+from soc_gen.llm.client import Capabilities, Endpoint, read_key
 from soc_gen.llm.embedded import embedded_server, need_engine
+from soc_gen.llm.faults import Transient
 from soc_gen.llm.fleet import Fleet, Replica, Sleep
 from soc_gen.llm.machine import allow_open_files
 from soc_gen.llm.pace import AutoLimit, Pacer
@@ -20,6 +22,7 @@ EMBEDDED_SLOTS = 4
 _AUTO_START = 8
 _AUTO_HIGHEST = 1024
 _OTHER_FILES = 64  # that a process has open besides its connections
+_NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 
 
 @dataclass(frozen=True)
@@ -119,3 +122,55 @@ def _pacer(config: EndpointConfig) -> Pacer:
     replicas = len(config.base_urls)
     requests, tokens = config.requests_per_minute, config.tokens_per_minute
     return Pacer(requests and requests / replicas, tokens and tokens / replicas)
+
+
+async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the model to ask for, and the URLs of replicas that do not answer while others do.
+
+    It is the wanted model, or the only one that there is.
+
+    Raises:
+        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
+            model, or they have several and none was named.
+        UsageError: They list none, and none was named.
+    """
+    found = await asyncio.gather(*map(_listed, endpoints))
+    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, Transient)]
+    if not there:
+        raise _absent(found)
+    for endpoint, answer in there:
+        if isinstance(answer, EndpointError):
+            raise answer
+        wanted = _choose(endpoint, answer, wanted)
+    return wanted or "", tuple(endpoint.url for endpoint, answer in found if isinstance(answer, Transient))
+
+
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:
+    """Return what a replica says that it has, or what it fails with."""
+    try:
+        return endpoint, await endpoint.models()
+    except (EndpointError, Transient) as error:
+        return endpoint, error
+
+
+def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
+    """Return the error for endpoints of which none can be talked to."""
+    urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
+    if kinds == {"tls"}:
+        hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
+        return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
+    if kinds == {"bad_body"}:
+        return EndpointError(f"what answers at {urls} is no OpenAI-compatible server", hint=_NO_LIST)
+    return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
+
+
+def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
+    if wanted and (not models or wanted in models):
+        return wanted
+    if not models:
+        raise UsageError(f"{endpoint.url} lists no models", hint=_NO_LIST)
+    if not wanted and len(models) == 1:
+        return models[0]
+    shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
+    what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
+    raise EndpointError(what, hint=f"Name one of them with --model: {shown}")
