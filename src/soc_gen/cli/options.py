@@ -10,12 +10,7 @@ import typer
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from soc_gen.config import Config
-    from soc_gen.engine.asking import Asking, Report
-
-    Stage = Callable[[Asking], Awaitable[Report]]
 
 DEFAULT_PRESET = "quickstart"
 _MODEL = "The model"

@@ -14,6 +14,7 @@ from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from soc_gen.cleaning import CleanReport
+    from soc_gen.cli.watch import Stage
     from soc_gen.config import Config
     from soc_gen.engine.asking import Asking, Report
     from soc_gen.models import Chat
@@ -69,7 +70,7 @@ def run(
         raise typer.Exit(code)
 
 
-def _asking_stages(folder: Path, config: Config) -> list[tuple[str, options.Stage]]:
+def _asking_stages(folder: Path, config: Config) -> list[tuple[str, Stage]]:
     from soc_gen.bank import read_bank
     from soc_gen.pipeline import run_experiences, run_rollout
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,12 @@ from soc_gen.errors import INTERRUPTED
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from soc_gen.cli.options import Stage
     from soc_gen.config import Config, EndpointConfig
-    from soc_gen.engine.asking import Report
+    from soc_gen.engine.asking import Asking, Report
     from soc_gen.engine.meter import Meter
     from soc_gen.engine.stop import Stop
+
+    Stage = Callable[[Asking], Awaitable[Report]]
 
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 30.0
