@@ -107,7 +107,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
         )
 
         async def make(job: Job[J], session: Session) -> Record:
-            return await work.make(job, session, journal.failures[job.id])
+            return await work.make(job, session, journal.given_up[job.id])
 
         if work.settled is not None:
             for index in journal.failed_indexes:

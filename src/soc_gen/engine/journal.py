@@ -67,7 +67,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.totals = Totals()
-        self.failures: Counter[str] = Counter()
+        self.given_up: Counter[str] = Counter()
         """How often each conversation has been given up, by id."""
         self.failed_indexes: list[int] = []
         """Positions given up by earlier runs, in that order."""
@@ -186,7 +186,7 @@ class Journal:
                 self.seconds += entry["seconds"]
             case "failed":
                 failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
-                self.failures[failure.id] += 1
+                self.given_up[failure.id] += 1
                 self.failed_indexes.append(failure.index)
                 self.owed[failure.index] = failure
 
@@ -278,7 +278,7 @@ class Journal:
 
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
-        self.failures[failure.id] += 1
+        self.given_up[failure.id] += 1
         self.owed[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 
