@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from soc_gen.cleaning import failed_ids
+from soc_gen.errors import UsageError
+from soc_gen.jsonl import check_output
 from soc_gen.manifest import beside, write_manifest
 from soc_gen.models import Failure
 from soc_gen.publish.manifests import find_manifests
@@ -16,6 +18,14 @@ def test_a_push_finds_the_manifest_of_an_output_whatever_its_name(tmp_path: Path
     out = tmp_path / name
     written = write_manifest(out, "clean", {})
     assert [path for path, _ in find_manifests(out)] == [written]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".zstd"])
+def test_no_output_is_named_as_if_it_were_packed(tmp_path: Path, suffix: str) -> None:
+    """It would be plain text that no reader of packed files takes, soc clean among them."""
+    with pytest.raises(UsageError, match="plain text"):
+        check_output(tmp_path / f"clean.jsonl{suffix}")
+    check_output(tmp_path / "clean.jsonl")
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst", ".zstd"])

@@ -18,6 +18,8 @@ from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Record
 
 R = TypeVar("R", bound=Record)
+PACKED = frozenset({".gz", ".zst", ".zstd"})
+"""Suffixes of files that are unpacked when they are read; outputs are written plain."""
 _BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
 
 
@@ -131,7 +133,7 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
     """Refuse an output before anything is read or paid for.
 
     Raises:
-        UsageError: ``out`` is a folder, a pipe, a device or one of ``inputs``.
+        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, or named as if it were packed.
     """
     if out.is_dir():
         what = "is a folder, no file"
@@ -139,6 +141,8 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
         what = "is a pipe or a device, no file"
     elif out.resolve() in {Path(one).resolve() for one in inputs}:
         what = "is an input and would be replaced"
+    elif out.suffix in PACKED:
+        what = "would be plain text under the name of a packed file"
     else:
         return
     raise UsageError(what, where=str(out), hint="Choose another --out")

@@ -9,9 +9,7 @@ from typing import Any
 import orjson
 
 from soc_gen import __version__
-from soc_gen.jsonl import open_input, replacing
-
-_PACKED = {".gz", ".zst", ".zstd"}
+from soc_gen.jsonl import PACKED, open_input, replacing
 
 
 def beside(out: Path, kind: str) -> Path:
@@ -19,7 +17,7 @@ def beside(out: Path, kind: str) -> Path:
 
     So it is for ``chats.jsonl.gz``, which was packed after the stage that wrote it.
     """
-    name = out.stem if out.suffix in _PACKED else out.name
+    name = out.stem if out.suffix in PACKED else out.name
     return out.with_name(f"{name.removesuffix('.jsonl')}.{kind}")
 
 
