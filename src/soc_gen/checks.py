@@ -259,7 +259,9 @@ def prompt_grams(texts: Iterable[str]) -> PromptGrams:
     return PromptGrams(
         grams.pop(LEAK_WORDS),
         grams,
-        re.compile(rf"^[\W_]*(?:{shapes})[\W_]*$".replace("'", "['’]"), re.MULTILINE) if orders else None,
+        re.compile(rf"^(?:[^\w\n]|_)*+(?:{shapes})(?:[^\w\n]|_)*+$".replace("'", "['’]"), re.MULTILINE)
+        if orders
+        else None,
         tuple({"".join(order).split()[-1].encode() for order in orders}),
     )
 

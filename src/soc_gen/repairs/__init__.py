@@ -105,7 +105,7 @@ def _found(marks: Iterable[T], whole: T) -> bool:
 
 
 def _ends_oddly(said: Said) -> bool:
-    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.messages])
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.stripped])
 
 
 def _has_spaces(said: Said) -> bool:

@@ -18,7 +18,7 @@ Messages = list[str]
 
 _SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
 _THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
-_THINK_MARK = re.compile(rf"<\s*(?P<slash>/?)\s*(?P<kind>{_THINK})\s*>", re.IGNORECASE)
+_THINK_MARK = re.compile(rf"<\s*+(?P<slash>/?)\s*+(?P<kind>{_THINK})\s*+>", re.IGNORECASE)
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
@@ -80,8 +80,9 @@ _ENDED = (
     r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
 )
 _END_NOTE = re.compile(
-    rf"\s*(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
-    rf"|(?:-{{2,}}|—+|={{2,}})\s*(?:{_ENDED})[\s.]*(?:-{{2,}}|—+|={{2,}}))$",
+    # Looked for at the beginning of each run of spaces or dashes, not at every one of them.
+    rf"(?<!\s)\s*+(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
+    rf"|(?:(?<!-)-{{2,}}+|(?<!—)—++|(?<!=)={{2,}}+)\s*(?:{_ENDED})[\s.]*(?:-{{2,}}+|—++|={{2,}}+))\s*\Z",
     re.IGNORECASE,
 )
 
@@ -101,7 +102,7 @@ def drop_thinking(messages: Messages) -> Messages:
 
 def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
     """Yield where thoughts begin and end, in order, none within another."""
-    opened, done = -1, 0
+    opened, done, looked = -1, 0, 0
     marks = list(_THINK_MARK.finditer(whole))
     # People have <thoughts> too; of these only a whole block is the machine's.
     kinds = [
@@ -116,7 +117,8 @@ def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
             yield start, (done := mark.end())
             opened = -1
             continue
-        seam = whole.find(_SEAM, opened, mark.start()) if opened >= 0 else -1
+        seam = whole.find(_SEAM, looked, mark.start()) if opened >= 0 else -1
+        looked = mark.start()
         if seam >= 0:
             yield opened, (done := seam)
         if seam >= 0 or opened < 0:
