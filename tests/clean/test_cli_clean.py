@@ -120,17 +120,34 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(source: Path, tmp_path:
         pass
 
 
-def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
-    """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
+def in_two_processes(tmp_path: Path) -> subprocess.Popen[str]:
+    """Start cleaning in two workers, and return when there are any."""
     source = tmp_path / "chats.jsonl"
     source.write_bytes(lines([different(1)]) * 30_000)
     command = "from soc_gen.cli import main; main()"
     arguments = ["clean", str(source), "--out", str(tmp_path / "clean.jsonl"), "--workers", "2"]
-    with subprocess.Popen(
+    run = subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as run:
-        while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
-            time.sleep(0.01)
+    )
+    while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
+        time.sleep(0.01)
+    return run
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """By the kernel for want of memory, say: they would wait for ever."""
+    with in_two_processes(tmp_path) as run:
+        workers = psutil.Process(run.pid).children()
+        run.kill()
+        _, alive = psutil.wait_procs(workers, timeout=60)
+    assert workers
+    assert not alive
+    assert not (tmp_path / "clean.jsonl").exists()
+
+
+def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
+    """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
+    with in_two_processes(tmp_path) as run:
         os.killpg(run.pid, signal.SIGINT)
         _, said = run.communicate()
     assert run.returncode == 130
