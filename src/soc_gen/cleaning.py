@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
+from os.path import realpath
 from pathlib import Path
 from typing import IO, Any
 
@@ -103,23 +104,9 @@ def clean_files(job: CleanJob) -> CleanReport:
         SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
-    if job.out.is_dir():
-        raise UsageError("is a folder; --out names a file", where=str(job.out))
-    if job.out.exists() and not job.out.is_file():
-        raise UsageError("is a pipe or a device; --out names a file", where=str(job.out))
     paths = expand(job.inputs)
-    report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
-    for path in (*paths, *map(Path, job.config.against)):
-        if path.resolve() in {job.out.resolve(), report.rejected_out.resolve()}:
-            raise UsageError(
-                "is an input and would be replaced", where=str(path), hint="Choose another --out"
-            )
-    if job.out.exists() and job.out.stat().st_size and not beside(job.out, "manifest.json").exists():
-        raise UsageError(
-            "is there, and no clean run wrote it",
-            where=str(job.out),
-            hint="Choose another --out, or remove it",
-        )
+    with writing(job.out):
+        report = CleanReport(job.out, _check_outputs(job, paths))
     reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
     hashes = {path: file_sha256(path) for path in paths}
     with ExitStack() as stack:
@@ -135,6 +122,34 @@ def clean_files(job: CleanJob) -> CleanReport:
             _spare(job.out, report)
     _write_manifest(job, report, reader, hashes)
     return report
+
+
+def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
+    """Return where the rejected go, when nothing stands in the way of what is to be written."""
+    _check_output(job.out)
+    rejected, manifest = beside(job.out, "rejected.jsonl"), beside(job.out, "manifest.json")
+    _check_output(rejected)
+    _check_output(manifest)
+    replaced = set(map(realpath, (job.out, rejected, manifest)))
+    for path in (*paths, *map(Path, job.config.against)):
+        if realpath(path) in replaced:
+            raise UsageError(
+                "is an input and would be replaced", where=str(path), hint="Choose another --out"
+            )
+    if job.out.exists() and job.out.stat().st_size and not manifest.exists():
+        raise UsageError(
+            "is there, and no clean run wrote it",
+            where=str(job.out),
+            hint="Choose another --out, or remove it",
+        )
+    return rejected
+
+
+def _check_output(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError("is a folder; --out names a file", where=str(path))
+    if path.exists() and not path.is_file():
+        raise UsageError("is a pipe or a device; --out names a file", where=str(path))
 
 
 class _Run:
@@ -162,7 +177,7 @@ class _Run:
                     self._report.against_unread += 1
                 else:
                     self._report.against += 1
-                    self._fix(record, f"{source}:{index + 1}")
+                    self._fix(record, f"{printable(source)}:{index + 1}")
             if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
         self._others = len(self._spool)
@@ -294,9 +309,10 @@ def _name(line: bytes, where: str) -> str:
 
 
 def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
+    config = job.config.model_dump(mode="json") | {"against": list(map(printable, job.config.against))}
     facts = {
         "random_seed": job.random_seed,
-        "config": {"clean": job.config.model_dump(mode="json")},
+        "config": {"clean": config},
         "limit": job.limit,
         "inputs": [
             {"path": printable(path), "sha256": hashes[path], "records": reader.records[path]}

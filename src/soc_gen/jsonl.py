@@ -37,9 +37,9 @@ def printable(path: Path | str) -> str:
 
 def open_input(path: Path) -> IO[bytes]:
     """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
-    if path.is_dir():
-        raise UsageError("is a folder, not a JSONL file", where=str(path))
     try:
+        if path.is_dir():
+            raise UsageError("is a folder, not a JSONL file", where=str(path))
         return path.open("rb", buffering=_BUFFER)
     except FileNotFoundError:
         raise UsageError("no such file", where=str(path)) from None
