@@ -120,39 +120,53 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(source: Path, tmp_path:
         pass
 
 
-def in_two_processes(tmp_path: Path) -> subprocess.Popen[str]:
-    """Start cleaning in two workers, and return when there are any."""
+def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
+    """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
     source = tmp_path / "chats.jsonl"
     source.write_bytes(lines([different(1)]) * 30_000)
     command = "from soc_gen.cli import main; main()"
     arguments = ["clean", str(source), "--out", str(tmp_path / "clean.jsonl"), "--workers", "2"]
-    run = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
-        time.sleep(0.01)
-    return run
-
-
-def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """By the kernel for want of memory, say: they would wait for ever."""
-    with in_two_processes(tmp_path) as run:
-        workers = psutil.Process(run.pid).children()
-        run.kill()
-        _, alive = psutil.wait_procs(workers, timeout=60)
-    assert workers
-    assert not alive
-    assert not (tmp_path / "clean.jsonl").exists()
-
-
-def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
-    """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
-    with in_two_processes(tmp_path) as run:
+    ) as run:
+        while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
+            time.sleep(0.01)
         os.killpg(run.pid, signal.SIGINT)
         _, said = run.communicate()
     assert run.returncode == 130
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["chats.jsonl"]
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+import psutil
+from soc_gen.cleaning import CleanJob, clean_files
+
+def die(*_):
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+clean_files(CleanJob([sys.argv[1]], Path(sys.argv[2]), workers=2, progress=die))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """By the kernel for want of memory, say: they would wait for ever."""
+    source = tmp_path / "chats.jsonl"
+    source.write_bytes(lines([different(1)]) * 600)
+    command = [sys.executable, "-c", DYING, str(source), str(tmp_path / "clean.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        assert run.stdout
+        workers = [int(pid) for pid in run.stdout.readline().split()]
+        there = [psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)]
+        _, alive = psutil.wait_procs(there, timeout=20)
+        for process in alive:
+            process.kill()
+    assert len(workers) >= 2
+    assert not alive
+    assert not (tmp_path / "clean.jsonl").exists()
 
 
 def test_an_output_that_cannot_be_written_is_one_line(source: Path) -> None:
