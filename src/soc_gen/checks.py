@@ -42,10 +42,10 @@ def _phrases(*rows: tuple[str, str]) -> Phrases:
 
 # People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
 _BREAKS = _phrases(
-    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:]|\s+(?:i|my)\b)"),
+    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:—–…]|\s*\.\.\.|\s+(?:i|my)\b)"),
     (
         _AI_WORDS,
-        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;]|$)|,? (?:and|so|but) i\b)",
+        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;!—–…]|$)|,? (?:and|so|but) i\b)",
     ),
     (
         _AI_WORDS,

@@ -32,6 +32,11 @@ GRAMS = prompt_grams([PROMPT])
         (["< think >x</ think >y"], ["y"]),
         (["i have <thoughts> about it"], ["i have <thoughts> about it"]),
         (["i think <3"], ["i think <3"]),
+        (["[THINK]she is upset[/THINK]hey"], ["hey"]),
+        (["[THINK]she is", "upset"], ["", "upset"]),
+        (["hm[/THINK]hey"], ["hey"]),
+        (["<seed:think>hm</seed:think>hey"], ["hey"]),
+        (["[think] hm"], ["[think] hm"]),
     ],
 )
 def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept: list[str]) -> None:
@@ -86,6 +91,7 @@ def test_chat_template_tokens_go_and_what_follows_the_turn(written: str, kept: s
         (['{"messages": ["hey"],}'], ["hey"]),
         (['{"messages": ["hey"]}}'], ["hey"]),
         (['{"messages": ["hey"'], ["hey"]),
+        (['{"messages": []}', "hey"], ["hey"]),
         (['{"messages": ["hey"]}\n{"messages": ["you"]}'], ["hey", "you"]),
         (['{"messages": ["hey"]}\nand so on'], ["hey", "and so on"]),
         (['{"a": 1}'], ['{"a": 1}']),
