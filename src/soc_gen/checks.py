@@ -42,10 +42,10 @@ def _phrases(*rows: tuple[str, str]) -> Phrases:
 
 # People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
 _BREAKS = _phrases(
-    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:]|\s+(?:i|my)\b)"),
+    (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:—–…]|\s*\.\.\.|\s+(?:i|my)\b)"),
     (
         _AI_WORDS,
-        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;]|$)|,? (?:and|so|but) i\b)",
+        rf"\bi(?:'m| am) (?:just |only |actually )*{_AI}{_KIND}(?=\s*(?:[.,;!—–…]|$)|,? (?:and|so|but) i\b)",
     ),
     (
         _AI_WORDS,
@@ -259,7 +259,9 @@ def prompt_grams(texts: Iterable[str]) -> PromptGrams:
     return PromptGrams(
         grams.pop(LEAK_WORDS),
         grams,
-        re.compile(rf"^[\W_]*(?:{shapes})[\W_]*$".replace("'", "['’]"), re.MULTILINE) if orders else None,
+        re.compile(rf"^(?:[^\w\n]|_)*+(?:{shapes})(?:[^\w\n]|_)*+$".replace("'", "['’]"), re.MULTILINE)
+        if orders
+        else None,
         tuple({"".join(order).split()[-1].encode() for order in orders}),
     )
 

@@ -104,16 +104,8 @@ def clean_files(job: CleanJob) -> CleanReport:
         OutputError: The output cannot be written; what was there before is still there.
     """
     paths = expand(job.inputs)
-    inputs: list[str | Path] = [*paths, *job.config.against]
-    check_output(job.out, inputs)
-    report = CleanReport(job.out, beside(job.out, "rejected.jsonl"))
-    check_output(report.rejected_out, inputs)
-    if job.out.exists() and job.out.stat().st_size and not beside(job.out, "manifest.json").exists():
-        raise UsageError(
-            "is there, and no clean run wrote it",
-            where=str(job.out),
-            hint="Choose another --out, or remove it",
-        )
+    with writing(job.out):
+        report = CleanReport(job.out, _check_outputs(job, paths))
     reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
     hashes = {path: file_sha256(path) for path in paths}
     with ExitStack() as stack:
@@ -129,6 +121,22 @@ def clean_files(job: CleanJob) -> CleanReport:
             _spare(job.out, report)
     _write_manifest(job, report, reader, hashes)
     return report
+
+
+def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
+    """Return where the rejected go, when nothing stands in the way of what is to be written."""
+    inputs: tuple[str | Path, ...] = (*paths, *job.config.against)
+    check_output(job.out, inputs)
+    rejected, manifest = beside(job.out, "rejected.jsonl"), beside(job.out, "manifest.json")
+    check_output(rejected, inputs)
+    check_output(manifest, inputs)
+    if job.out.exists() and job.out.stat().st_size and not manifest.exists():
+        raise UsageError(
+            "is there, and no clean run wrote it",
+            where=str(job.out),
+            hint="Choose another --out, or remove it",
+        )
+    return rejected
 
 
 class _Run:
@@ -156,7 +164,7 @@ class _Run:
                     self._report.against_unread += 1
                 else:
                     self._report.against += 1
-                    self._fix(record, f"{source}:{index + 1}")
+                    self._fix(record, f"{printable(source)}:{index + 1}")
             if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
         self._others = len(self._spool)
@@ -288,9 +296,10 @@ def _name(line: bytes, where: str) -> str:
 
 
 def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
+    config = job.config.model_dump(mode="json") | {"against": list(map(printable, job.config.against))}
     facts = {
         "random_seed": job.random_seed,
-        "config": {"clean": job.config.model_dump(mode="json")},
+        "config": {"clean": config},
         "limit": job.limit,
         "inputs": [
             {"path": printable(path), "sha256": hashes[path], "records": reader.records[path]}

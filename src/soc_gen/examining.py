@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -126,6 +128,15 @@ _worker: tuple[Rules, Repairer] | None = None  # of this process, when it is a w
 def _start(rules: Rules) -> None:
     global _worker  # noqa: PLW0603 - an executor's initializer has no other way to leave something
     _worker = (rules, rules.repairer())
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent was killed: workers hold each other's pipes open, and would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _examine_chunk(chunk: list[Line]) -> list[Outcome]:

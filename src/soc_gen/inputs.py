@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob, has_magic
+from os.path import lexists, realpath
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
@@ -41,16 +42,16 @@ def expand(patterns: Sequence[str | Path]) -> list[Path]:
     Raises:
         UsageError: A pattern that matches nothing.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for pattern in map(str, patterns):
         paths = [Path(pattern)]
-        if has_magic(pattern) and not paths[0].exists():
+        if has_magic(pattern) and not lexists(pattern):
             # Path.glob takes no absolute pattern.
             paths = sorted(Path(name) for name in glob(pattern, recursive=True))  # noqa: PTH207
             if not paths:
                 raise UsageError("no file matches", where=pattern)
         for path in paths:
-            found.setdefault(path.resolve(), path)
+            found.setdefault(realpath(path), path)
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import exists, realpath
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
@@ -39,9 +40,9 @@ def printable(path: Path | str) -> str:
 
 def open_input(path: Path) -> IO[bytes]:
     """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
-    if path.is_dir():
-        raise UsageError("is a folder, not a JSONL file", where=str(path))
     try:
+        if path.is_dir():
+            raise UsageError("is a folder, not a JSONL file", where=str(path))
         return path.open("rb", buffering=_BUFFER)
     except FileNotFoundError:
         raise UsageError("no such file", where=str(path)) from None
@@ -126,7 +127,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def is_special(path: Path) -> bool:
     """Whether ``path`` is a pipe or a device: reading may never end, and root would replace it by a file."""
-    return path.exists() and not (path.is_file() or path.is_dir())
+    # Path.exists raises for a name that is too long; what is wrong with it, opening it says.
+    return exists(path) and not (path.is_file() or path.is_dir())  # noqa: PTH110
 
 
 def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
@@ -139,7 +141,7 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
         what = "is a folder, no file"
     elif is_special(out):
         what = "is a pipe or a device, no file"
-    elif out.resolve() in {Path(one).resolve() for one in inputs}:
+    elif realpath(out) in map(realpath, inputs):  # Path.resolve raises for a loop of links
         what = "is an input and would be replaced"
     elif out.suffix in PACKED:
         what = "would be plain text under the name of a packed file"

@@ -20,7 +20,9 @@ _COLON = re.compile(
     r"\s?(?:(?P=em)\s?[:：]|[:：]\s?(?P=em))\s*",
     re.IGNORECASE,
 )
-_BRACKETS = re.compile(r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*")
+_BRACKETS = re.compile(
+    r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<(?!(?:image|gif|video|audio)>)@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*"
+)
 # Nobody talks to themselves: one's own name with a dash or an @ is a label too, but "@luna_x is my handle".
 _OWN = re.compile(
     r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+"

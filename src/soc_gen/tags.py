@@ -35,6 +35,7 @@ _UNKNOWN = re.compile(
     r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30})"
     r"(?:\s+[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*/?>+"
 )
+_CODE = re.compile(r"((?<!`)`++[^`]++`++)")
 _FACE = re.compile(r"[^\W_]_+[^\W_]")
 WELL_WRITTEN = re.compile(
     rb"</?(?:image|gif|video|audio)>|<end/>|<delay(?: (?:minutes|hours|days)=\"\d+\")+/>"
@@ -151,9 +152,14 @@ def unknown_tags(message: str) -> Iterator[re.Match[str]]:
 def strip_unknown(message: str) -> str:
     """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``.
 
-    Code stays: ``List<String>``, and a tag behind a backtick; so do faces such as ``<o_o>``.
+    Code stays: ``List<String>``, and all between backticks or behind one; so do faces such as ``<o_o>``.
     """
-    return _settle(_strip_unknown_once, message) if "<" in message else message
+    if "<" not in message:
+        return message
+    if "`" not in message:
+        return _settle(_strip_unknown_once, message)
+    pieces = enumerate(_CODE.split(message))
+    return "".join(piece if index % 2 else _settle(_strip_unknown_once, piece) for index, piece in pieces)
 
 
 def spoken_text(message: str) -> str:

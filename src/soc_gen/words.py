@@ -9,20 +9,25 @@ _SPACES = bytes.maketrans(
     (" " * len(string.punctuation) + string.ascii_lowercase).encode(),
 )
 _APOSTROPHE = "’".encode()
+_MARKS = tuple(mark.encode() for mark in "—–…“”")
+_MARK_START = "—".encode()[:2]
 
 
 def tokens(text: str) -> list[bytes]:
-    """Return the words of ``text`` as UTF-8; ASCII punctuation parts them, ``Don't`` is ``dont``.
+    """Return the words of ``text`` as UTF-8; ASCII punctuation, dashes, … and “” part them.
 
-    Only ASCII letters become lower-case, and an apostrophe is nothing: it is compared, not shown.
+    Only ASCII letters become lower-case, and an apostrophe is nothing (``Don't`` is ``dont``): it is
+    compared, not shown.
     """
     return tokens_of(text.encode("utf-8", "replace"))
 
 
 def tokens_of(data: bytes) -> list[bytes]:
     """Return the words of a text in UTF-8, as ``tokens`` does."""
-    if _APOSTROPHE[-1:] in data:  # looking for one byte is fast, and it is rare
+    if _MARK_START in data:
         data = data.replace(_APOSTROPHE, b"")
+        for mark in _MARKS:
+            data = data.replace(mark, b" ")
     return data.translate(_SPACES, b"'").split()
 
 

@@ -30,6 +30,10 @@ from .people import LUNA, MAX
         "Sorry, I can't continue with this roleplay.",
         "I can't create explicit content.",
         "I cannot generate that kind of content",
+        "As an AI—I can't feel that",
+        "as an AI… no",
+        "“As an AI language model—”",
+        "I'm an AI!",
     ],
 )
 def test_talking_like_an_assistant_is_told(text: str) -> None:
@@ -64,6 +68,7 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
         "who do you like best in this persona game?",
         "Sure! Here's the response i got: they're closed",
         "of course! here's the response from hr: no",
+        "I'm an AI-curious accountant",
         "I'm a virtual assistant, i answer emails for dentists",
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from soc_gen.cleaning import CleanJob, CleanReport, clean_files
 from soc_gen.config import CleanConfig
-from soc_gen.errors import UsageError
+from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
 from soc_gen.rejects import REASONS
 from soc_gen.stages.clean import clean_chats
@@ -235,6 +236,8 @@ def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced
     torn.write_bytes(gzip.compress(GOOD * 50)[:-20])
     garbage.write_bytes(b"no zstd at all")
     empty.write_bytes(b"\n \n")
+    loop = tmp_path / "loop.jsonl"
+    loop.symlink_to(loop)
     for source, words in (
         (torn, "still being written"),
         (garbage, "cannot be read"),
@@ -242,7 +245,11 @@ def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced
         (tmp_path, "is a folder"),
         (tmp_path / "none.jsonl", "no such file"),
         (f"{tmp_path}/none*.jsonl", "no file matches"),
+        (tmp_path / f"{'x' * 300}.jsonl", "name too long"),
+        (f"{tmp_path}/{'x' * 300}*.jsonl", "no file matches"),
+        (loop, "cannot be read"),
         (out, "would be replaced"),
+        (tmp_path / "clean.manifest.json", "would be replaced"),
     ):
         with pytest.raises(UsageError, match=words) as error:
             clean_files(CleanJob([source], out))
@@ -254,7 +261,26 @@ def test_inputs_that_cannot_be_read_are_told_in_one_line_and_nothing_is_replaced
         "torn.gz",
         "garbage.zst",
         "empty.jsonl",
+        "loop.jsonl",
     }
+
+
+def test_an_output_beside_which_a_folder_is_in_the_way_is_not_written(tmp_path: Path) -> None:
+    """The chats would be there, and what was rejected would not."""
+    (tmp_path / "clean.rejected.jsonl").mkdir()
+    with pytest.raises(UsageError, match="is a folder"):
+        clean(tmp_path, GOOD)
+    assert not (tmp_path / "clean.jsonl").exists()
+    with pytest.raises(OutputError, match="name too long"):
+        clean_files(CleanJob([tmp_path / "chats.jsonl"], tmp_path / f"{'x' * 300}.jsonl"))
+
+
+def test_a_name_that_is_no_utf_8_is_no_trap(tmp_path: Path) -> None:
+    other = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl"))
+    other.write_bytes(GOOD + b"\n")
+    report = clean(tmp_path, GOOD + b"\n", CleanConfig(against=(str(other),)))
+    (rejection,) = rejections(report)
+    assert rejection["detail"].endswith("caf\\udce9.jsonl:1)")
 
 
 def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:

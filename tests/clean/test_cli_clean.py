@@ -138,6 +138,37 @@ def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["chats.jsonl"]
 
 
+DYING = """
+import os, signal, sys
+from pathlib import Path
+import psutil
+from soc_gen.cleaning import CleanJob, clean_files
+
+def die(*_):
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+clean_files(CleanJob([sys.argv[1]], Path(sys.argv[2]), workers=2, progress=die))
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """By the kernel for want of memory, say: they would wait for ever."""
+    source = tmp_path / "chats.jsonl"
+    source.write_bytes(lines([different(1)]) * 600)
+    command = [sys.executable, "-c", DYING, str(source), str(tmp_path / "clean.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        assert run.stdout
+        workers = [int(pid) for pid in run.stdout.readline().split()]
+        there = [psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)]
+        _, alive = psutil.wait_procs(there, timeout=20)
+        for process in alive:
+            process.kill()
+    assert len(workers) >= 2
+    assert not alive
+    assert not (tmp_path / "clean.jsonl").exists()
+
+
 def test_an_output_that_cannot_be_written_is_one_line(source: Path) -> None:
     done = soc(str(source), "--out", "/proc/nowhere/clean.jsonl")
     assert done.returncode == 1

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from soc_gen.checks import prompt_grams
 from soc_gen.config import CleanConfig, RepairsConfig
+from soc_gen.labels import label_starts, names_of
 from soc_gen.models import Chat
 from soc_gen.repairs import Repairer, UnsettledError, Writer, machine, part_repairs, shape, text
 from soc_gen.said import Said
 
-from .people import TALK, chat
+from .people import LUNA, MAX, TALK, chat
 from .test_tags import FRAGMENTS
 
 PROMPT = "Write short messages, as people do when they type with one thumb on a bus."
@@ -31,6 +32,11 @@ GRAMS = prompt_grams([PROMPT])
         (["< think >x</ think >y"], ["y"]),
         (["i have <thoughts> about it"], ["i have <thoughts> about it"]),
         (["i think <3"], ["i think <3"]),
+        (["[THINK]she is upset[/THINK]hey"], ["hey"]),
+        (["[THINK]she is", "upset"], ["", "upset"]),
+        (["hm[/THINK]hey"], ["hey"]),
+        (["<seed:think>hm</seed:think>hey"], ["hey"]),
+        (["[think] hm"], ["[think] hm"]),
     ],
 )
 def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept: list[str]) -> None:
@@ -85,6 +91,7 @@ def test_chat_template_tokens_go_and_what_follows_the_turn(written: str, kept: s
         (['{"messages": ["hey"],}'], ["hey"]),
         (['{"messages": ["hey"]}}'], ["hey"]),
         (['{"messages": ["hey"'], ["hey"]),
+        (['{"messages": []}', "hey"], ["hey"]),
         (['{"messages": ["hey"]}\n{"messages": ["you"]}'], ["hey", "you"]),
         (['{"messages": ["hey"]}\nand so on'], ["hey", "and so on"]),
         (['{"a": 1}'], ['{"a": 1}']),
@@ -140,6 +147,8 @@ def test_a_preamble_goes(written: str, kept: str) -> None:
         ("--- end of chat ---", ""),
         ("ok (the end of the street)", "ok (the end of the street)"),
         ("ok (end conversation)", "ok"),
+        ("ok  (end of chat) \n", "ok"),
+        ("a---- end ----", "a"),
         ("ok (end of conversation)", "ok"),
         ("the end", "the end"),
         ("so i dumped him (the end)", "so i dumped him (the end)"),
@@ -360,15 +369,69 @@ def test_repairing_comes_to_rest_and_twice_is_once(messy: Chat) -> None:
     assert Chat.model_validate_json(once.chat.to_json()) == once.chat
 
 
-@given(chats)
-def test_a_repair_that_may_not_apply_would_change_nothing(messy: Chat) -> None:
-    said = Said(messy, 3)
-    writer = Writer(frozenset({"luna"}), frozenset({"max"}))
+NAMES = ("Luna Park", "moon_luna", "image", "Dr. Max", "~luna~", "🌙 Luna", "Straße", "No No", "12 Monkeys")
+EDGES = (
+    *(
+        "<image>",
+        "[gif] ",
+        "~luna~: ",
+        "🌙 luna - ",
+        "STRASSE: ",
+        "no: ",
+        "12: ",
+        "[12:31] ",
+        "@luna ",
+        "：",
+        "—",
+    ),
+    *(
+        "(end)\n",
+        "--- end ---",
+        "*end* ",
+        '<delay minutes="5"/>',
+        "&#x27;",
+        "Ã",
+        "\x85",
+        "\u3000",
+        "/no_think",
+    ),
+    *("```", "</", "]}", "{", "„", "“", "ന\u0d4d", "## User\n", "Now Max's turn.", "here's the reply:"),
+)
+
+
+@st.composite
+def named_chats(draw: st.DrawFn) -> Chat:
+    """Draw messages in which little means much, by people with odd names."""
+    fragment = st.one_of(st.sampled_from([*PIECES, *EDGES, *PROMPT.split()]), st.text(max_size=3))
+    part = st.lists(st.lists(fragment, max_size=6).map("".join), max_size=3)
+    one = chat(*draw(st.lists(part, min_size=1, max_size=4)))
+    named = {
+        key: getattr(one.experience, key).model_copy(
+            update={
+                "name": draw(st.sampled_from(NAMES)),
+                "username": draw(st.none() | st.sampled_from(NAMES)),
+            }
+        )
+        for key in ("persona1", "persona2")
+    }
+    return one.model_copy(update={"experience": one.experience.model_copy(update=named)})
+
+
+@settings(max_examples=400)
+@given(named_chats(), st.sampled_from([1, 3, 8]))
+def test_a_repair_that_a_chat_is_spared_would_change_nothing(messy: Chat, shingle_words: int) -> None:
+    """By its marks, by ``may_apply`` or by ``finds``: a repair that is spared is never made."""
+    said = Said(messy, shingle_words)
+    one, two = map(names_of, (messy.experience.persona1, messy.experience.persona2))
+    starts = label_starts(one | two)
+    writers = {LUNA.id: Writer(one, two, starts), MAX.id: Writer(two, one, starts)}
     for repair in part_repairs(GRAMS):
+        looks = not repair.marks.isdisjoint(said.marks) if repair.marks else True
+        looks = looks and repair.may_apply(said) and repair.finds(said)
         for part in messy.chat_parts:
             marked = not repair.marks or any(mark in "\n".join(part.messages) for mark in repair.marks)
-            if not (marked and repair.may_apply(said)):
-                assert repair.apply(part.messages, writer) == part.messages, repair.name
+            if not (looks and marked):
+                assert repair.apply(part.messages, writers[part.sender]) == part.messages, repair.name
 
 
 def test_every_part_repair_has_its_switch() -> None:
@@ -382,6 +445,25 @@ def test_hostile_messages_are_repaired_in_linear_time(piece: str) -> None:
     hostile = [piece * 20_000]
     for repair in part_repairs(GRAMS):
         repair.apply(hostile, Writer(frozenset({"luna"}), frozenset({"max"})))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "end" + " " * 100_000 + "x",
+        "-" * 100_000 + "end" + "-" * 100_000 + "x",
+        "—" * 100_000 + "end",
+        "<<" + " " * 100_000 + "x",
+        "<think>" * 100_000,
+        "a" + "\n" * 100_000 + "turn",
+    ],
+    ids=["spaces", "dashes", "long dashes", "bracket", "thoughts", "lines"],
+)
+def test_a_long_run_of_one_thing_is_repaired_in_linear_time(hostile: str) -> None:
+    """Small models fall into them; each of these once took minutes."""
+    grams = prompt_grams(["Now {{name}}'s turn."])
+    for repair in part_repairs(grams):
+        repair.apply([hostile], Writer())
 
 
 def test_a_chat_that_does_not_come_to_rest_is_given_up() -> None:

@@ -117,6 +117,8 @@ def test_problems_names_each_tag_that_does_not_parse(message: str, count: int) -
         ("<image>x</image>", "<image>x</image>"),
         ("List<String> a, vector<int> b", "List<String> a, vector<int> b"),
         ("use `<div>` not `</div>`", "use `<div>` not `</div>`"),
+        ("use `<b>so</b>` for <b>bold</b>", "use `<b>so</b>` for bold"),
+        ("```html\n<b>so</b>\n``` <sigh>", "```html\n<b>so</b>\n``` sigh"),
         ("so<b>so</b> good", "soso good"),
         ("<o_o> <T_T>", "<o_o> <T_T>"),
     ],
@@ -185,5 +187,6 @@ def test_what_is_written_reads_back_the_same(message: str) -> None:
 def test_a_hostile_message_takes_linear_time() -> None:
     assert tags.split_tags(["<image>" * 20_000]) == []
     assert tags.split_tags([f"<image {'w' * 100_000}=>x</image>"]) == ["<image>x</image>"]
+    assert tags.strip_unknown("`" * 50_000 + "<a ") == "`" * 50_000 + "<a "
     assert tags.strip_unknown("<a " * 50_000) == "<a " * 50_000
     assert tags.strip_unknown("<" * 50_000 + "a" + ">" * 50_000) == "a"

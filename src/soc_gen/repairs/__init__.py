@@ -71,7 +71,7 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
     return (
         PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
         PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
-        PartRepair("thinking", _all(machine.drop_thinking), frozenset("<")),
+        PartRepair("thinking", _all(machine.drop_thinking), frozenset("<[")),
         PartRepair("template_tokens", _all(machine.drop_template_tokens), frozenset("<[#/")),
         PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
         PartRepair(
@@ -105,7 +105,7 @@ def _found(marks: Iterable[T], whole: T) -> bool:
 
 
 def _ends_oddly(said: Said) -> bool:
-    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.messages])
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.stripped])
 
 
 def _has_spaces(said: Said) -> bool:

@@ -18,7 +18,9 @@ Messages = list[str]
 
 _SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
 _THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
-_THINK_MARK = re.compile(rf"<\s*(?P<slash>/?)\s*(?P<kind>{_THINK})\s*>", re.IGNORECASE)
+_THINK_MARK = re.compile(
+    rf"<\s*+(?P<slash>/?)\s*+(?:seed:)?(?P<kind>{_THINK})\s*+>|\[(?P<closes>/?)(?-i:THINK)\]", re.IGNORECASE
+)
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
@@ -80,15 +82,16 @@ _ENDED = (
     r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
 )
 _END_NOTE = re.compile(
-    rf"\s*(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
-    rf"|(?:-{{2,}}|—+|={{2,}})\s*(?:{_ENDED})[\s.]*(?:-{{2,}}|—+|={{2,}}))$",
+    # Looked for at the beginning of each run of spaces or dashes, not at every one of them.
+    rf"(?<!\s)\s*+(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
+    rf"|(?:(?<!-)-{{2,}}+|(?<!—)—++|(?<!=)={{2,}}+)\s*(?:{_ENDED})[\s.]*(?:-{{2,}}+|—++|={{2,}}+))\s*\Z",
     re.IGNORECASE,
 )
 
 
 def drop_thinking(messages: Messages) -> Messages:
     """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
-    if not any("<" in message for message in messages):
+    if not any("<" in message or "[" in message for message in messages):
         return messages
     whole = _SEAM.join(messages)
     kept, position = [], 0
@@ -101,22 +104,24 @@ def drop_thinking(messages: Messages) -> Messages:
 
 def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
     """Yield where thoughts begin and end, in order, none within another."""
-    opened, done = -1, 0
-    marks = list(_THINK_MARK.finditer(whole))
-    # People have <thoughts> too; of these only a whole block is the machine's.
-    kinds = [
-        {mark["kind"].lower() for mark in marks if bool(mark["slash"]) is slash} for slash in (True, False)
+    opened, done, looked = -1, 0, 0
+    marks = [
+        (mark, bool(mark["slash"] or mark["closes"]), (mark["kind"] or "think").lower())
+        for mark in _THINK_MARK.finditer(whole)
     ]
+    # People have <thoughts> too; of these only a whole block is the machine's.
+    kinds = [{kind for _, closes, kind in marks if closes is slash} for slash in (True, False)]
     blocks = {"think", "thinking"} | (kinds[0] & kinds[1])
-    for mark in marks:
-        if mark["kind"].lower() not in blocks:
+    for mark, closes, kind in marks:
+        if kind not in blocks:
             continue
-        if mark["slash"]:
+        if closes:
             start = opened if opened >= 0 else max(done, whole.rfind(_SEAM, done, mark.start()) + 1)
             yield start, (done := mark.end())
             opened = -1
             continue
-        seam = whole.find(_SEAM, opened, mark.start()) if opened >= 0 else -1
+        seam = whole.find(_SEAM, looked, mark.start()) if opened >= 0 else -1
+        looked = mark.start()
         if seam >= 0:
             yield opened, (done := seam)
         if seam >= 0 or opened < 0:
@@ -218,6 +223,8 @@ def _strings(value: object) -> Messages | None:
         if "messages" not in value and not set(value).issubset(_BESIDE.split()):
             return None
         named = next((value[key] for key in _KEYS if key in value), None)
+        if named in ([], None) and "messages" in value:
+            return []
         return [named] if isinstance(named, str) else _strings(named)
     if not isinstance(value, list) or not value:
         return None
