@@ -177,7 +177,7 @@ def test_ctrl_c_before_anything_is_asked_is_one_line() -> None:
                 process.send_signal(signal.SIGINT)
                 printed, said = process.communicate(timeout=60)
     assert (process.returncode, printed) == (130, "")
-    assert said == "Interrupted. What was finished is kept; the same command goes on from there.\n"
+    assert said == "Interrupted. What was there is untouched; the same command begins anew.\n"
 
 
 def test_ctrl_c_while_it_is_loaded_leaves_no_trace(tmp_path: Path) -> None:

@@ -14,14 +14,13 @@ from typing import Any
 
 from soc_gen.labels import has_label
 from soc_gen.tags import Tag, parse
-from soc_gen.words import runs, tokens
+from soc_gen.words import WORD, runs, tokens
 
 _NAME_SLOT = "{{name}}"
 _OTHER_SLOT = re.compile(r"\{\{(?!name\}\})\w+\}\}")
 LEAK_WORDS = 8
 """Words in a row shared with the prompt that nobody says by chance."""
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
 _AI = r"(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chatbot)"
 _KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
 _CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able to|am not able to)"
@@ -100,7 +99,7 @@ _ASSISTS = _phrases(
     ),
     (
         "continue adjust revise change modify",
-        r"let me know if you(?:'d| would) like (?:me to|any) (?:continue|adjust|revise|change|modif)",
+        r"let me know if you(?:'d| would) like me to (?:continue|adjust|revise|change|modif)",
     ),
 )
 _MODEL_WORDS = frozenset(
@@ -217,14 +216,22 @@ def farewell(text: str) -> bool:
             spans += [m.span() for m in pattern.finditer(plain) if not _TOLD.search(plain[: m.start()])]
     if not spans:
         return False
-    before = _WORD.findall(plain[: min(start for start, _ in spans)])
-    after = _WORD.findall(plain[max(end for _, end in spans) :])
+    before = WORD.findall(plain[: min(start for start, _ in spans)])
+    after = WORD.findall(plain[max(end for _, end in spans) :])
     return len(before) <= 3 or len(after) <= 4
 
 
 def speaks_for(text: str, other_names: Collection[str]) -> bool:
-    """Does a line of ``text`` begin with the other person's label (names from ``labels.names_of``)?"""
-    return any(has_label(line, other_names) for line in text.splitlines())
+    """Does a line of ``text`` begin with the other person's label (names from ``labels.names_of``)?
+
+    After a line that ends in a colon, "who brings what:", labels are a list.
+    """
+    for line in text.splitlines():
+        if has_label(line, other_names):
+            return True
+        if line.rstrip().endswith((":", "：")):
+            return False
+    return False
 
 
 def own_label(text: str, own_names: Collection[str]) -> bool:
@@ -290,7 +297,7 @@ def words(message: str) -> list[str]:
     """Return the words of ``message`` in lower case, what its media show among them, without its tags."""
     if "<" in message:
         message = " ".join(_text_of(piece) for piece in parse(message))
-    return _WORD.findall(_plain(message))
+    return WORD.findall(_plain(message))
 
 
 def _text_of(piece: str | Tag) -> str:

@@ -159,6 +159,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     if is_special(path):
         raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
+    path = Path(realpath(path))  # what a link leads to is replaced, not the link
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

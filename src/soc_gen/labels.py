@@ -12,6 +12,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from soc_gen.models import Persona
+from soc_gen.persona_text import first_name
 
 _CLOCK = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?[\])]?\s?[-–]?\s?)?"
 _NAME = r"(?P<name>[^\s:：*\[\]()<>][^:：\n*\[\]()<>]{0,58}?)"
@@ -38,9 +39,6 @@ _LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECAS
 _ROLES = ("user", "assistant", "human", "persona", "person", "speaker", "participant", "character")
 _ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:[0-2]|[ab]|one|two))")
 _BEFORE_NAME = " \t\n\r\x0b\x0c\u00a0*_[(<\"'“”‘’@,."
-_TITLES = frozenset(
-    {"dr", "mr", "mrs", "ms", "miss", "prof", "professor", "sir", "captain", "officer", "the"}
-)
 # No label, whoever has it for a username: "no: i said 8".
 _EVERYDAY = """
     a also and anyway aw because both btw but bye dear edit everyone fact fine first fyi great he hello
@@ -59,8 +57,7 @@ def names_of(persona: Persona) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _names(name: str, username: str) -> frozenset[str]:
-    given = next((word for word in name.split() if word.rstrip(".").casefold() not in _TITLES), "")
-    found = {given, username, *_NICKNAME.findall(name)}
+    found = {first_name(name), username, *_NICKNAME.findall(name)}
     keys = {_key(name), *(key for one in found if (key := _key(one)) not in _EVERYDAY.split())}
     return frozenset(key for key in keys if len(key) > 1)
 

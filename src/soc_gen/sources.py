@@ -18,7 +18,7 @@ import orjson
 from pydantic import ValidationError, model_validator
 
 from soc_gen.errors import HubError, UsageError
-from soc_gen.jsonl import BadLine, explain, open_input, read_jsonl
+from soc_gen.jsonl import PACKED, BadLine, explain, open_input, read_jsonl
 from soc_gen.models import Persona, Record, content_id
 
 R = TypeVar("R", bound=Record)
@@ -75,6 +75,8 @@ def read_source(source: str, kind: type[R], revision: str | None = None) -> Iter
         HubError: No such dataset or revision, or the Hub is out of reach and nothing is cached.
     """
     path = Path(source)
+    if path.suffix in PACKED:
+        raise UsageError("is packed", where=source, hint="Unpack it first")
     if is_hub_id(source):
         rows: Iterable[tuple[str, Any]] = _hub_rows(source, revision)
     elif revision is not None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import string
+
+_UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"  # Thai, Lao, kana, Chinese: no spaces between words
+WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+(?:['’][^\W{_UNSPACED}]+)*")
+"""A word of a text; where a script has no spaces, a character is one."""
 
 _SPACES = bytes.maketrans(
     (string.punctuation + string.ascii_uppercase).encode(),
@@ -11,13 +16,16 @@ _SPACES = bytes.maketrans(
 _APOSTROPHE = "’".encode()
 _MARKS = tuple(mark.encode() for mark in "—–…“”")
 _MARK_START = "—".encode()[:2]
+_WIDE = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}|\xe0[\xb8-\xbb][\x80-\xbf]|\xef\xbc[\x81-\x8f\x9a-\xa0]")
+_NO_WIDE_START = bytes({*range(256)} - {0xE0, *range(0xE3, 0xEA)})
+_WIDE_MARKS = ("\u3000".encode()[:2], "！".encode()[:2])  # how wide spaces and punctuation begin
 
 
 def tokens(text: str) -> list[bytes]:
-    """Return the words of ``text`` as UTF-8; ASCII punctuation, dashes, … and “” part them.
+    """Return the words of ``text`` as UTF-8; ASCII and wide punctuation, dashes, … and “” part them.
 
-    Only ASCII letters become lower-case, and an apostrophe is nothing (``Don't`` is ``dont``): it is
-    compared, not shown.
+    Where a script has no spaces, a character is a word. Only ASCII letters become lower-case, and an
+    apostrophe is nothing (``Don't`` is ``dont``): it is compared, not shown.
     """
     return tokens_of(text.encode("utf-8", "replace"))
 
@@ -28,6 +36,8 @@ def tokens_of(data: bytes) -> list[bytes]:
         data = data.replace(_APOSTROPHE, b"")
         for mark in _MARKS:
             data = data.replace(mark, b" ")
+    if not data.isascii() and data.translate(None, _NO_WIDE_START):
+        data = _WIDE.sub(_apart, data)
     return data.translate(_SPACES, b"'").split()
 
 
@@ -42,3 +52,8 @@ def joined(words: list[bytes], runs_of_them: list[bytes], length: int) -> bytes:
     """Return ``b" ".join(words)``, faster: every so many of their ``runs`` of ``length`` have most of it."""
     pieces = runs_of_them[::length]
     return b" ".join(pieces + words[length * len(pieces) :])
+
+
+def _apart(match: re.Match[bytes]) -> bytes:
+    character = match[0]
+    return b" " if character.startswith(_WIDE_MARKS) else b" %b " % character

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -81,6 +82,22 @@ def test_what_is_not_to_be_repeated_is_not_replaced(source: Path, tmp_path: Path
     assert "is an input and would be replaced" in done.stderr
 
 
+def test_a_packed_file_not_to_be_repeated_is_refused(source: Path, tmp_path: Path) -> None:
+    done = soc(str(source), "--against", "old.jsonl.gz", "--out", str(tmp_path / "clean.jsonl"))
+    assert done.returncode == 2
+    assert "old.jsonl.gz: is packed" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making links there wants a right of its own")
+def test_what_a_link_leads_to_is_replaced_and_not_the_link(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    out = tmp_path / "clean.jsonl"
+    out.symlink_to(tmp_path / "disk" / "clean.jsonl")
+    assert soc(str(source), "--out", str(out)).returncode == 0
+    assert out.is_symlink()
+    assert (tmp_path / "disk" / "clean.jsonl").read_bytes() == out.read_bytes() != b""
+
+
 def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
     done = soc(
         str(source), "--out", str(tmp_path / "clean.jsonl"), "--json", "--near-duplicates", "off", "--shuffle"
@@ -120,7 +137,14 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(source: Path, tmp_path:
         pass
 
 
-def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("send", "which"),
+    [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)],
+    ids=["Ctrl-C", "SIGTERM"],
+)
+def test_an_interrupted_run_leaves_no_worker_trace_or_file(
+    tmp_path: Path, send: Callable[[int, int], None], which: signal.Signals
+) -> None:
     """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
     source = tmp_path / "chats.jsonl"
     source.write_bytes(lines([different(1)]) * 30_000)
@@ -131,7 +155,7 @@ def test_ctrl_c_stops_workers_without_a_trace(tmp_path: Path) -> None:
     ) as run:
         while run.poll() is None and len(psutil.Process(run.pid).children()) < 2:
             time.sleep(0.01)
-        os.killpg(run.pid, signal.SIGINT)
+        send(run.pid, which)
         _, said = run.communicate()
     assert run.returncode == 130
     assert "Traceback" not in said

@@ -38,6 +38,7 @@ def search(*, longest: bool = True, same_experience: bool = False) -> Duplicates
 
 def test_the_words_of_a_text_are_lower_case_without_punctuation() -> None:
     assert tokens("Hey, LUNA! don’t (go) 😂") == [b"hey", b"luna", b"dont", b"go", "😂".encode()]
+    assert tokens("好的！明天见 ok☺️") == [*(c.encode() for c in "好的明天见"), "ok☺️".encode()]
     assert runs([b"a", b"b", b"c", b"d"], 3) == [b"a b c", b"b c d"]
     assert runs([b"a"], 3) == [b"a"]
     assert runs([], 3) == []

@@ -74,6 +74,18 @@ def test_assistant_speak_can_be_allowed() -> None:
     assert reason(["hey"], ["How can I assist you today?"], config=config) is None
 
 
+def test_a_script_without_spaces_loops_too() -> None:
+    """Chinese, Japanese, Thai: a character is a word."""
+    assert reason(["你好吗" * 40], ["我很好"]) == "looping"
+    assert reason(["昨天我在车站看见你的猫，它坐在窗台上晒太阳"], ["真的吗？我找了它一整个晚上"]) is None
+
+
+def test_a_list_of_who_does_what_is_no_transcript() -> None:
+    """What follows a line that ends in a colon."""
+    assert reason(["who brings what:\nMax: wine\nLuna: cake"], ["ok"]) is None
+    assert reason(["hi\nMax: wine?"], ["ok"]) == "speaks_for_other"
+
+
 def test_saying_the_same_over_and_over_is_looping() -> None:
     line = "i really think that we should talk about the shelf again"
     assert reason(*[[line + " now"], [line + " please"]] * 6) == "looping"

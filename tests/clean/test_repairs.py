@@ -33,6 +33,7 @@ GRAMS = prompt_grams([PROMPT])
         (["i have <thoughts> about it"], ["i have <thoughts> about it"]),
         (["i think <3"], ["i think <3"]),
         (["[THINK]she is upset[/THINK]hey"], ["hey"]),
+        (["◁think▷she is upset◁/think▷hey"], ["hey"]),
         (["[THINK]she is", "upset"], ["", "upset"]),
         (["hm[/THINK]hey"], ["hey"]),
         (["<seed:think>hm</seed:think>hey"], ["hey"]),

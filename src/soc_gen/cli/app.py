@@ -6,6 +6,7 @@ import difflib
 import functools
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import ParamSpec
@@ -54,15 +55,23 @@ def _root(
     pass
 
 
+_RESUMABLE = (experiences, rollout, run)
+
+
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
     """Have Ctrl-C say what it did, where the command itself does not."""
+    what = (
+        "What was finished is kept; the same command goes on from there."
+        if command in _RESUMABLE
+        else "What was there is untouched; the same command begins anew."
+    )
 
     @functools.wraps(command)
     def run_it(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            err.print("Interrupted. What was finished is kept; the same command goes on from there.")
+            err.print(f"Interrupted. {what}")
             raise typer.Exit(INTERRUPTED) from None
 
     return run_it
@@ -80,6 +89,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing half-written is left behind
     words = sys.argv[1:]
     if "--verbose" in words:  # at the end of the line that failed is where people add it
         words = [word for word in words if word != "--verbose"] or ["--help"]

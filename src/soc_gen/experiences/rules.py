@@ -15,6 +15,7 @@ from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.minors import romance_with_minor
 from soc_gen.models import Experience, Persona
 from soc_gen.persona_text import short_names
+from soc_gen.words import WORD
 
 MAX_SITUATION = 300
 """Characters."""
@@ -26,7 +27,6 @@ _RUN = 4  # words in a row that are compared with what was given
 _MAX_SHARED = 0.3  # part of such runs that may come from it
 _QUOTED_WORDS = 4  # a shorter quotation is a name or a word, not a message
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
 _SENTENCE_END = re.compile(
     r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)[.!?…]+[\"'”’)]*\s+(?=[\"'“‘(]?[A-ZÀ-Þ0-9])"
 )
@@ -234,7 +234,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+    return WORD.findall(text)
 
 
 def _is_title(words: list[str]) -> bool:

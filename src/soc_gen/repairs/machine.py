@@ -19,7 +19,8 @@ Messages = list[str]
 _SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
 _THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
 _THINK_MARK = re.compile(
-    rf"<\s*+(?P<slash>/?)\s*+(?:seed:)?(?P<kind>{_THINK})\s*+>|\[(?P<closes>/?)(?-i:THINK)\]", re.IGNORECASE
+    rf"<\s*+(?P<slash>/?)\s*+(?:seed:)?(?P<kind>{_THINK})\s*+>|[\[◁](?P<closes>/?)(?-i:THINK\]|think▷)",
+    re.IGNORECASE,
 )
 
 _ROLE = r"(?:system|user|assistant|model|human)"
@@ -91,7 +92,7 @@ _END_NOTE = re.compile(
 
 def drop_thinking(messages: Messages) -> Messages:
     """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
-    if not any("<" in message or "[" in message for message in messages):
+    if not any("<" in message or "[" in message or "◁" in message for message in messages):
         return messages
     whole = _SEAM.join(messages)
     kept, position = [], 0
