@@ -127,6 +127,8 @@ _worker: tuple[Rules, Repairer] | None = None  # of this process, when it is a w
 
 def _start(rules: Rules) -> None:
     global _worker  # noqa: PLW0603 - an executor's initializer has no other way to leave something
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     _worker = (rules, rules.repairer())
     Thread(target=_end_with_parent, daemon=True).start()
 
@@ -172,14 +174,14 @@ def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> I
 
 @contextmanager
 def _interrupts_waiting() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends; for processes that are started in it, it waits for ever.
+    """Let Ctrl-C and SIGTERM wait until the block ends; for processes started in it, Ctrl-C waits for ever.
 
     So it is this process that stops the workers, and none of them writes a trace.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
