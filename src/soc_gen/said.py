@@ -48,7 +48,7 @@ class Said:
         """``data`` without line breaks and printable ASCII."""
         self.one_line_each = odd.count(b"\n") < max(1, len(self.messages))
         """No message has a line break in it."""
-        self.words = tokens_of(self.data)
+        self.words = tokens_of(self.data, self.rare)
         """All words."""
         self.shingles = runs(self.words, shingle_words)
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""

@@ -332,8 +332,8 @@ def _split(message: str) -> list[str]:
     if not may_split(message):
         return [message]
     pieces = parse(message)
-    if render(pieces) != message:
-        pieces = parse(normalise(message))
+    while (written := render(pieces)) != message:  # what is taken out can bring two halves of a tag together
+        message, pieces = written, parse(written)
     groups: list[list[Piece]] = []
     for piece in pieces:
         last = groups[-1][-1] if groups else None

@@ -15,6 +15,7 @@ _SPACES = bytes.maketrans(
 )
 _APOSTROPHE = "’".encode()
 _MARKS = tuple(mark.encode() for mark in "—–…“”")
+_ASCII = bytes(range(128))
 _MARK_START = "—".encode()[:2]
 _WIDE = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}|\xe0[\xb8-\xbb][\x80-\xbf]|\xef\xbc[\x81-\x8f\x9a-\xa0]")
 _NO_WIDE_START = bytes({*range(256)} - {0xE0, *range(0xE3, 0xEA)})
@@ -30,13 +31,20 @@ def tokens(text: str) -> list[bytes]:
     return tokens_of(text.encode("utf-8", "replace"))
 
 
-def tokens_of(data: bytes) -> list[bytes]:
-    """Return the words of a text in UTF-8, as ``tokens`` does."""
-    if _MARK_START in data:
+def tokens_of(data: bytes, rare: bytes | None = None) -> list[bytes]:
+    """Return the words of a text in UTF-8, as ``tokens`` does.
+
+    Args:
+        data: The text.
+        rare: What of it is not printable ASCII, where that is known: short, and faster to look through.
+    """
+    if rare is None:
+        rare = data.translate(None, _ASCII)
+    if _MARK_START in rare:
         data = data.replace(_APOSTROPHE, b"")
         for mark in _MARKS:
             data = data.replace(mark, b" ")
-    if not data.isascii() and data.translate(None, _NO_WIDE_START):
+    if rare.translate(None, _NO_WIDE_START):
         data = _WIDE.sub(_apart, data)
     return data.translate(_SPACES, b"'").split()
 
