@@ -176,6 +176,21 @@ def test_duplicates_name_what_they_repeat(tmp_path: Path) -> None:
     assert found[3][1].endswith(f"to c-1 ({tmp_path}/chats.jsonl:1)")
 
 
+def test_near_duplicates_are_found_where_no_spaces_part_the_words(tmp_path: Path) -> None:
+    """Two Chinese chats that differ in three characters; a third one is another talk."""
+    first = ["昨天我在车站看见你的猫，它坐在窗台上晒太阳，看起来很高兴", "你什么时候回来接它"]
+    second = ["真的吗？我找了它一整个晚上，连楼下的花园都去了两次，谢谢你告诉我", "我下班以后马上过去"]
+    near = ["昨天我在公园看见你的猫，它坐在窗台上晒太阳，看起来很开心", "你什么时候回来接它"]
+    other = ["周末的电影票还剩两张，你要不要带弟弟一起去看", "晚上七点开始"]
+    chats = [
+        chat(first, second, chat_id="a", experience_id="a"),
+        chat(near, second, chat_id="b", experience_id="b"),
+        chat(other, ["好啊，我问问他", "他最近作业有点多"], chat_id="c", experience_id="c"),
+    ]
+    report = clean(tmp_path, lines(chats), CleanConfig(near_duplicates=0.7))
+    assert (report.kept, dict(report.rejected)) == (2, {"near_duplicate": 1})
+
+
 def test_the_longest_of_near_duplicates_stays_or_the_first(tmp_path: Path) -> None:
     longer = different(1, chat_id="long", experience_id="long")
     longer.chat_parts[-1].messages.append("bye then")
