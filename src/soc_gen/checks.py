@@ -108,11 +108,11 @@ _MODEL_WORDS = frozenset(
 _NO_WORDS: frozenset[bytes] = frozenset()
 
 
-_ALONE = r"laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out"
 _BYE_ALONE = re.compile(
     r"\W*(?:(?:ok(?:ay)?|alright|well|k|anyway|cool|right|and|love you|ly)\W+)*"
-    rf"(?:{_ALONE})\W*(?:\w+\W*)?"
+    r"(?:laters?|l8r|night+|nite|gn|g'?night|peace|cheers|xx+|over and out)\W*(?:\w+\W*)?"
 )
+_BYE_ALONE_HINTS = ("later", "l8r", "night", "nite", "gn", "peace", "cheers", "xx", "over and out")
 _DAY = r"later|soon|tomorrow|then|around|there|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _BYE = tuple(
     (tuple(hints.split("|")), re.compile(pattern))
@@ -142,10 +142,7 @@ _BYE = tuple(
     )
 )
 """Goodbyes, each with letters of which some must be there to look at all."""
-_BYE_HINTS = (
-    *("later", "l8r", "night", "nite", "gn", "peace", "cheers", "xx", "over and out"),  # of _ALONE
-    *(hint for hints, _ in _BYE for hint in hints),
-)
+_BYE_HINTS = (*_BYE_ALONE_HINTS, *(hint for hints, _ in _BYE for hint in hints))
 _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|kissed|wave|waved)\W*$")
 
 
