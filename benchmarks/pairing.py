@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from soc_gen.sampling import pair_by_age
+from soc_gen.stages.experiences.pairing import pair_by_age
 
 _CASES = [(150, 11_175), (5_000, 3_000_000), (100_000, 100_000), (1_000_000, 1_000_000)]
 

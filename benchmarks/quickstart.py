@@ -13,16 +13,17 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from soc_gen import checks, tags
 from soc_gen.config import Config, load_config
-from soc_gen.engine.asking import Asking
-from soc_gen.engine.meter import Meter
+from soc_gen.engine.connect import served
+from soc_gen.engine.execute import Asking
+from soc_gen.engine.metrics import Meter
 from soc_gen.engine.stop import Stop
-from soc_gen.jsonl import read_jsonl
-from soc_gen.llm.connect import served
+from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
-from soc_gen.persona_text import short_names
-from soc_gen.pipeline import run_rollout
+from soc_gen.prompts.personas import short_names
+from soc_gen.stages.rollout.run import run_rollout
+from soc_gen.text import tags
+from soc_gen.text.assistant_speak import assistant_speak, near_repeat
 
 _FILLER = re.compile(
     r"\W*(?:hi|hey|hello|sure|ok(?:ay)?|thanks?|thank you|no problem|sounds good|great|perfect|i understand"
@@ -57,8 +58,8 @@ def figures(chats: list[Chat], meter: Meter) -> dict[str, str]:
             text = tags.spoken_text(message).strip()
             if not text:
                 continue
-            repeats += checks.near_repeat(text, earlier)
-            assistant += checks.assistant_speak(text)
+            repeats += near_repeat(text, earlier)
+            assistant += assistant_speak(text)
             filler += bool(_FILLER.fullmatch(text))
             quoted += text[0] in "\"'“*"
             earlier.append(text)

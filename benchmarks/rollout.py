@@ -32,15 +32,15 @@ import aiohttp
 import orjson
 
 from soc_gen.config import load_config
-from soc_gen.engine.asking import Asking
-from soc_gen.engine.meter import Meter
+from soc_gen.engine.execute import Asking
+from soc_gen.engine.metrics import Meter
 from soc_gen.engine.stop import Stop
-from soc_gen.formats import json_turns
-from soc_gen.llm import Reply, Request
+from soc_gen.io.resources import shipped
 from soc_gen.llm.client import Endpoint
+from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Experience
-from soc_gen.pipeline import run_rollout
-from soc_gen.resources import shipped
+from soc_gen.stages.rollout.formats import json_turns
+from soc_gen.stages.rollout.run import run_rollout
 
 ROOT = Path(__file__).parent.parent
 SOC = [sys.executable, "-c", "from soc_gen.cli import main; main()"]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from soc_gen.bank import check_bank
 from soc_gen.errors import UsageError
-from soc_gen.jsonl import read_jsonl
+from soc_gen.io.datasets import read_source
+from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Persona
-from soc_gen.sources import read_source
+from soc_gen.stages.experiences.personas import check_bank
 
 
 def _row(**changes: Any) -> dict[str, Any]:

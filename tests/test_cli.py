@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from soc_gen.resources import shipped
+from soc_gen.io.resources import shipped
 
 COMMANDS = [
     ("generate", "experiences"),

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import UsageError
-from soc_gen.experiences.components import (
+from soc_gen.models import Persona
+from soc_gen.stages.experiences.components import (
     Components,
     Piece,
     Relationship,
@@ -23,7 +24,6 @@ from soc_gen.experiences.components import (
     load_components,
     name_personas,
 )
-from soc_gen.models import Persona
 
 _PARTS: dict[str, Any] = {
     "platforms": [{"text": "Discord", "weight": 1}],

@@ -6,7 +6,7 @@ import pytest
 
 from soc_gen.config import Config, load_config
 from soc_gen.errors import UsageError
-from soc_gen.resources import preset_names
+from soc_gen.io.resources import preset_names
 
 
 @pytest.mark.parametrize("name", preset_names())

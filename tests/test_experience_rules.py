@@ -8,10 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.experiences.rules import RULES, Brief, Draft, Refusal, check_draft, example_text, read_json
-from soc_gen.jsonl import read_jsonl
+from soc_gen.io.jsonl import read_jsonl
+from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
-from soc_gen.resources import shipped
+from soc_gen.stages.experiences.rules import (
+    RULES,
+    Brief,
+    Draft,
+    Refusal,
+    check_draft,
+    example_text,
+    read_json,
+)
 
 GOOD = {
     "situation": "The caretaker painted Maya's window shut on Tuesday, with her drying socks on the sill. "

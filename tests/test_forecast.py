@@ -7,9 +7,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen.forecast import Paid, paid
-from tests.engine.runs import Project
-from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
+from soc_gen.stages.rollout.forecast import Paid, paid
+from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
+from tests.support.runs import Project
 
 PRICES = "[endpoint.prices]\ninput = 1.0\noutput = 2.0\ncached_input = 0.25\n"
 

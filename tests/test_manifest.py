@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from soc_gen.cleaning import failed_ids
 from soc_gen.errors import UsageError
-from soc_gen.jsonl import check_output
-from soc_gen.manifest import beside, write_manifest
+from soc_gen.io.jsonl import check_output
+from soc_gen.io.manifest import beside, write_manifest
 from soc_gen.models import Failure
 from soc_gen.publish.manifests import find_manifests
+from soc_gen.stages.clean.run import failed_ids
 
 
 @pytest.mark.parametrize("name", ["clean.jsonl", "clean.json", "clean.ndjson", "clean", "v1.2.jsonl"])

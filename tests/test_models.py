@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.models import Chat, ChatPart
-from tests.clean.people import TALK, chat
+from tests.support.people import TALK, chat
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 

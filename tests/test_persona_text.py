@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.labels import names_of
 from soc_gen.models import Persona
-from soc_gen.persona_text import first_name, persona_card, short_names
+from soc_gen.prompts.personas import first_name, persona_card, short_names
+from soc_gen.text.speaker_labels import names_of
 
 
 def _persona(name: str) -> Persona:

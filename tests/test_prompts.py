@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from soc_gen import prompts
-from soc_gen.prompts import Prompt, load_prompt, prompt_hashes, prompt_names
+from soc_gen.prompts import loader as prompts
+from soc_gen.prompts.loader import Prompt, load_prompt, prompt_hashes, prompt_names
 
 
 def test_render_fills_every_variable_wherever_it_stands() -> None:
@@ -45,7 +45,8 @@ def test_an_unknown_prompt_is_an_error_that_lists_the_known() -> None:
 
 def test_every_shipped_prompt_loads_and_is_hashed() -> None:
     """The hash is that of the text as it is sent, before values are filled in."""
-    files = sorted(Path(prompts.__file__).parent.glob("*.md"))
+    stages = Path(prompts.__file__).parents[1] / "stages"
+    files = sorted(stages.glob("*/prompts/*.md"), key=lambda path: path.name)
     assert prompt_names() == [path.stem for path in files]
     assert prompt_hashes() == {
         path.stem: hashlib.sha256(path.read_text("utf-8").rstrip("\n").encode()).hexdigest() for path in files

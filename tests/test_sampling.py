@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen import sampling
-from soc_gen.sampling import child_seed, pair_by_age
+from soc_gen.stages.experiences import pairing as sampling
+from soc_gen.stages.experiences.pairing import child_seed, pair_by_age
 
 Pair = tuple[int, int]
 

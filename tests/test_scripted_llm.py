@@ -8,8 +8,8 @@ import pytest
 
 from soc_gen.config import Sampling
 from soc_gen.errors import ConversationFailed
-from soc_gen.llm import Reply, Request
-from tests.scripted_llm import ScriptedLLM
+from soc_gen.llm.types import Reply, Request
+from tests.support.scripted_llm import ScriptedLLM
 
 
 def _request(turn: int) -> Request:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from soc_gen.bank import check_bank
-from soc_gen.experiences.components import load_components
-from soc_gen.jsonl import BadLine, read_jsonl
+from soc_gen.io.jsonl import BadLine, read_jsonl
+from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
-from soc_gen.resources import shipped
+from soc_gen.stages.experiences.components import load_components
+from soc_gen.stages.experiences.personas import check_bank
 
 PERSONAS = shipped("seeds") / "personas.jsonl"
 EXPERIENCES = shipped("seeds") / "experiences.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from soc_gen.slots import OPEN, Slots
+from soc_gen.engine.concurrency import OPEN, Slots
 
 
 def test_no_more_are_held_than_there_are() -> None:

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from soc_gen.errors import UsageError
-from soc_gen.jsonl import BadLine
+from soc_gen.io.datasets import is_hub_id, read_source
+from soc_gen.io.jsonl import BadLine
 from soc_gen.models import Chat, Experience, Persona
-from soc_gen.sources import is_hub_id, read_source
 
 FULL: dict[str, Any] = {
     "name": "Ines",
@@ -149,7 +149,7 @@ def test_offline_and_not_cached_is_one_line(tmp_path: Path) -> None:
     code = """
 from soc_gen.errors import HubError
 from soc_gen.models import Persona
-from soc_gen.sources import read_source
+from soc_gen.io.datasets import read_source
 try:
     list(read_source("nobody/none", Persona))
 except HubError as error:

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from soc_gen.cli import console, summary, watch
 from soc_gen.config import Prices
-from soc_gen.engine.meter import Meter
-from soc_gen.llm import Usage
-from tests.engine.runs import Project, env
-from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
+from soc_gen.engine.metrics import Meter
+from soc_gen.llm.types import Usage
+from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
+from tests.support.runs import Project, env
 
 
 def under_way() -> Meter:

@@ -18,14 +18,14 @@ def test_an_installed_wheel_finds_its_seeds_presets_and_prompts(tmp_path: Path) 
     )
     code = (
         f"import sys; sys.path.insert(0, {str(target)!r})\n"
-        "import soc_gen, soc_gen.config, soc_gen.prompts, soc_gen.experiences.components\n"
-        "from soc_gen.llm.weights_table import table\n"
-        "from soc_gen.resources import shipped, preset_names\n"
+        "import soc_gen, soc_gen.config, soc_gen.prompts.loader, soc_gen.stages.experiences.components\n"
+        "from soc_gen.llm.embedded.catalog import table\n"
+        "from soc_gen.io.resources import shipped, preset_names\n"
         f"assert soc_gen.__file__.startswith({str(target)!r}), soc_gen.__file__\n"
         "assert (shipped('seeds') / 'personas.jsonl').is_file()\n"
         "[soc_gen.config.load_config(name) for name in preset_names()]\n"
-        "soc_gen.experiences.components.load_components(); table()\n"
-        "print(len(preset_names()), len(soc_gen.prompts.prompt_names()))\n"
+        "soc_gen.stages.experiences.components.load_components(); table()\n"
+        "print(len(preset_names()), len(soc_gen.prompts.loader.prompt_names()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False

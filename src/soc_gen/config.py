@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from soc_gen.errors import UsageError
-from soc_gen.resources import preset_names, shipped
+from soc_gen.io.resources import preset_names, shipped
 from soc_gen.urls import public_url, trouble_with
 
 _LARGEST = 2**63 - 1  # that JSON writers and servers take

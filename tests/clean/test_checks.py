@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen import checks
-from soc_gen.labels import names_of
-from soc_gen.prompts import load_prompt, prompt_names
-
-from .people import LUNA, MAX
+from soc_gen.prompts.loader import load_prompt, prompt_names
+from soc_gen.text.assistant_speak import (
+    assistant_speak,
+    breaks_character,
+    farewell,
+    leaks_prompt,
+    near_repeat,
+    own_label,
+    prompt_grams,
+    refusal,
+    speaks_for,
+)
+from soc_gen.text.speaker_labels import names_of
+from tests.support.people import LUNA, MAX
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,7 @@ from .people import LUNA, MAX
     ],
 )
 def test_talking_like_an_assistant_is_told(text: str) -> None:
-    assert checks.assistant_speak(text)
+    assert assistant_speak(text)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +82,13 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
     ],
 )
 def test_people_who_sound_a_little_like_one_are_left_alone(text: str) -> None:
-    assert not checks.assistant_speak(text)
+    assert not assistant_speak(text)
 
 
 def test_breaking_character_and_refusing_are_told_apart() -> None:
-    assert checks.breaks_character("as an AI, i have no mother")
-    assert not checks.breaks_character("I cannot assist with that request.")
-    assert checks.refusal("I cannot assist with that request.")
+    assert breaks_character("as an AI, i have no mother")
+    assert not breaks_character("I cannot assist with that request.")
+    assert refusal("I cannot assist with that request.")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,7 @@ def test_breaking_character_and_refusing_are_told_apart() -> None:
 def test_a_near_repeat_has_nearly_all_words_in_nearly_the_same_order(
     message: str, earlier: str, repeats: bool
 ) -> None:
-    assert checks.near_repeat(message, ["something else entirely came before", earlier]) is repeats
+    assert near_repeat(message, ["something else entirely came before", earlier]) is repeats
 
 
 @pytest.mark.parametrize(
@@ -112,7 +121,7 @@ def test_a_near_repeat_has_nearly_all_words_in_nearly_the_same_order(
     ],
 )  # fmt: skip
 def test_a_goodbye_is_one(text: str) -> None:
-    assert checks.farewell(text)
+    assert farewell(text)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +135,14 @@ def test_a_goodbye_is_one(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_only_mentions_one_is_not(text: str) -> None:
-    assert not checks.farewell(text)
+    assert not farewell(text)
 
 
 def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
-    assert checks.speaks_for("hm\nMax: i don't think so", names_of(MAX))
-    assert not checks.speaks_for("hm, Max: no", names_of(MAX))
-    assert not checks.speaks_for("Luna: hi", names_of(MAX))
-    assert checks.own_label("Luna: hi", names_of(LUNA))
+    assert speaks_for("hm\nMax: i don't think so", names_of(MAX))
+    assert not speaks_for("hm, Max: no", names_of(MAX))
+    assert not speaks_for("Luna: hi", names_of(MAX))
+    assert own_label("Luna: hi", names_of(LUNA))
 
 
 @pytest.mark.parametrize(
@@ -149,13 +158,13 @@ def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
 )
 def test_the_line_that_says_whose_turn_it_is_leaks_too(text: str, leaks: bool) -> None:
     """Against the prompts as they are."""
-    grams = checks.prompt_grams(load_prompt(name).text for name in prompt_names())
-    assert checks.leaks_prompt(text, grams) is leaks
+    grams = prompt_grams(load_prompt(name).text for name in prompt_names())
+    assert leaks_prompt(text, grams) is leaks
     assert not leaks or any(word in text.encode() for word in grams.order_words)
 
 
 def test_a_leak_is_eight_words_in_a_row_of_the_prompt() -> None:
-    grams = checks.prompt_grams(["Write short messages, as people do when they type with one thumb."])
-    assert checks.leaks_prompt("ok: write short messages as people do when they type...", grams)
-    assert not checks.leaks_prompt("people do write short messages when they type", grams)
-    assert not checks.leaks_prompt("anything", checks.prompt_grams([]))
+    grams = prompt_grams(["Write short messages, as people do when they type with one thumb."])
+    assert leaks_prompt("ok: write short messages as people do when they type...", grams)
+    assert not leaks_prompt("people do write short messages when they type", grams)
+    assert not leaks_prompt("anything", prompt_grams([]))

@@ -14,14 +14,14 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soc_gen.cleaning import CleanJob, CleanReport, clean_files
 from soc_gen.config import CleanConfig
 from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
-from soc_gen.rejects import REASONS
-from soc_gen.stages.clean import clean_chats
+from soc_gen.stages.clean.examine import clean_chats
+from soc_gen.stages.clean.rejections import REASONS
+from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files
+from tests.support.people import TALK, chat
 
-from .people import TALK, chat
 from .test_repairs import chats as messy_chats
 
 GOOD = chat(*TALK).to_json()

@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from soc_gen.errors import OutputError
-from soc_gen.jsonl import replacing
+from soc_gen.io.jsonl import replacing
+from tests.support.people import chat
 
-from .people import chat
 from .test_cleaning import different, lines
 
 
@@ -166,7 +166,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 import psutil
-from soc_gen.cleaning import CleanJob, clean_files
+from soc_gen.stages.clean.run import CleanJob, clean_files
 
 def die(*_):
     print(*(child.pid for child in psutil.Process().children()), flush=True)

@@ -6,11 +6,10 @@ import random
 
 import pytest
 
-from soc_gen.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
-from soc_gen.said import Said
-from soc_gen.words import runs, tokens
-
-from .people import TALK, chat
+from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
+from soc_gen.stages.clean.features import Said
+from soc_gen.text.tokens import runs, tokens
+from tests.support.people import TALK, chat
 
 RNG = random.Random(5)
 VOCABULARY = [f"w{number}" for number in range(3000)]

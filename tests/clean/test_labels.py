@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.labels import has_label, names_of, strip_label
-
-from .people import LUNA, MAX
+from soc_gen.text.speaker_labels import has_label, names_of, strip_label
+from tests.support.people import LUNA, MAX
 
 OWN, OTHER = names_of(LUNA), names_of(MAX)
 

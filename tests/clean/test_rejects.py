@@ -6,10 +6,9 @@ import pytest
 
 from soc_gen.config import CleanConfig
 from soc_gen.models import Chat, ChatPart
-from soc_gen.rejects import CHECKS, REASONS, reject
-from soc_gen.said import Said
-
-from .people import TALK, chat
+from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.rejections import CHECKS, REASONS, reject
+from tests.support.people import TALK, chat
 
 SHORT = CleanConfig()
 

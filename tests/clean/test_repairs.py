@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.checks import prompt_grams
 from soc_gen.config import CleanConfig, RepairsConfig
-from soc_gen.labels import label_starts, names_of
 from soc_gen.models import Chat
-from soc_gen.repairs import Repairer, UnsettledError, Writer, machine, part_repairs, shape, text
-from soc_gen.said import Said
+from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.repairs import machine, shape, text
+from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
+from soc_gen.text.assistant_speak import prompt_grams
+from soc_gen.text.speaker_labels import label_starts, names_of
+from tests.support.people import LUNA, MAX, TALK, chat
 
-from .people import LUNA, MAX, TALK, chat
 from .test_tags import FRAGMENTS
 
 PROMPT = "Write short messages, as people do when they type with one thumb on a bus."

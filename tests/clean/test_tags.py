@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen import tags
-from soc_gen.tags import Tag
+from soc_gen.text import tags
+from soc_gen.text.tags import Tag
 
 FRAGMENTS = [
     *("<image>", "</image>", "<IMAGE >", "<gif>", "</gif>", "<video>", "</video>", "<audio>", "</audio>"),

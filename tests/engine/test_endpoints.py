@@ -13,10 +13,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen.engine.meter import Meter
+from soc_gen.engine.metrics import Meter
 from soc_gen.errors import EndpointError
-from tests.engine.runs import Project, env
-from tests.loopback_endpoint import CONTEXT_FORMS, Behaviour, Exchange, LoopbackEndpoint
+from tests.support.loopback_endpoint import CONTEXT_FORMS, Behaviour, Exchange, LoopbackEndpoint
+from tests.support.runs import Project, env
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.output import OrderedOutput
+from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.models import Failure
 from tests.engine.test_journal import INPUTS, persona

@@ -12,12 +12,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen.engine import asking
+from soc_gen.engine import execute as asking
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import EndpointError, JournalError
 from soc_gen.models import Experience
-from tests.engine.runs import Project, env, experiences, in_input_order, write_experiences
-from tests.loopback_endpoint import TRANSPORT_FAULTS, Behaviour, Exchange, LoopbackEndpoint
+from tests.support.loopback_endpoint import TRANSPORT_FAULTS, Behaviour, Exchange, LoopbackEndpoint
+from tests.support.runs import Project, env, experiences, in_input_order, write_experiences
 
 
 @pytest.fixture

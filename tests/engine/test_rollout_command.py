@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.engine.runs import KEY, Project, experiences, in_input_order, write_experiences
-from tests.loopback_endpoint import Behaviour, Exchange, LoopbackEndpoint
+from tests.support.loopback_endpoint import Behaviour, Exchange, LoopbackEndpoint
+from tests.support.runs import KEY, Project, experiences, in_input_order, write_experiences
 from tests.test_cli import soc
 
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from soc_gen.config import Budget, Prices, Sampling
+from soc_gen.engine.concurrency import Slots
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.meter import Meter
-from soc_gen.engine.output import OrderedOutput
+from soc_gen.engine.metrics import Meter
+from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import Job, Run, Session, run_jobs, wait_seconds
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import ConversationFailed, EndpointError, OutputError
-from soc_gen.llm import Reply, Request, Usage
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
-from soc_gen.llm.fleet import Fleet, Replica
-from soc_gen.llm.pace import Pacer
+from soc_gen.llm.rate_limit import Pacer
+from soc_gen.llm.router import Fleet, Replica
+from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
-from soc_gen.slots import Slots
 from tests.engine.test_journal import INPUTS, persona
 
 TURNS = 3

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.formats import BadTurn, Turn, json_turns
-from soc_gen.llm import Reply
-from tests.engine.runs import seed_experiences
+from soc_gen.llm.types import Reply
+from soc_gen.stages.rollout.formats import json_turns
+from soc_gen.stages.rollout.formats.base import BadTurn, Turn
+from tests.support.runs import seed_experiences
 
 MEETING = seed_experiences()[0]
 MESSAGES = st.lists(st.text(min_size=1, max_size=40).filter(str.strip), min_size=1, max_size=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.formats.moves import _AFTER, _CLOSING, FIRST, walk
+from soc_gen.stages.rollout.formats.moves import _AFTER, _CLOSING, FIRST, walk
 
 
 def test_every_move_leads_to_another() -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.formats import BadTurn, Turn
-from soc_gen.formats.moves import FIRST
-from soc_gen.formats.transcript import closing_turn, keep, parse, render, unwrapped
-from soc_gen.llm import Reply
+from soc_gen.llm.types import Reply
 from soc_gen.models import Experience, Persona
-from soc_gen.prompts import load_prompt
+from soc_gen.prompts.loader import load_prompt
+from soc_gen.stages.rollout.formats.base import BadTurn, Turn
+from soc_gen.stages.rollout.formats.moves import FIRST
+from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render, unwrapped
 
 
 def _persona(name: str) -> Persona:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import EndpointError
-from soc_gen.llm import Reply, Usage
-from soc_gen.llm.decode import decode, decode_models, strip_thinking
 from soc_gen.llm.faults import ContextTooLong, Transient
+from soc_gen.llm.response import decode, decode_models, strip_thinking
+from soc_gen.llm.types import Reply, Usage
 
 URL = "http://127.0.0.1:1/v1"
 

@@ -17,14 +17,14 @@ import psutil
 import pytest
 
 from soc_gen.errors import EmbeddedModelError
-from soc_gen.llm.embedded import embedded_server
-from soc_gen.llm.embedded_child import ServerPlan
-from soc_gen.llm.weights import FALLBACK, resolve_weights
+from soc_gen.llm.embedded.child import ServerPlan
+from soc_gen.llm.embedded.server import embedded_server
+from soc_gen.llm.embedded.weights import FALLBACK, resolve_weights
 
 HOLD = """
 import sys, threading
 from pathlib import Path
-from soc_gen.llm.embedded import embedded_server
+from soc_gen.llm.embedded.server import embedded_server
 with embedded_server(Path(sys.argv[1]), 1, log_dir=Path(sys.argv[2])) as url:
     print(url, flush=True)
     threading.Event().wait()
@@ -117,7 +117,7 @@ def test_a_parent_killed_while_the_model_loads_leaves_no_orphan(tmp_path: Path) 
     (tmp_path / "xllamacpp.py").write_text(engine)
     plan = ServerPlan("any.gguf", "any", 1, 0, 1).to_json()
     child = subprocess.Popen(
-        [sys.executable, "-m", "soc_gen.llm.embedded_child", plan],
+        [sys.executable, "-m", "soc_gen.llm.embedded.child", plan],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

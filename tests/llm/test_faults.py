@@ -20,7 +20,7 @@ from soc_gen.llm.faults import (
     from_status,
     parse_retry_after,
 )
-from tests.loopback_endpoint import CONTEXT_FORMS
+from tests.support.loopback_endpoint import CONTEXT_FORMS
 
 URL = "http://127.0.0.1:1/v1"
 

@@ -10,10 +10,10 @@ import pytest
 
 from soc_gen.config import Sampling
 from soc_gen.errors import EndpointError
-from soc_gen.llm import Reply, Request
 from soc_gen.llm.faults import Refused, Transient
-from soc_gen.llm.fleet import Fleet, Replica
-from soc_gen.llm.pace import Pacer
+from soc_gen.llm.rate_limit import Pacer
+from soc_gen.llm.router import Fleet, Replica
+from soc_gen.llm.types import Reply, Request
 
 
 class Scripted:
@@ -239,7 +239,7 @@ def test_a_refusal_is_the_conversations_trouble_while_others_are_answered() -> N
 def test_a_process_that_was_asleep_has_seen_no_outage(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Stopped for an hour, it finds its requests timed out: that is no hour without an answer."""
     clock = Clock()
-    monkeypatch.setattr("soc_gen.llm.fleet.time.monotonic", clock)
+    monkeypatch.setattr("soc_gen.llm.router.time.monotonic", clock)
     faults = [Transient(kind, retry_after=0.01) for _ in range(9)]
     server = Scripted("http://one", lambda: faults.pop() if faults else None)
 

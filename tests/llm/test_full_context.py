@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.llm import Reply, Usage
-from soc_gen.llm.decode import decode_context, refuse_if_full
 from soc_gen.llm.faults import ContextTooLong
+from soc_gen.llm.response import decode_context, refuse_if_full
+from soc_gen.llm.types import Reply, Usage
 
 
 def test_a_reply_cut_at_the_end_of_the_context_is_refused() -> None:

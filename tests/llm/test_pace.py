@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from soc_gen.llm.pace import AutoLimit, Pacer
-from tests.llm.limits import Limiter, Traffic, bucket, drive, then, window
+from soc_gen.llm.rate_limit import AutoLimit, Pacer
+from tests.support.limits import Limiter, Traffic, bucket, drive, then, window
 
 PHASES = (0.05, 0.4, 0.75)
 """Of a window, when the run begins."""

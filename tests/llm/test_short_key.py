@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from soc_gen.config import EndpointConfig, Sampling
-from soc_gen.llm import Request
-from soc_gen.llm.connect import connect
+from soc_gen.engine.connect import connect
 from soc_gen.llm.faults import ContextTooLong
-from tests.loopback_endpoint import Behaviour, LoopbackEndpoint
+from soc_gen.llm.types import Request
+from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 
 
 def test_a_key_of_one_letter_leaves_the_words_of_an_error_whole(monkeypatch: pytest.MonkeyPatch) -> None:

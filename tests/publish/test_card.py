@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import HubError
+from soc_gen.metrics.statistics import Statistics, spread
 from soc_gen.publish.card import Facts, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
-from soc_gen.publish.merge import KEEP, merge_metadata, merge_text, sections
-from soc_gen.publish.stage import Staged, stage
-from soc_gen.publish.statistics import Statistics, spread
+from soc_gen.publish.card_merge import KEEP, merge_metadata, merge_text, sections
+from soc_gen.publish.staging import Staged, stage
 from tests.publish.conftest import REPO, chat, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"

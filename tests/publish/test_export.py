@@ -13,19 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import UsageError
-from soc_gen.jsonl import read_jsonl
+from soc_gen.export.rows import Row, chatml, fields, rows, verbalize
+from soc_gen.export.split import Cast, split
+from soc_gen.export.writers import Exported, ExportPlan, axolotl_entry, export, llama_factory_entry
+from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
-from soc_gen.publish.export import Row, chatml, fields, rows, verbalize
-from soc_gen.publish.export_files import (
-    Exported,
-    ExportPlan,
-    axolotl_entry,
-    export,
-    llama_factory_entry,
-)
-from soc_gen.publish.split import Cast, split
 from tests.publish.conftest import chat, ignore, persona, write_chats
-from tests.publish.trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
+from tests.support.trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
 
 
 def turns(row: Row) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ import pytest
 
 from soc_gen.errors import HubError, UsageError
 from soc_gen.publish.hub import Wanted, check_wanted, read_token
-from soc_gen.publish.stage import Staged, stage
+from soc_gen.publish.staging import Staged, stage
 from tests.publish.conftest import REPO, Pusher, chat, ignore, write_chats
-from tests.publish.loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
+from tests.support.loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
 
 # huggingface_hub 2.4 hands files to its HTTP client in a way that this calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -232,7 +232,7 @@ def test_card_only_sends_the_card_and_only_for_the_same_data(
 
 def test_the_owners_words_survive_the_next_push(lfs_hub: LoopbackHub, pusher: Pusher) -> None:
     """Section, banner, YAML key and licence of the owner's, edited on the website."""
-    from tests.publish.hub_store import small
+    from tests.support.hub_store import small
 
     pusher(lfs_hub)
     repo = lfs_hub.store.repos[REPO]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soc_gen.models import Chat
 from tests.publish.conftest import REPO, chat, run_python, run_soc, write_chats
-from tests.publish.loopback_hub import WRITE_TOKEN, LoopbackHub
+from tests.support.loopback_hub import WRITE_TOKEN, LoopbackHub
 
 LOAD = "import json\nfrom datasets import load_dataset\nprint(json.dumps(list({call})))"
 
@@ -46,7 +46,7 @@ def test_sources_read_a_hub_dataset_then_the_cache(
     """``read_source`` takes ``user/name`` at a revision; the second time no Hub is needed."""
     run_soc("push-to-hub", clean_file, REPO, "--tag", "v1", hub=lfs_hub, home=tmp_path, HF_TOKEN=WRITE_TOKEN)
     code = (
-        "from soc_gen.models import Chat\nfrom soc_gen.sources import read_source\n"
+        "from soc_gen.models import Chat\nfrom soc_gen.io.datasets import read_source\n"
         "for item in read_source('mia/night-chats', Chat, {revision!r}): print(item.to_json().decode())"
     )
     expected = clean_file.read_text()

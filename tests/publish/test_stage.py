@@ -10,7 +10,7 @@ import pytest
 from soc_gen.errors import UsageError
 from soc_gen.models import Chat
 from soc_gen.publish.manifests import find_manifests, generation_settings, scrub
-from soc_gen.publish.stage import stage
+from soc_gen.publish.staging import stage
 from tests.publish.conftest import chat, ignore, write_chats
 
 

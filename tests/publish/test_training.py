@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from soc_gen.jsonl import read_jsonl
+from soc_gen.export.rows import Format
+from soc_gen.export.writers import ExportPlan, export
+from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
-from soc_gen.publish.export import Format
-from soc_gen.publish.export_files import ExportPlan, export
 from tests.publish.conftest import chat, ignore, write_chats
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]

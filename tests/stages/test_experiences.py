@@ -14,14 +14,20 @@ import pytest
 
 from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
-from soc_gen.experiences.components import Components, load_components
-from soc_gen.experiences.forms import SCHEMA, ExperienceJob, beginnings, json_messages, lines_messages
-from soc_gen.jsonl import read_jsonl
-from soc_gen.llm import Reply
+from soc_gen.io.jsonl import read_jsonl
+from soc_gen.io.resources import shipped
+from soc_gen.llm.types import Reply
 from soc_gen.models import Experience, Persona
-from soc_gen.resources import shipped
-from soc_gen.stages.experiences import make_experience, plan_experiences
-from tests.scripted_llm import Answer, ScriptedLLM
+from soc_gen.stages.experiences.components import Components, load_components
+from soc_gen.stages.experiences.prompting import (
+    SCHEMA,
+    ExperienceJob,
+    beginnings,
+    json_messages,
+    lines_messages,
+)
+from soc_gen.stages.experiences.stage import make_experience, plan_experiences
+from tests.support.scripted_llm import Answer, ScriptedLLM
 
 GOOD = {
     "situation": "The caretaker painted Ada's window shut on Tuesday. Bo gave him the key, for a promise.",

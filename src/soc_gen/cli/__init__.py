@@ -1,19 +1,5 @@
-"""The ``soc`` command. Commands parse and print; what they do lives in the stages.
+"""The ``soc`` command. Commands parse and print; what they do lives in the stages."""
 
-Nothing heavy is imported here: a command imports what it needs when it runs.
-"""
+from soc_gen.cli.entry import main
 
-from __future__ import annotations
-
-import sys
-
-from soc_gen.errors import INTERRUPTED
-
-
-def main() -> None:
-    """Run ``soc``; Ctrl-C while it is being loaded ends it without a trace too."""
-    try:
-        from soc_gen.cli.app import main as start
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    start()
+__all__ = ["main"]

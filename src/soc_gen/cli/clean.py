@@ -12,7 +12,7 @@ from soc_gen.cli.bars import clean_progress
 from soc_gen.cli.console import as_word, err, out, table
 
 if TYPE_CHECKING:
-    from soc_gen.cleaning import CleanReport
+    from soc_gen.stages.clean.run import CleanReport
 
 _EXAMPLES = 2  # of each repair
 _LONGEST_SHOWN = 160  # characters
@@ -89,8 +89,8 @@ def clean(
 
       soc clean data/batch2.jsonl --against data/clean.jsonl --out data/clean2.jsonl
     """
-    from soc_gen.cleaning import CleanJob, clean_files
     from soc_gen.config import load_config
+    from soc_gen.stages.clean.run import CleanJob, clean_files
 
     wanted: dict[str, Any] = {
         "against": tuple(against) if against else None,
@@ -122,7 +122,7 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     if as_json:
         import orjson
 
-        from soc_gen.jsonl import printable
+        from soc_gen.io.jsonl import printable
 
         files = {"out": printable(report.out), "rejected_out": printable(report.rejected_out)}
         facts = {**files, **report.as_dict()}

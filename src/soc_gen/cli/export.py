@@ -13,7 +13,7 @@ from soc_gen.cli.options import output_folder
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
-    from soc_gen.publish.export_files import Exported
+    from soc_gen.export.writers import Exported
 
 _BAD_LINES_SHOWN = 5
 
@@ -58,10 +58,10 @@ def export(
 
       soc export marcodsn/SOC-2508 --format sharegpt --perspective persona2 --out data/sharegpt
     """
+    from soc_gen.export.writers import ExportPlan, passes
+    from soc_gen.export.writers import export as write_export
+    from soc_gen.io.datasets import read_source
     from soc_gen.models import Chat
-    from soc_gen.publish.export_files import ExportPlan, passes
-    from soc_gen.publish.export_files import export as write_export
-    from soc_gen.sources import read_source
 
     plan = ExportPlan(form, perspective, tags, start, test_size, split_by, seed)
     output_folder("--out", folder)

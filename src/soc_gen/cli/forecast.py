@@ -11,7 +11,7 @@ from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
     from soc_gen.config import Config
-    from soc_gen.forecast import Paid
+    from soc_gen.stages.rollout.forecast import Paid
 
 
 def show_forecast(
@@ -20,11 +20,11 @@ def show_forecast(
     """Print what rolling out ``source`` would take, less what earlier runs into ``chats`` have paid for."""
     import orjson
 
-    from soc_gen import forecast
-    from soc_gen.jsonl import BadLine, read_jsonl
-    from soc_gen.llm import CHARACTERS_PER_TOKEN
-    from soc_gen.manifest import beside
+    from soc_gen.io.jsonl import BadLine, read_jsonl
+    from soc_gen.io.manifest import beside
+    from soc_gen.llm.types import CHARACTERS_PER_TOKEN
     from soc_gen.models import Experience
+    from soc_gen.stages.rollout import forecast
 
     records = islice(read_jsonl(source, Experience), limit)
     before = _paid(beside(chats, "journal.jsonl"), config) if chats else None
@@ -50,9 +50,9 @@ def show_forecast(
 
 def _paid(journal: Path, config: Config) -> Paid:
     """Return what ``journal`` has, or nothing when it began with another run, which is said."""
-    from soc_gen import forecast
-    from soc_gen.engine.same_run import OTHER, differences
-    from soc_gen.pipeline import rollout_inputs
+    from soc_gen.engine.compatibility import OTHER, differences
+    from soc_gen.stages.rollout import forecast
+    from soc_gen.stages.rollout.run import rollout_inputs
 
     before = forecast.paid(journal)
     model = config.endpoint.model or before.inputs.get("model", "")  # what the endpoint has is not asked

@@ -55,11 +55,11 @@ def experiences(
     """
     wanted = {"count": count, "personas": personas, "personas_revision": personas_revision}
     settings = options.config_from(locals(), "experiences", experiences=wanted)
-    from soc_gen.bank import read_bank
     from soc_gen.cli.summary import finish
     from soc_gen.cli.watch import run_stages
-    from soc_gen.jsonl import check_output
-    from soc_gen.pipeline import run_experiences
+    from soc_gen.io.jsonl import check_output
+    from soc_gen.stages.experiences.personas import read_bank
+    from soc_gen.stages.rollout.run import run_experiences
 
     check_output(out, [settings.experiences.personas])
     bank = read_bank(settings.experiences)

@@ -23,8 +23,8 @@ def init(
 
       soc init local.toml --preset qwen3-vllm
     """
-    from soc_gen.jsonl import writing
-    from soc_gen.resources import preset_names, shipped
+    from soc_gen.io.jsonl import writing
+    from soc_gen.io.resources import preset_names, shipped
 
     if preset not in preset_names():
         raise UsageError(f"no preset {preset!r}", hint=f"There are: {', '.join(preset_names())}")

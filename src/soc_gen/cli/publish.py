@@ -13,7 +13,7 @@ from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import Pushed, Wanted
-    from soc_gen.publish.stage import Staged
+    from soc_gen.publish.staging import Staged
 
 
 def push_to_hub(
@@ -54,8 +54,8 @@ def push_to_hub(
 
       soc push-to-hub data/clean.jsonl team/chats --create-pr --token-env TEAM_TOKEN
     """
+    from soc_gen.io.datasets import quiet_hub_clients
     from soc_gen.publish.hub import Wanted, check_wanted, connect, push, read_token
-    from soc_gen.sources import quiet_hub_clients
 
     wanted = Wanted(repo, private, create_pr, tag, revision, licence, card_only)
     check_wanted(wanted)
@@ -75,7 +75,7 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> No
 
     import orjson
 
-    from soc_gen.jsonl import printable, writing
+    from soc_gen.io.jsonl import printable, writing
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
 
     folder = file.with_name(f"{file.stem}.hub")
@@ -96,7 +96,7 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> No
 
 
 def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
-    from soc_gen.publish.stage import stage
+    from soc_gen.publish.staging import stage
 
     with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
         return stage(file, folder, parquet=parquet, advance=advance)

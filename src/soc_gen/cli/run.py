@@ -13,11 +13,11 @@ from soc_gen.cli.console import as_word, out, table
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soc_gen.cleaning import CleanReport
     from soc_gen.cli.watch import Stage
     from soc_gen.config import Config
-    from soc_gen.engine.asking import Asking, Report
+    from soc_gen.engine.execute import Asking, Report
     from soc_gen.models import Chat
+    from soc_gen.stages.clean.run import CleanReport
 
 
 def run(
@@ -71,8 +71,8 @@ def run(
 
 
 def _asking_stages(folder: Path, config: Config) -> list[tuple[str, Stage]]:
-    from soc_gen.bank import read_bank
-    from soc_gen.pipeline import run_experiences, run_rollout
+    from soc_gen.stages.experiences.personas import read_bank
+    from soc_gen.stages.rollout.run import run_experiences, run_rollout
 
     bank = read_bank(config.experiences)
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
@@ -87,7 +87,7 @@ def _asking_stages(folder: Path, config: Config) -> list[tuple[str, Stage]]:
 
 
 def _clean(folder: Path, config: Config) -> CleanReport:
-    from soc_gen.cleaning import CleanJob, clean_files
+    from soc_gen.stages.clean.run import CleanJob, clean_files
 
     chats, clean = folder / "chats.jsonl", folder / "clean.jsonl"
     with clean_progress() as progress:
@@ -101,7 +101,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     if as_json:
         import orjson
 
-        from soc_gen.jsonl import printable
+        from soc_gen.io.jsonl import printable
 
         done = [facts(report) for report in reports]
         if cleaned:
@@ -130,9 +130,9 @@ def richest(path: Path) -> Chat | None:
 
     By Guiraud's index, different words over the square root of all, which favours neither long nor short.
     """
-    from soc_gen.checks import words
-    from soc_gen.jsonl import read_jsonl
+    from soc_gen.io.jsonl import read_jsonl
     from soc_gen.models import Chat
+    from soc_gen.text.assistant_speak import words
 
     def richness(chat: Chat) -> float:
         said = [word for part in chat.chat_parts for message in part.messages for word in words(message)]

@@ -31,8 +31,8 @@ def serve(
 
       SOC_BASE_URL=http://127.0.0.1:8080/v1 soc rollout data/experiences.jsonl
     """
-    from soc_gen.llm.embedded import embedded_server, need_engine
-    from soc_gen.llm.weights import resolve_weights
+    from soc_gen.llm.embedded.server import embedded_server, need_engine
+    from soc_gen.llm.embedded.weights import resolve_weights
 
     need_engine()
     with download_progress() as progress:

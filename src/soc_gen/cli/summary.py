@@ -11,12 +11,12 @@ from soc_gen.cli.console import out, table, tell
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soc_gen.engine.asking import Report
+    from soc_gen.engine.execute import Report
 
 
 def facts(report: Report) -> dict[str, object]:
     """Return a report as ``--json`` prints it."""
-    from soc_gen.jsonl import printable
+    from soc_gen.io.jsonl import printable
 
     meter = report.meter
     return {

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from soc_gen.config import Config, EndpointConfig
-    from soc_gen.engine.asking import Asking, Report
-    from soc_gen.engine.meter import Meter
+    from soc_gen.engine.execute import Asking, Report
+    from soc_gen.engine.metrics import Meter
     from soc_gen.engine.stop import Stop
 
     Stage = Callable[[Asking], Awaitable[Report]]
@@ -35,7 +35,7 @@ def run_stages(
     config: Config, stages: Iterable[tuple[str, Stage]], *, restart: bool, limit: int | None = None
 ) -> list[Report]:
     """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
-    from soc_gen.llm.connect import served
+    from soc_gen.engine.connect import served
 
     _collect_rarely()
     with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:
@@ -61,10 +61,10 @@ async def _run(
     restart: bool,
     limit: int | None,
 ) -> list[Report]:
-    from soc_gen.engine.asking import Asking
-    from soc_gen.engine.meter import Meter
+    from soc_gen.engine.execute import Asking
+    from soc_gen.engine.metrics import Meter
     from soc_gen.engine.stop import Stop
-    from soc_gen.llm import Usage
+    from soc_gen.llm.types import Usage
 
     stop, meter = Stop(), Meter()
     _stop_on_signals(stop, connected=lambda: meter.total is not None)

@@ -26,11 +26,11 @@ from typing import Any
 
 import orjson
 
-from soc_gen.engine.locking import lock, sync_folder
-from soc_gen.engine.same_run import OTHER, VERSION, check_header, places_of
+from soc_gen.engine.compatibility import OTHER, VERSION, check_header, places_of
+from soc_gen.engine.lock import lock, sync_folder
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.jsonl import drop_torn_tail, writing
-from soc_gen.llm import Reply, Request, Usage
+from soc_gen.io.jsonl import drop_torn_tail, writing
+from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 
 

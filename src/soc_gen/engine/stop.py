@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from soc_gen.config import Budget
 from soc_gen.engine.journal import Totals
-from soc_gen.engine.meter import Meter, cost
+from soc_gen.engine.metrics import Meter, cost
 from soc_gen.errors import EndpointError
 
 T = TypeVar("T")

@@ -23,15 +23,15 @@ import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from soc_gen.errors import UsageError
-from soc_gen.llm.decode import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
+from soc_gen.llm.response import decode, decode_context, decode_models, refuse_if_full
 from soc_gen.urls import basic_auth, is_loopback, joined, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soc_gen.config import EndpointConfig
-    from soc_gen.llm import Reply, Request
+    from soc_gen.llm.types import Reply, Request
 
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from soc_gen.errors import HubError
+from soc_gen.io.schema import features
 from soc_gen.publish.card import Facts, card_text, title
-from soc_gen.publish.merge import merge_metadata, merge_text
-from soc_gen.publish.schema import features
+from soc_gen.publish.card_merge import merge_metadata, merge_text
 
 _TAGS = (
     "synthetic",

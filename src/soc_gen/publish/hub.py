@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from soc_gen.errors import HubError, UsageError
 from soc_gen.publish.card import Facts
 from soc_gen.publish.card_file import licence_of, write_card
-from soc_gen.publish.stage import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, Staged
+from soc_gen.publish.staging import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, Staged
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi

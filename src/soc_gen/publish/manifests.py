@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soc_gen.errors import UsageError
-from soc_gen.manifest import beside
+from soc_gen.io.manifest import beside
 
 _SECRET = re.compile(r"key|token|secret|password|authorization|credential", re.IGNORECASE)
 _NOT_SECRET = re.compile(r"_env$|tokens$|^(tokens|prompt|cached|completion)$|tokens_per_minute$")

@@ -1,0 +1,176 @@
+"""Opening the endpoints of a run: the configured ones, or the embedded model's server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from soc_gen.config import EndpointConfig
+from soc_gen.engine.concurrency import Slots
+from soc_gen.errors import EndpointError, UsageError
+from soc_gen.llm.client import Capabilities, Endpoint, read_key
+from soc_gen.llm.embedded.machine import allow_open_files
+from soc_gen.llm.embedded.server import embedded_server, need_engine
+from soc_gen.llm.embedded.weights import Progress, resolve_weights
+from soc_gen.llm.faults import Transient
+from soc_gen.llm.rate_limit import AutoLimit, Pacer
+from soc_gen.llm.router import Fleet, Replica, Sleep
+
+EMBEDDED_SLOTS = 4
+_AUTO_START = 8
+_AUTO_HIGHEST = 1024
+_OTHER_FILES = 64  # that a process has open besides its connections
+_NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What was opened, and what a manifest may say of it."""
+
+    fleet: Fleet
+    model: str
+    capabilities: Capabilities
+    slots: Slots
+    auto: AutoLimit | None
+    absent: tuple[str, ...] = ()
+    """URLs of replicas that did not answer when it was opened."""
+
+
+@contextmanager
+def served(
+    config: EndpointConfig, say: Callable[[str], None], progress: Progress
+) -> Iterator[EndpointConfig]:
+    """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
+
+    Args:
+        config: Where the model is.
+        say: Is told what is fetched and started, a line at a time.
+        progress: Is told how far a download is.
+
+    Raises:
+        EmbeddedModelError: The embedded model cannot be fetched or started.
+        MissingExtraError: It is needed, and the extra ``local`` is not installed.
+        UsageError: A model was named, but no URL.
+    """
+    if config.base_urls:
+        yield config
+        return
+    if config.model:
+        raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
+    need_engine()
+    weights = resolve_weights(config.embedded_model, progress=progress, say=say)
+    slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
+    with embedded_server(weights, slots) as url:
+        yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})
+
+
+@asynccontextmanager
+async def connect(
+    config: EndpointConfig,
+    sleep: Sleep,
+    notice: Callable[[str], None],
+    say: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[Connection]:
+    """Open the endpoints of ``config``, after asking what models they have.
+
+    Args:
+        config: Where the model is; has at least one URL.
+        sleep: How the fleet waits.
+        notice: Is told what the run waits for.
+        say: Is told what the endpoint was found not to take, and which replicas do not answer.
+
+    Raises:
+        EndpointError: Nobody listening, wrong key, no such model.
+        UsageError: The key's environment variable is not set.
+    """
+    key = read_key(config.api_key_env)
+    capabilities = Capabilities(say=say)
+    async with AsyncExitStack() as stack:
+        endpoints = []
+        for url in config.base_urls:
+            endpoints.append(Endpoint(url, key, config, capabilities))
+            stack.push_async_callback(endpoints[-1].close)
+        model, absent = await choose_model(endpoints, config.model)
+        for url in absent:
+            say(f"{url} does not answer; the others are asked until it does")
+        for endpoint in endpoints:
+            endpoint.model = model
+        replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
+        fleet = Fleet(replicas, config.give_up_seconds, sleep, notice)
+        highest = _open_at_most(config, say)
+        auto = AutoLimit(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
+        slots = Slots(auto.limit if auto else highest)
+        yield Connection(fleet, model, capabilities, slots, auto, absent)
+
+
+def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:
+    """Return how many conversations may be open: each has a connection, and connections count as files."""
+    wanted = _AUTO_HIGHEST if config.concurrency == "auto" else config.concurrency
+    replicas = len(config.base_urls)
+    files = allow_open_files(wanted * replicas + _OTHER_FILES)
+    possible = max(1, (files - _OTHER_FILES) // replicas)
+    if possible < wanted and config.concurrency != "auto":
+        say(
+            f"Only {files} files may be open here (ulimit -n): {possible} conversations at once, not {wanted}"
+        )
+    return min(wanted, possible)
+
+
+def _pacer(config: EndpointConfig) -> Pacer:
+    replicas = len(config.base_urls)
+    requests, tokens = config.requests_per_minute, config.tokens_per_minute
+    return Pacer(requests and requests / replicas, tokens and tokens / replicas)
+
+
+async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the model to ask for, and the URLs of replicas that do not answer while others do.
+
+    It is the wanted model, or the only one that there is.
+
+    Raises:
+        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
+            model, or they have several and none was named.
+        UsageError: They list none, and none was named.
+    """
+    found = await asyncio.gather(*map(_listed, endpoints))
+    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, Transient)]
+    if not there:
+        raise _absent(found)
+    for endpoint, answer in there:
+        if isinstance(answer, EndpointError):
+            raise answer
+        wanted = _choose(endpoint, answer, wanted)
+    return wanted or "", tuple(endpoint.url for endpoint, answer in found if isinstance(answer, Transient))
+
+
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:
+    """Return what a replica says that it has, or what it fails with."""
+    try:
+        return endpoint, await endpoint.models()
+    except (EndpointError, Transient) as error:
+        return endpoint, error
+
+
+def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
+    """Return the error for endpoints of which none can be talked to."""
+    urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
+    if kinds == {"tls"}:
+        hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
+        return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
+    if kinds == {"bad_body"}:
+        return EndpointError(f"what answers at {urls} is no OpenAI-compatible server", hint=_NO_LIST)
+    return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
+
+
+def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
+    if wanted and (not models or wanted in models):
+        return wanted
+    if not models:
+        raise UsageError(f"{endpoint.url} lists no models", hint=_NO_LIST)
+    if not wanted and len(models) == 1:
+        return models[0]
+    shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
+    what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
+    raise EndpointError(what, hint=f"Name one of them with --model: {shown}")

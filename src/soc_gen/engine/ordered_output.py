@@ -1,0 +1,96 @@
+"""The output file of a run: whole lines, in input order, there at every moment.
+
+Records finish out of order; a line is appended once all before it have an outcome. What an earlier run
+owed and this one made up for belongs in the middle of the file, and so does what fills the gaps of a run
+that was stopped: then the file is written anew, aside, and put in place when the run ends.
+
+The journal knows every record that was ever in the file, so the file can always be made again from it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import IO
+
+from soc_gen.engine.journal import Journal
+from soc_gen.errors import JournalError
+from soc_gen.io.jsonl import replacing, writing
+
+
+class OrderedOutput:
+    """Appends the finished records of a journal to a file, in the order of the input.
+
+    Args:
+        path: The output.
+        journal: Where the finished records are.
+        restart: Throw what is in the file away.
+
+    Raises:
+        JournalError: The file holds more than the journal knows of; it is left alone.
+    """
+
+    def __init__(self, path: Path, journal: Journal, *, restart: bool = False) -> None:
+        self._path = path
+        self._journal = journal
+        self._file: IO[bytes] | None = None
+        self._next = 0  # the first index without an outcome in this run
+        self._early: set[int] = set()  # later ones that have one
+        if restart:
+            path.unlink(missing_ok=True)
+        lines, torn = _count_lines(path)
+        if lines > journal.done:
+            raise JournalError(
+                f"holds {lines} records, but its journal knows of {journal.done}",
+                where=str(path),
+                hint="Move it elsewhere to keep it, or throw it away with --restart",
+            )
+        if torn or lines < journal.done or not path.exists():
+            self._rewrite()
+        self._floor = journal.end  # what lies before the last line in the file cannot be appended
+
+    def settle(self, index: int) -> None:
+        """Note that ``index`` has an outcome in this run: finished, or given up."""
+        self._early.add(index)
+        while self._next in self._early:
+            self._early.remove(self._next)
+            if self._next >= self._floor and self._journal.is_done(self._next):
+                self._append(self._journal.record(self._next))
+            self._next += 1
+
+    def _append(self, line: bytes) -> None:
+        with writing(self._path):
+            if self._file is None:
+                self._file = self._path.open("ab", buffering=0)
+            # One write, so that a reader, or a kill, finds whole lines.
+            written = os.write(self._file.fileno(), line + b"\n")
+            if written <= len(line):  # a disk that is nearly full takes a part, and calls that no error
+                os.ftruncate(self._file.fileno(), self._file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def finish(self) -> None:
+        """Make the file hold every finished record."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        # Counted, not remembered: somebody may have moved or cut it meanwhile.
+        if _count_lines(self._path) != (self._journal.done, False):
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        with replacing(self._path) as handle:
+            for index in self._journal.done_indexes():
+                handle.write(self._journal.record(index) + b"\n")
+
+
+def _count_lines(path: Path) -> tuple[int, bool]:
+    """Return the whole lines in ``path``, and whether an unfinished one follows."""
+    if not path.exists():
+        return 0, False
+    lines, torn = 0, False
+    with path.open("rb") as handle:
+        for line in handle:
+            torn = not line.endswith(b"\n")
+            lines += not torn
+    return lines, torn

@@ -1,1 +1,0 @@
-"""What an experience is put together from, asked for as and refused by; the stage is in ``stages``."""

@@ -1,0 +1,222 @@
+"""An export on disk: the rows, in train and test, and what LLaMA-Factory and axolotl are told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from soc_gen.errors import UsageError
+from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
+from soc_gen.export.split import Cast, Split, SplitBy, split
+from soc_gen.io.jsonl import BadLine, replacing, writing
+from soc_gen.models import Chat
+
+Read = Callable[[], Iterable[Chat | BadLine]]
+Write = Callable[[Row], None]
+_ROWS_AT_ONCE = 1000
+_ROWS = {"train.jsonl", "test.jsonl", "train.parquet", "test.parquet"}
+_NOTES = ("dataset_info.json", "axolotl.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """What an export is to be."""
+
+    form: Format = "messages"
+    perspective: Perspective = "both"
+    tags: Tags = "keep"
+    start: Start = "user"
+    test_size: float = 0.0
+    """Share of the chats, 0 to 1."""
+    split_by: SplitBy = "conversation"
+    random_seed: int = 0
+
+
+@dataclass(slots=True)
+class Exported:
+    """What an export came to."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    """Rows by file name."""
+    chats: int = 0
+    without_rows: int = 0
+    """Chats with nothing to learn from: one side alone spoke."""
+    left_out: int = 0
+    """Chats of one person of each part of a split by persona."""
+    bad_lines: list[BadLine] = field(default_factory=list)
+
+
+def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], None]) -> Exported:
+    """Write the rows of the chats that ``read`` gives, and the files that describe them, to ``folder``.
+
+    Args:
+        read: Gives the chats; called twice when there is a split.
+        folder: Made if it is not there; its files are replaced.
+        plan: Format, sides, tags and split.
+        advance: Told of every chat that is read, ``passes(plan)`` times.
+
+    Raises:
+        UsageError: There are no rows, the split cannot be made, or files of somebody else's are in the way.
+        OutputError: ``folder`` cannot be written.
+    """
+    parts = _split(read, plan, advance)
+    suffix = "parquet" if plan.form == "parquet" else "jsonl"
+    names = [f"train.{suffix}", *([f"test.{suffix}"] if parts.test else [])]
+    done = Exported(files=dict.fromkeys(names, 0))
+    earlier = _earlier(folder)
+    for name in (*names, *_NOTES):
+        if name not in earlier and (folder / name).exists():
+            raise UsageError(
+                "is there, and of no earlier export", where=str(folder / name), hint="Choose another --out"
+            )
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(_writer(folder / name, plan.form)) for name in names}
+        for item in read():
+            advance(1)
+            if isinstance(item, BadLine):
+                done.bad_lines.append(item)
+                continue
+            name = names[-1 if item.chat_id in parts.test else 0]
+            for row in _rows_of(item, plan, parts, done):
+                writers[name](row)
+                done.files[name] += 1
+        if not any(done.files.values()):
+            raise UsageError("no rows come of these chats", hint=_first(done.bad_lines))
+    _write_notes(folder, names, plan, earlier)
+    return done
+
+
+def _earlier(folder: Path) -> set[str]:
+    """Return the files of an export that was made here before, by what its ``axolotl.yaml`` names."""
+    import yaml  # noqa: PLC0415
+
+    try:
+        notes = yaml.safe_load((folder / "axolotl.yaml").read_text("utf-8"))
+        entries = [*notes["datasets"], *notes.get("test_datasets", [])]
+        return {str(entry["path"]) for entry in entries} & _ROWS | set(_NOTES)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return set()
+
+
+def _first(bad_lines: list[BadLine]) -> str | None:
+    return f"{bad_lines[0].where}: {bad_lines[0].why}" if bad_lines else None
+
+
+def passes(plan: ExportPlan) -> int:
+    """Return how often the chats are read."""
+    return 2 if plan.test_size else 1
+
+
+def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Split:
+    if not plan.test_size:
+        return Split(frozenset(), frozenset())
+    casts = []
+    for item in read():
+        advance(1)
+        if isinstance(item, Chat):
+            casts.append(Cast(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id)))
+    return split(casts, plan.test_size, plan.split_by, plan.random_seed)
+
+
+def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: Exported) -> list[Row]:
+    """Return the rows of ``chat`` and count what becomes of it."""
+    done.chats += 1
+    if chat.chat_id in parts.left_out:
+        done.left_out += 1
+        return []
+    made = rows(chat, plan.perspective, plan.tags, plan.start)
+    done.without_rows += not made
+    return made
+
+
+@contextmanager
+def _writer(path: Path, form: Format) -> Iterator[Write]:
+    if form == "parquet":
+        with _parquet_writer(path) as write:
+            yield write
+        return
+    with replacing(path) as handle:
+        yield lambda row: _write_line(handle.write, fields(row, form))
+
+
+def _write_line(write: Callable[[bytes], object], columns: dict[str, object]) -> None:
+    write(orjson.dumps(columns) + b"\n")
+
+
+@contextmanager
+def _parquet_writer(path: Path) -> Iterator[Write]:
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    schema = pa.schema(
+        [("messages", pa.list_(message)), ("chat_id", pa.string()), ("perspective", pa.string())]
+    )
+    waiting: list[dict[str, object]] = []
+    with replacing(path) as handle, pq.ParquetWriter(handle, schema) as writer:
+
+        def write(row: Row) -> None:
+            waiting.append(fields(row, "parquet"))
+            if len(waiting) == _ROWS_AT_ONCE:
+                flush()
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(waiting, schema))
+            waiting.clear()
+
+        yield write
+        flush()
+
+
+def _write_notes(folder: Path, names: list[str], plan: ExportPlan, earlier: set[str]) -> None:
+    import yaml  # noqa: PLC0415
+
+    with writing(folder):
+        for old in earlier - set(names):
+            (folder / old).unlink(missing_ok=True)  # of an export with another format or split
+    if plan.start == "user":  # LLaMA-Factory takes no other rows
+        notes = {f"soc_{Path(name).stem}": llama_factory_entry(name, plan.form) for name in names}
+        with replacing(folder / "dataset_info.json") as handle:
+            handle.write(orjson.dumps(notes, option=orjson.OPT_INDENT_2) + b"\n")
+    keys = ("datasets", "test_datasets")
+    snippet = {key: [axolotl_entry(name, plan.form)] for key, name in zip(keys, names, strict=False)}
+    with replacing(folder / "axolotl.yaml") as handle:
+        handle.write(yaml.safe_dump(snippet, sort_keys=False).encode())
+
+
+def llama_factory_entry(name: str, form: Format) -> dict[str, Any]:
+    """Return what ``dataset_info.json`` says of the file ``name``."""
+    if form == "chatml-text":
+        return {"file_name": name, "columns": {"prompt": "text"}}
+    if form == "sharegpt":
+        column, tags = "conversations", ("from", "value", "human", "gpt", "system")
+    else:
+        column, tags = "messages", ("role", "content", "user", "assistant", "system")
+    names = ("role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag")
+    return {
+        "file_name": name,
+        "formatting": "sharegpt",
+        "columns": {"messages": column},
+        "tags": dict(zip(names, tags, strict=True)),
+    }
+
+
+def axolotl_entry(name: str, form: Format) -> dict[str, Any]:
+    """Return an entry of axolotl's ``datasets`` for the file ``name``."""
+    entry: dict[str, Any] = {"path": name, "ds_type": "parquet" if form == "parquet" else "json"}
+    entry["split"] = "train"
+    if form == "chatml-text":
+        return {**entry, "type": "completion", "field": "text"}
+    column, role, content = "messages", "role", "content"
+    if form == "sharegpt":
+        column, role, content = "conversations", "from", "value"
+    mapping = {"role": role, "content": content}
+    chat = {"type": "chat_template", "field_messages": column, "message_property_mappings": mapping}
+    return {**entry, **chat, "roles_to_train": ["assistant"]}

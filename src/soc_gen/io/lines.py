@@ -1,0 +1,154 @@
+"""Lines out of many files: globs, ``.gz``, ``.zst``, and lines too long to hold.
+
+What is read is counted in bytes of the files as they lie on disk, so that progress is known.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from glob import glob, has_magic
+from os.path import lexists, realpath
+from pathlib import Path
+from typing import IO, BinaryIO, Literal, NamedTuple, cast
+
+from soc_gen.errors import MissingExtraError, UsageError
+from soc_gen.io.jsonl import is_special, open_input, printable
+
+_BOM = b"\xef\xbb\xbf"
+_EXCERPT = 2000  # bytes kept of a line that is too long
+_STEP = 1 << 20
+
+
+class Line(NamedTuple):
+    """One line of an input, without its line break."""
+
+    where: str
+    """``file:line``."""
+    data: bytes
+    """The whole line; its beginning when it is too long."""
+    trouble: Literal["line_too_long", "torn_line"] | None = None
+    """``torn_line``: the file ends without a line break, so its writer may not have finished."""
+    length: int = 0
+    """Bytes of the whole line."""
+
+
+def expand(patterns: Sequence[str | Path]) -> list[Path]:
+    """Return the files that ``patterns`` name, each once, in the order given (a glob's files sorted).
+
+    Raises:
+        UsageError: A pattern that matches nothing.
+    """
+    found: dict[str, Path] = {}
+    for pattern in map(str, patterns):
+        paths = [Path(pattern)]
+        if has_magic(pattern) and not lexists(pattern):
+            # Path.glob takes no absolute pattern.
+            paths = sorted(Path(name) for name in glob(pattern, recursive=True))  # noqa: PTH207
+            if not paths:
+                raise UsageError("no file matches", where=pattern)
+        for path in paths:
+            found.setdefault(realpath(path), path)
+    return list(found.values())
+
+
+class LineReader:
+    """Reads the lines of files one after the other.
+
+    Args:
+        paths: The files.
+        longest: Bytes of the longest line that is held whole.
+
+    Raises:
+        UsageError: A file that is missing, a folder, unreadable, or no gzip or zstd file as it should be.
+    """
+
+    def __init__(self, paths: Sequence[Path], longest: int) -> None:
+        self._paths = paths
+        self._longest = longest
+        self._before = 0
+        self._raw: IO[bytes] | None = None
+        for path in paths:
+            if is_special(path):
+                raise UsageError("is a pipe or a device; give a file, which is read twice", where=str(path))
+            open_input(path).close()
+        self.size = sum(path.stat().st_size for path in paths)
+        """Bytes of all files."""
+        self.records = dict.fromkeys(paths, 0)
+        """Lines read of each file, blank ones left out."""
+
+    @property
+    def position(self) -> int:
+        """Bytes of the files that were read so far."""
+        raw = self._raw
+        return self._before + (raw.tell() if raw is not None and not raw.closed else 0)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Yield every line that is not blank."""
+        for path in self._paths:
+            with open_input(path) as raw:
+                self._raw = raw
+                for line in self._lines(path, raw):
+                    self.records[path] += 1
+                    yield line
+                self._before += raw.tell()
+                self._raw = None
+
+    def _lines(self, path: Path, raw: IO[bytes]) -> Iterator[Line]:
+        number, name = 0, printable(path)
+        with _opened(path, raw) as handle:
+            while data := handle.readline(self._longest + 2):
+                number += 1
+                if number == 1:
+                    data = data.removeprefix(_BOM)
+                where = f"{name}:{number}"
+                if not data.endswith(b"\n") and len(data) > self._longest:
+                    length = len(data) + _skip_line(handle)
+                    yield Line(where, data[:_EXCERPT], "line_too_long", length)
+                elif not data.isspace():
+                    trouble: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
+                    yield Line(where, data.rstrip(b"\r\n"), trouble, len(data))
+
+
+@contextmanager
+def _opened(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Unpack ``raw`` by the file's suffix; what goes wrong while it is read is told in one line."""
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(raw, "rb") as plain:
+                yield cast("IO[bytes]", plain)
+        elif path.suffix in {".zst", ".zstd"}:
+            with _zstd(path, raw) as plain:
+                yield plain
+        else:
+            yield raw
+    except EOFError:
+        raise UsageError("ends in the middle; is it still being written?", where=str(path)) from None
+    except (OSError, zlib.error) as error:
+        raise UsageError(f"cannot be read ({error})", where=str(path)) from None
+
+
+@contextmanager
+def _zstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    try:
+        import zstandard  # noqa: PLC0415 - an extra, wanted only where a file asks for it
+    except ImportError:
+        raise MissingExtraError("zstandard", "zstd") from None
+    try:
+        # A file cut off between two blocks ends without an error, but in the middle of a line.
+        yield io.BufferedReader(cast("io.RawIOBase", zstandard.open(cast("BinaryIO", raw), "rb")))
+    except zstandard.ZstdError as error:
+        raise UsageError(f"cannot be read ({error})", where=str(path)) from None
+
+
+def _skip_line(handle: IO[bytes]) -> int:
+    """Read to the end of the line without keeping it; return how many bytes."""
+    skipped = 0
+    while data := handle.readline(_STEP):
+        skipped += len(data)
+        if data.endswith(b"\n"):
+            break
+    return skipped

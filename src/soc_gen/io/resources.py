@@ -1,0 +1,19 @@
+"""Where the shipped seeds and presets are, in a checkout and in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def shipped(folder: Literal["seeds", "configs"]) -> Path:
+    """Return the folder of shipped ``seeds`` or ``configs``."""
+    in_wheel = _PACKAGE / "_shipped" / folder
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parents[1] / folder
+
+
+def preset_names() -> list[str]:
+    """Return the names of the shipped presets, sorted."""
+    return sorted(path.stem for path in shipped("configs").glob("*.toml"))

@@ -1,0 +1,197 @@
+"""The endpoints of a run: which replica a conversation sticks to, which are set aside, how fast to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from soc_gen.errors import EndpointError
+from soc_gen.llm.faults import Refused, Transient
+from soc_gen.llm.rate_limit import Pacer
+from soc_gen.llm.types import Reply, Request
+
+_LONGEST_ASIDE = 30.0
+_FAULTS_WITH_OTHERS = 3  # in a row, before conversations move to another replica
+_FAULTS_ALONE = 8  # in a row, before the only replica counts as down
+
+_REFUSALS_IN_A_ROW = 8  # before it is not the conversations but the settings
+_LOOK_AGAIN_SECONDS = 1.0
+_KEPT = "Everything so far is kept; run the same command again when it is back"
+_REFUSED = "The request was refused as it is; soc check shows what this endpoint takes"
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Exchange(Protocol):
+    """One server: see ``soc_gen.llm.client.Endpoint``."""
+
+    url: str
+
+    async def ask(self, request: Request) -> Reply:
+        """Make one exchange."""
+        ...
+
+
+@dataclass
+class Replica:
+    """One server and what is known of its health."""
+
+    endpoint: Exchange
+    pacer: Pacer
+    conversations: set[str] = field(default_factory=set)
+    faults: int = 0
+    """In a row."""
+    aside_until: float = 0.0
+    times_aside: int = 0
+
+    def succeeded(self) -> None:
+        """Forget its faults."""
+        self.faults = self.times_aside = 0
+        self.aside_until = 0.0
+
+    def is_up(self, now: float) -> bool:
+        """Whether it may be asked."""
+        return self.aside_until <= now
+
+    def failed(self, now: float, allowed: int) -> None:
+        """Count a fault; set the replica aside after ``allowed`` in a row."""
+        self.faults += 1
+        if self.faults >= allowed and self.is_up(now):
+            self.set_aside(now)
+
+    def chosen(self, now: float) -> None:
+        """Let one conversation try a replica that was down; the others wait for what comes of it."""
+        if self.times_aside:
+            self.set_aside(now)
+
+    def set_aside(self, now: float, seconds: float = 0.0) -> None:
+        """Ask it nothing for a while: ``seconds``, or longer each time."""
+        self.aside_until = now + max(seconds, min(_LONGEST_ASIDE, 2.0**self.times_aside))
+        self.times_aside = min(self.times_aside + 1, 10)
+
+
+class Fleet:
+    """All replicas of a run.
+
+    Args:
+        replicas: At least one.
+        give_up_seconds: How long all may be down before the run gives up.
+        sleep: Waits, and ends early with an exception when the run is told to stop.
+        notice: Is told what the run waits for, and "" when it no longer does.
+    """
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        give_up_seconds: float,
+        sleep: Sleep = asyncio.sleep,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._replicas = replicas
+        self._give_up_seconds = give_up_seconds
+        self._sleep = sleep
+        self._notice = notice
+        self._last_success = time.monotonic()
+        self._failing_since: float | None = None
+        """When the first fault came that no success has followed; a process that was asleep is no outage."""
+        self._last_fault = ""
+        self._refusals = 0  # in a row
+        self._home: dict[str, Replica] = {}
+
+    async def ask(self, request: Request) -> Reply:
+        """Make one exchange with the replica this conversation sticks to.
+
+        Raises:
+            Transient: Worth repeating as it is.
+            ContextTooLong: Not worth repeating.
+            Refused: Not worth repeating, while others are answered.
+            EndpointError: Wrong key or model, or no replica has answered for too long.
+        """
+        replica = await self._choose(request.conversation)
+        await self._queue(replica.pacer)
+        sent_at = time.monotonic()
+        try:
+            reply = await replica.endpoint.ask(request)
+        except Transient as fault:
+            self._note(replica, fault, sent_at)
+            raise
+        except Refused as refusal:
+            self._refusals += 1
+            if self._refusals >= _REFUSALS_IN_A_ROW:
+                raise EndpointError(str(refusal), hint=_REFUSED) from None
+            raise
+        self._refusals = 0
+        replica.succeeded()
+        replica.pacer.served(reply.usage.total)
+        self._last_success, self._failing_since = time.monotonic(), None
+        return reply
+
+    def _note(self, replica: Replica, fault: Transient, sent_at: float) -> None:
+        now = time.monotonic()
+        self._last_fault = fault.kind
+        if self._failing_since is None:
+            self._failing_since = now
+        if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
+            replica.set_aside(now, fault.retry_after or 0.0)
+        if fault.rate_limited:
+            # It answers, so it is not down; but it wants to be asked less.
+            replica.pacer.refused(now, sent_at, fault.retry_after)
+            failing = now - self._failing_since
+            if failing > self._give_up_seconds:
+                raise EndpointError(f"nothing but 429 for {failing:.0f} s", hint=_KEPT)
+            return
+        others = any(other is not replica and other.is_up(now) for other in self._replicas)
+        replica.failed(now, _FAULTS_WITH_OTHERS if others else _FAULTS_ALONE)
+
+    async def _choose(self, conversation: str) -> Replica:
+        while True:
+            now = time.monotonic()
+            home = self._home.get(conversation)
+            up = [replica for replica in self._replicas if replica.is_up(now)]
+            if up:
+                if home is None or home not in up:
+                    home = self._move(conversation, min(up, key=lambda replica: len(replica.conversations)))
+                home.chosen(now)
+                return home
+            await self._wait_for_any(now)
+
+    async def _wait_for_any(self, now: float) -> None:
+        silent = 0.0 if self._failing_since is None else now - self._failing_since
+        left = self._give_up_seconds - silent
+        soonest = min(replica.aside_until for replica in self._replicas) - now
+        if left < 0:
+            what = f"no endpoint has answered for {silent:.0f} s (the last fault: {self._last_fault})"
+            raise EndpointError(what, hint=_KEPT)
+        if soonest > max(left, _LONGEST_ASIDE):
+            raise EndpointError(f"every endpoint wants to be left alone for {soonest:.0f} s", hint=_KEPT)
+        self._notice(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
+        await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
+        self._notice("")
+
+    async def _queue(self, pacer: Pacer) -> None:
+        """Wait until it is this request's turn."""
+        while True:
+            place = pacer.reserve(time.monotonic())
+            if place.wait > 0:
+                await self._sleep(place.wait)
+            if pacer.holds(place, time.monotonic()):
+                return
+
+    def _move(self, conversation: str, replica: Replica) -> Replica:
+        self.forget(conversation)
+        replica.conversations.add(conversation)
+        self._home[conversation] = replica
+        return replica
+
+    def forget(self, conversation: str) -> None:
+        """Let go of a conversation that has ended."""
+        home = self._home.pop(conversation, None)
+        if home:
+            home.conversations.discard(conversation)
+
+    def silent_for(self) -> float:
+        """Return the seconds since any replica answered."""
+        return time.monotonic() - self._last_success

@@ -1,0 +1,156 @@
+"""Duplicates among chats: same id, same words, same experience, nearly the same words.
+
+Near-duplicates are found by MinHash (R-MinHash of ``rensa``, 128 slots) and banded LSH over runs of words,
+and a candidate counts when the estimated Jaccard similarity reaches the threshold. What is kept of a chat
+is a few numbers and its sketch: memory grows with the chats kept, not with their text.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+from rensa import RMinHash, RMinHashDeduplicator
+from xxhash import xxh3_64_intdigest
+
+from soc_gen.stages.clean.features import Said
+from soc_gen.text.tokens import joined
+
+SLOTS = 128
+SEED = 42
+
+Kind = Literal["duplicate_id", "duplicate_text", "same_experience", "near_duplicate"]
+
+
+class Fingerprint(NamedTuple):
+    """All that finding duplicates needs to know of a chat."""
+
+    chat_id: int
+    text: int
+    experience: int
+    words: int
+    """How many words it has: what ``keep = "longest"`` compares."""
+    sketch: RMinHash | None
+    """None where there are no words: two chats of pictures are not alike for that."""
+
+
+class Verdict(NamedTuple):
+    """What became of a chat."""
+
+    number: int | None
+    """Its number among the accepted; None when it is a duplicate."""
+    kind: Kind | None = None
+    original: int | None = None
+    """Number of the chat that a duplicate repeats."""
+    replaced: tuple[int, ...] = ()
+    """Accepted before, and now near-duplicates of this longer one."""
+
+
+def fingerprint(said: Said) -> Fingerprint:
+    """Return the fingerprint of a chat, repaired."""
+    chat = said.chat
+    spoken = joined(said.words, said.shingles, said.shingle_words)
+    return Fingerprint(
+        chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
+        # Without a word (all punctuation), the messages still tell a chat from others.
+        text=xxh3_64_intdigest(spoken or repr(said.messages).encode()),
+        experience=xxh3_64_intdigest(chat.experience.id.encode()),
+        words=len(said.words),
+        sketch=sketch(said.shingles) if said.shingles else None,
+    )
+
+
+def sketch(shingles: Sequence[bytes]) -> RMinHash:
+    """Return the MinHash of a set of shingles."""
+    made = RMinHash(SLOTS, SEED)
+    made.update(shingles)
+    return made
+
+
+def bands_for(threshold: float) -> int:
+    """Return the fewest LSH bands that find nine in ten pairs whose similarity is just ``threshold``."""
+    choices = (8, 16, 32, 64)
+    found = (bands for bands in choices if 1 - (1 - threshold ** (SLOTS // bands)) ** bands >= 0.9)
+    return next(found, choices[-1])
+
+
+class Duplicates:
+    """The chats accepted so far, and whether a new one repeats one of them.
+
+    Args:
+        threshold: Estimated similarity from which two chats are near-duplicates; None looks for none.
+        keep_longest: A longer near-duplicate replaces those it repeats; otherwise the first stays.
+        same_experience: Whether several chats of one experience are accepted.
+    """
+
+    def __init__(self, threshold: float | None, *, keep_longest: bool, same_experience: bool) -> None:
+        self._near: Any = None  # rensa ships no types
+        if threshold is not None:
+            self._near = RMinHashDeduplicator(threshold, SLOTS, use_lsh=True, num_bands=bands_for(threshold))
+        self._keep_longest = keep_longest
+        self._same_experience = same_experience
+        self._ids: dict[int, int] = {}
+        self._texts: dict[int, int] = {}
+        self._experiences: dict[int, int] = {}
+        self._lengths = array("Q")
+        self._fixed = 0
+
+    def __len__(self) -> int:
+        """Return how many numbers were given out."""
+        return len(self._lengths)
+
+    def fix(self) -> None:
+        """Never replace what was accepted until now: it belongs to another dataset."""
+        self._fixed = len(self)
+
+    def judge(self, new: Fingerprint) -> Verdict:
+        """Accept ``new`` and number it, or say what it repeats."""
+        exact = self._exact(new)
+        if exact:
+            return exact
+        alike = self._alike(new)
+        if alike and not self._beats(new, alike):
+            return Verdict(None, "near_duplicate", alike[0])
+        for number in alike:
+            self._near.remove(str(number))
+        return Verdict(self._accept(new), replaced=tuple(alike))
+
+    def forget(self, number: int, old: Fingerprint) -> None:
+        """Let go of a replaced chat: its id, text and experience may come again."""
+        for seen, key in (
+            (self._ids, old.chat_id),
+            (self._texts, old.text),
+            (self._experiences, old.experience),
+        ):
+            if seen.get(key) == number:
+                del seen[key]
+
+    def _exact(self, new: Fingerprint) -> Verdict | None:
+        if (original := self._ids.get(new.chat_id)) is not None:
+            return Verdict(None, "duplicate_id", original)
+        if (original := self._texts.get(new.text)) is not None:
+            return Verdict(None, "duplicate_text", original)
+        if not self._same_experience and (original := self._experiences.get(new.experience)) is not None:
+            return Verdict(None, "same_experience", original)
+        return None
+
+    def _alike(self, new: Fingerprint) -> list[int]:
+        if self._near is None or new.sketch is None:
+            return []
+        return sorted(map(int, self._near.get_duplicates(new.sketch)))
+
+    def _beats(self, new: Fingerprint, alike: list[int]) -> bool:
+        if not self._keep_longest or alike[0] < self._fixed:
+            return False
+        return new.words > max(self._lengths[number] for number in alike)
+
+    def _accept(self, new: Fingerprint) -> int:
+        number = len(self._lengths)
+        self._lengths.append(new.words)
+        self._ids[new.chat_id] = number
+        self._texts[new.text] = number
+        self._experiences.setdefault(new.experience, number)
+        if self._near is not None and new.sketch is not None:
+            self._near.add(str(number), new.sketch)
+        return number

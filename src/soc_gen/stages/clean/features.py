@@ -1,0 +1,75 @@
+"""A chat with what is asked of its text again and again, each worked out once."""
+
+from __future__ import annotations
+
+import string
+from functools import cached_property
+
+from soc_gen.models import Chat
+from soc_gen.text.assistant_speak import assistant_speak, model_words
+from soc_gen.text.tags import END, WELL_WRITTEN
+from soc_gen.text.tokens import runs, tokens_of
+
+_EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
+_COMMON = bytes({10, *range(32, 127)})
+_FEWEST_RUNS = 60  # below which repetition says nothing
+
+
+class Said:
+    """What was said in a chat.
+
+    Args:
+        chat: The chat.
+        shingle_words: Words of a shingle.
+    """
+
+    def __init__(self, chat: Chat, shingle_words: int) -> None:
+        self.chat = chat
+        self.shingle_words = shingle_words
+        self.senders = {part.sender for part in chat.chat_parts}
+        """Who says anything."""
+        self.messages = [message for part in chat.chat_parts for message in part.messages]
+        """All messages in order."""
+        self.stripped = list(map(str.strip, self.messages))
+        """``messages`` without spaces around them."""
+        self.data = b"\n".join([message.encode("utf-8", "replace") for message in self.messages])
+        """All messages, a line each, in UTF-8: looked through faster than text, emoji or not."""
+        # Nearly every chat ends so, and most have no other tag.
+        body = self.data[: -len(END)] if self.messages[-1:] == [END] else self.data
+        self.has_tags = b"<" in body
+        """There is a tag, or half of one, besides an ``<end/>`` that stands alone at the end."""
+        # What repairs go by is rare: it is looked for in what is left of a chat, not in all of it.
+        odd = (WELL_WRITTEN.sub(b"", body) if self.has_tags else body).translate(None, _EVERYDAY)
+        self.odd = odd.decode()
+        """All of it but letters, digits, everyday punctuation and well-written tags."""
+        self.marks = frozenset(self.odd)
+        """Each character of ``odd``."""
+        self.rare = odd.translate(None, _COMMON)
+        """``data`` without line breaks and printable ASCII."""
+        self.one_line_each = odd.count(b"\n") < max(1, len(self.messages))
+        """No message has a line break in it."""
+        self.words = tokens_of(self.data, self.rare)
+        """All words."""
+        self.shingles = runs(self.words, shingle_words)
+        """Every run of ``shingle_words`` words: what near-duplicates are found by."""
+
+    @cached_property
+    def text(self) -> str:
+        """``data`` as text."""
+        return self.data.decode()
+
+    @cached_property
+    def repetition(self) -> float:
+        """Share of shingles that came before in the chat; 0 where there are too few to tell."""
+        count = len(self.shingles)
+        return 1 - len(set(self.shingles)) / count if count >= _FEWEST_RUNS else 0.0
+
+    @cached_property
+    def model_words(self) -> frozenset[bytes]:
+        """Words without which nobody talks like an assistant."""
+        return model_words(self.words)
+
+    @cached_property
+    def talks_like_a_model(self) -> bool:
+        """Something in it is assistant-speak, of which a refusal and a break of character are kinds."""
+        return bool(self.model_words) and assistant_speak(self.text, self.model_words)

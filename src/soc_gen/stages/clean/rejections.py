@@ -1,0 +1,184 @@
+"""Why a chat is thrown out: reasons that one can tell from the chat alone. The codes are stable."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable
+
+from soc_gen.config import CleanConfig
+from soc_gen.errors import MissingExtraError
+from soc_gen.stages.clean.features import Said
+from soc_gen.text.assistant_speak import (
+    assistant_speak,
+    breaks_character,
+    farewell,
+    may_be_farewell,
+    near_repeat,
+    refusal,
+    speaks_for,
+    words,
+)
+from soc_gen.text.speaker_labels import names_of
+from soc_gen.text.tags import END
+from soc_gen.text.tokens import tokens
+
+REASONS = {
+    "invalid_record": "not a chat: broken JSON, a missing or wrong field, a key that comes twice",
+    "line_too_long": "longer than `max_line_mb`",
+    "torn_line": "the file ends in the middle of it",
+    "unsettled": "still changing after every pass of the repairs",
+    "unknown_sender": "a part by somebody who is neither of the two personas",
+    "one_sided": "only one of the two says anything",
+    "too_few_parts": "fewer chat parts than `min_parts`",
+    "too_few_messages": "fewer messages than `min_messages`",
+    "too_few_words": "fewer words than `min_words`",
+    "cut_off": "no `<end/>`, and its rollout failed",
+    "breaks_character": 'a persona says they are a model ("as an AI")',
+    "refusal": "the model declined to go on",
+    "assistant_speak": "talks like an assistant",
+    "speaks_for_other": "one message holds lines of both",
+    "looping": "says the same over and over (`max_repetition`)",
+    "echo": "one side repeats the other (`max_echo`)",
+    "farewell_loop": "does not stop saying goodbye (`max_farewells`)",
+    "wrong_language": "not in `language`",
+    "duplicate_id": "an earlier chat has this id",
+    "duplicate_text": "an earlier chat has the same words",
+    "same_experience": "an earlier chat was made from the same experience",
+    "near_duplicate": "nearly the same words as another chat that is kept",
+}
+"""Code of each reason, and what it means."""
+
+_WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
+_FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
+_ENOUGH_WORDS = 20  # to tell a language
+
+
+Check = Callable[[Said, CleanConfig], str | None]
+"""Says what is wrong, or None."""
+
+
+def reject(said: Said, config: CleanConfig) -> tuple[str, str] | None:
+    """Return the reason and the detail of the first check that fails."""
+    for reason, check in CHECKS.items():
+        detail = check(said, config)
+        if detail is not None:
+            return reason, detail
+    return None
+
+
+def _unknown_sender(said: Said, _: CleanConfig) -> str | None:
+    known = {said.chat.experience.persona1.id, said.chat.experience.persona2.id}
+    if said.senders <= known:
+        return None
+    strange = next(part.sender for part in said.chat.chat_parts if part.sender not in known)
+    return f"{strange[:80]!r} is neither persona1 nor persona2"
+
+
+def _too_few_parts(said: Said, config: CleanConfig) -> str | None:
+    return _fewer(len(said.chat.chat_parts), config.min_parts, "parts")
+
+
+def _too_few_messages(said: Said, config: CleanConfig) -> str | None:
+    return _fewer(len(said.messages), config.min_messages, "messages")
+
+
+def _too_few_words(said: Said, config: CleanConfig) -> str | None:
+    if not config.min_words:
+        return None
+    return _fewer(sum(len(words(message)) for message in said.messages), config.min_words, "words")
+
+
+def _fewer(count: int, least: int, what: str) -> str | None:
+    return f"{count} {what}, at least {least} wanted" if count < least else None
+
+
+def _one_sided(said: Said, _: CleanConfig) -> str | None:
+    return f"all by {next(iter(said.senders))}" if len(said.senders) == 1 else None
+
+
+def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
+    def check(said: Said, config: CleanConfig) -> str | None:
+        if config.allow_assistant_speak or not said.talks_like_a_model:
+            return None
+        there = said.model_words
+        if not test(said.text, there):
+            return None
+        return _quote(next((message for message in said.messages if test(message, there)), said.text))
+
+    return check
+
+
+def _speaks_for_other(said: Said, _: CleanConfig) -> str | None:
+    if said.one_line_each:
+        return None
+    one, two = said.chat.experience.persona1, said.chat.experience.persona2
+    others = {one.id: names_of(two) - names_of(one), two.id: names_of(one) - names_of(two)}
+    for part in said.chat.chat_parts:
+        for message in part.messages:
+            if "\n" in message and speaks_for(message, others.get(part.sender, frozenset())):
+                return _quote(message)
+    return None
+
+
+def _looping(said: Said, config: CleanConfig) -> str | None:
+    share = said.repetition
+    return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
+
+
+def _echo(said: Said, config: CleanConfig) -> str | None:
+    parts = said.chat.chat_parts
+    if config.max_echo == 1 or len(parts) < 3 or said.repetition < _WORTH_A_LOOK:
+        return None
+    pairs = itertools.pairwise(parts)
+    echoes = sum(any(near_repeat(m, heard.messages) for m in part.messages) for heard, part in pairs)
+    return (
+        f"{echoes} of {len(parts)} parts say again what was just said"
+        if echoes > config.max_echo * len(parts)
+        else None
+    )
+
+
+def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
+    farewells = 0
+    for part in reversed(said.chat.chat_parts):
+        spoken = [message for message in part.messages if message != END]
+        together = "\n".join(spoken)
+        if may_be_farewell(together) and any(map(farewell, spoken)):
+            farewells += 1
+        elif len(tokens(together)) > _FEW_WORDS:
+            break
+    return f"{farewells} parts at the end say goodbye" if farewells > config.max_farewells else None
+
+
+def _wrong_language(said: Said, config: CleanConfig) -> str | None:
+    if config.language is None or len(said.words) < _ENOUGH_WORDS:
+        return None
+    try:
+        from py3langid import classify  # noqa: PLC0415 - an extra, wanted only where a language is asked for
+    except ImportError:
+        raise MissingExtraError("py3langid", "language") from None
+    found, _ = classify(re.sub(r"<[^<>]*>", " ", said.text))
+    return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= 120 else text[:117] + "…")
+
+
+CHECKS: dict[str, Check] = {
+    "unknown_sender": _unknown_sender,
+    "too_few_parts": _too_few_parts,
+    "one_sided": _one_sided,
+    "too_few_messages": _too_few_messages,
+    "too_few_words": _too_few_words,
+    "breaks_character": _talks_like(breaks_character),
+    "refusal": _talks_like(refusal),
+    "assistant_speak": _talks_like(assistant_speak),
+    "speaks_for_other": _speaks_for_other,
+    "looping": _looping,
+    "echo": _echo,
+    "farewell_loop": _farewell_loop,
+    "wrong_language": _wrong_language,
+}
+"""In the order in which they are asked."""

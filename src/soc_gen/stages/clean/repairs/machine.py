@@ -1,0 +1,257 @@
+"""What comes from the machine and not from the person: thinking, template tokens, JSON, notes, the prompt.
+
+Each repair takes the messages of one chat part and returns them without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+import orjson
+
+from soc_gen.io.jsonl import is_json
+from soc_gen.stages.clean.features import Said
+from soc_gen.text.assistant_speak import QUOTES, PromptGrams, leaks_prompt
+
+Messages = list[str]
+
+_SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
+_THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
+_THINK_MARK = re.compile(
+    rf"<\s*+(?P<slash>/?)\s*+(?:seed:)?(?P<kind>{_THINK})\s*+>|[\[◁](?P<closes>/?)(?-i:THINK\]|think▷)",
+    re.IGNORECASE,
+)
+
+_ROLE = r"(?:system|user|assistant|model|human)"
+_TURN_END = re.compile(
+    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|<eos>"
+    # Words behind it on the same line: struck out by hand, or the end of sarcasm.
+    rf"|</s>(?![ \t]+(?!(?i:{_ROLE})\b)\w)"
+    r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",
+    re.DOTALL,
+)
+_TEMPLATE = re.compile(
+    rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
+    rf"|(?:<\|im_start\|>|<start_of_turn>|<\|start\|>)(?:\s*{_ROLE}\b:?)?\s*"
+    r"|<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
+    rf"|<{_THINK}\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
+    r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
+    r"|(?<!\S)/no_?think(?!\S)"
+)
+
+# What is said aloud comes in the channel "final", if at all; the others are thoughts.
+_CHANNELS = re.compile(
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?:final\s*<\|message\|>"
+    r"|(?:analysis|commentary)\b.*?(?:<\|end\|>|(?=<\|channel\|>final)|\Z))",
+    re.DOTALL,
+)
+_TEMPLATE_HINT = re.compile(r"[<\[#/]")
+
+_FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_KEYS = ("messages", "message", "content", "text", "reply", "response")
+# What else a reply may say of itself; JSON with other keys is something that a person pastes.
+_BESIDE = """
+    messages message content text reply response sender speaker name from to role persona turn type end
+    thoughts mood emotion time timestamp
+"""
+_JSON_HEAD = re.compile(
+    r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
+)
+_JSON_TAIL = re.compile(r"\\?\"\s*(?:,\s*)?(?:\]\s*(?:,\s*)?\}*|\}+)\s*(?:```)?\s*$|(?<!\\)\"\s*$")
+_JSON_GAP = re.compile(
+    r"\\?\"\s*(?:,\s*\\?\"|\]\s*\}\s*(?:```)?\s*(?:\{\s*\\?\"messages?\\?\"\s*:\s*(?:\[\s*)?\\?\")?)"
+)
+
+_PREAMBLE = re.compile(
+    r"\s*(?P<em>[*_]{0,3})(?:(?:sure|certainly|of course|absolutely|okay|ok|alright)(?: thing)?[!,.]*\s+)?"
+    r"here(?:['’]s| is| are)\s(?P<what>[^\n:]{0,140}):(?P=em)[ \t]*\n*",
+    re.IGNORECASE,
+)
+_REPLY = r"(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|conversation|json)"
+_A_REPLY = re.compile(rf"\b{_REPLY}\b", re.IGNORECASE)
+# "the reply", nothing more, or a reply that is called what nobody calls their own.
+_MACHINE_REPLY = re.compile(
+    rf"(?:the|an?) (?!turn)(?:possible )?{_REPLY}(?= as requested| you asked|$)"
+    rf"|.*\b(?:next|following|requested|revised|updated|rewritten|generated) {_REPLY}\b"
+    r"|.*\b(?:continuation|json)\b",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[^\W_]+")
+_ENDED = (
+    r"end|(?:the )?end (?:of )?(?:the |this |our )?(?:conversation|chat|dialogue|transcript|scene|talk|call)"
+    r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
+)
+_END_NOTE = re.compile(
+    # Looked for at the beginning of each run of spaces or dashes, not at every one of them.
+    rf"(?<!\s)\s*+(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
+    rf"|(?:(?<!-)-{{2,}}+|(?<!—)—++|(?<!=)={{2,}}+)\s*(?:{_ENDED})[\s.]*(?:-{{2,}}+|—++|={{2,}}+))\s*\Z",
+    re.IGNORECASE,
+)
+
+
+def drop_thinking(messages: Messages) -> Messages:
+    """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
+    if not any("<" in message or "[" in message or "◁" in message for message in messages):
+        return messages
+    whole = _SEAM.join(messages)
+    kept, position = [], 0
+    for start, end in _thoughts(whole):
+        kept.append(whole[position:start])
+        kept.append(_SEAM if _SEAM in whole[start:end] else "")
+        position = end
+    return "".join([*kept, whole[position:]]).split(_SEAM) if kept else messages
+
+
+def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
+    """Yield where thoughts begin and end, in order, none within another."""
+    opened, done, looked = -1, 0, 0
+    marks = [
+        (mark, bool(mark["slash"] or mark["closes"]), (mark["kind"] or "think").lower())
+        for mark in _THINK_MARK.finditer(whole)
+    ]
+    # People have <thoughts> too; of these only a whole block is the machine's.
+    kinds = [{kind for _, closes, kind in marks if closes is slash} for slash in (True, False)]
+    blocks = {"think", "thinking"} | (kinds[0] & kinds[1])
+    for mark, closes, kind in marks:
+        if kind not in blocks:
+            continue
+        if closes:
+            start = opened if opened >= 0 else max(done, whole.rfind(_SEAM, done, mark.start()) + 1)
+            yield start, (done := mark.end())
+            opened = -1
+            continue
+        seam = whole.find(_SEAM, looked, mark.start()) if opened >= 0 else -1
+        looked = mark.start()
+        if seam >= 0:
+            yield opened, (done := seam)
+        if seam >= 0 or opened < 0:
+            opened = mark.start()
+    if opened >= 0:
+        seam = whole.find(_SEAM, opened)
+        yield opened, seam if seam >= 0 else len(whole)
+
+
+def drop_template_tokens(messages: Messages) -> Messages:
+    """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
+    return [
+        _TEMPLATE.sub("", _TURN_END.sub("", _CHANNELS.sub("", message)))
+        if _TEMPLATE_HINT.search(message)
+        else message
+        for message in messages
+    ]
+
+
+def unpack_json(messages: Messages) -> Messages:
+    """Return the texts that are packed in JSON, whole or in ruins; other messages as they are."""
+    if len(messages) > 1 and messages[0].lstrip().startswith(("{", "```", "[")):
+        together = _texts_in("\n".join(messages))
+        if together is not None:
+            return together
+    unpacked: Messages = []
+    for message in messages:
+        found = _texts_in(message) if "{" in message or "[" in message else None
+        unpacked.extend(_from_ruins(message) if found is None else found)
+    return unpacked
+
+
+def may_have_preamble(said: Said) -> bool:
+    """Whether ``drop_preambles`` has to look closer."""
+    return any(_PREAMBLE.match(message) for message in [one for one in said.messages if ":" in one])
+
+
+def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:
+    """Take "Sure! Here is Luna's next message:" off the start.
+
+    "here's the message he sent me: no" is how people quote, and stays.
+
+    Args:
+        messages: Messages of one part.
+        names: Of both speakers, from ``labels.names_of``.
+    """
+    return [
+        message[found.end() :]
+        if (found := _PREAMBLE.match(message)) and _announces(found["what"], names)
+        else message
+        for message in messages
+    ]
+
+
+def _announces(what: str, names: Collection[str]) -> bool:
+    if QUOTES.search(what):
+        return False
+    if _MACHINE_REPLY.match(what):
+        return True
+    plain = f" {' '.join(_WORDS.findall(what.casefold()))} "
+    return bool(_A_REPLY.search(what)) and any(f" {name} " in plain for name in names)
+
+
+def drop_end_notes(messages: Messages) -> Messages:
+    """Take "(end of conversation)" off the end."""
+    return [_END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
+
+
+def drop_leaks(messages: Messages, grams: PromptGrams) -> Messages:
+    """Take out the lines that recite the prompt."""
+    return [
+        "\n".join(line for line in message.split("\n") if not leaks_prompt(line, grams))
+        if leaks_prompt(message, grams)
+        else message
+        for message in messages
+    ]
+
+
+def _inside(text: str) -> str:
+    fenced = _FENCE.fullmatch(text)
+    return (fenced[1] if fenced else text).strip()
+
+
+def _texts_in(text: str) -> Messages | None:
+    inner = _inside(text)
+    if not inner.startswith(("{", "[")):
+        return None
+    for candidate in (inner, inner.replace('\\"', '"').replace("\\n", "\n")):
+        try:
+            return _strings(orjson.loads(candidate))
+        except orjson.JSONDecodeError:
+            continue
+    return None
+
+
+def _strings(value: object) -> Messages | None:
+    """Return the texts of a reply that was JSON; None when it is no reply."""
+    if isinstance(value, dict):
+        if "messages" not in value and not set(value).issubset(_BESIDE.split()):
+            return None
+        named = next((value[key] for key in _KEYS if key in value), None)
+        if named in ([], None) and "messages" in value:
+            return []
+        return [named] if isinstance(named, str) else _strings(named)
+    if not isinstance(value, list) or not value:
+        return None
+    found: Messages = []
+    for item in value:
+        texts = [item] if isinstance(item, str) else _strings(item) if isinstance(item, dict) else None
+        if texts is None:
+            return None
+        found.extend(texts)
+    return found
+
+
+def _from_ruins(message: str) -> Messages:
+    """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
+    head = _JSON_HEAD.match(message)
+    if head and is_json(_inside(message)):
+        return [message]
+    rest = message[head.end() :] if head else message
+    # Somebody who quotes a bracket closes all quotation marks: 'it ends in "x"}'.
+    torn = rest.count('"') % 2 == 1 and rest.rstrip()[-1:] in {"]", "}", "`"} and not {"[", "{"} & set(rest)
+    tail = _JSON_TAIL.search(rest) if head or torn else None
+    if not head and not tail:
+        return [message]
+    body = rest[: tail.start()] if tail else rest
+    return [_unescape(text) for text in _JSON_GAP.split(body)]
+
+
+def _unescape(text: str) -> str:
+    return text.replace('\\"', '"').replace("\\n", "\n")

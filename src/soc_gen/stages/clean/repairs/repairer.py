@@ -1,0 +1,253 @@
+"""Put right what can be put right, one named repair after the other, until nothing changes any more.
+
+That a cleaned chat is a fixed point of all repairs together is what makes cleaning idempotent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from soc_gen.config import CleanConfig
+from soc_gen.models import Chat, ChatPart
+from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.repairs import machine, shape, text
+from soc_gen.stages.clean.repairs.shape import Part
+from soc_gen.text import tags
+from soc_gen.text.assistant_speak import PromptGrams, may_leak
+from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
+
+MAX_PASSES = 10
+"""Passes after which a chat that still changes is given up. None is known that needs more than four."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one repair did to one chat part, or to the order of parts."""
+
+    repair: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What those are called who write and read a part."""
+
+    own: frozenset[str] = frozenset()
+    other: frozenset[str] = frozenset()
+    starts: tuple[str, ...] = label_starts(frozenset())
+    """What a message must begin with, marks aside, to begin with a label."""
+
+
+_NOBODY = Writer()
+T = TypeVar("T", str, bytes)
+_LABEL_MARKS = frozenset(":：[<@-–—|")
+_NOTE_ENDS = frozenset(")]*-—=")
+
+
+@dataclass(frozen=True, slots=True)
+class PartRepair:
+    """A repair of the messages of one part, and what tells that there is nothing to repair."""
+
+    name: str
+    """Its switch in ``RepairsConfig``."""
+    apply: Callable[[list[str], Writer], list[str]]
+    marks: frozenset[str] = frozenset()
+    """Chats and parts in which none of these is found are spared; none: it does not go by characters."""
+    may_apply: Callable[[Said], bool] = lambda _: True
+    """Chats for which this is False are spared."""
+    finds: Callable[[Said], bool] = lambda _: True
+    """A closer look where it often has to be made: False where nothing would be changed."""
+
+
+def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
+    """Return the repairs of a part, in the order in which they are made.
+
+    Args:
+        grams: What a recited prompt is found by.
+    """
+    return (
+        PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
+        PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
+        PartRepair("thinking", _all(machine.drop_thinking), frozenset("<[◁")),
+        PartRepair("template_tokens", _all(machine.drop_template_tokens), frozenset("<[#/")),
+        PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
+        PartRepair(
+            "preambles",
+            lambda messages, writer: machine.drop_preambles(messages, writer.own | writer.other),
+            frozenset(":"),
+            finds=machine.may_have_preamble,
+        ),
+        PartRepair("end_notes", _all(machine.drop_end_notes), _NOTE_ENDS, _ends_oddly),
+        PartRepair("quotation_marks", _each(text.unquote), frozenset('"“”')),
+        PartRepair("speaker_labels", _unlabel, _LABEL_MARKS, finds=_may_have_labels),
+        PartRepair("unknown_tags", _each(tags.strip_unknown), frozenset("<")),
+        PartRepair("tags", _all(tags.split_tags), may_apply=_has_tags, finds=_may_split),
+        PartRepair(
+            "leaked_instructions",
+            lambda messages, _: machine.drop_leaks(messages, grams),
+            may_apply=lambda said: (
+                may_leak(said.shingles, said.shingle_words, grams) or _found(grams.order_words, said.data)
+            ),
+        ),
+        PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
+        PartRepair("empty", _all(shape.drop_empty), may_apply=lambda said: not all(said.stripped)),
+    )
+
+
+def _found(marks: Iterable[T], whole: T) -> bool:
+    for mark in marks:  # noqa: SIM110 - any() takes three times as long, and this is asked all the time
+        if mark in whole:
+            return True
+    return False
+
+
+def _ends_oddly(said: Said) -> bool:
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.stripped])
+
+
+def _has_spaces(said: Said) -> bool:
+    return not said.one_line_each or said.stripped != said.messages
+
+
+def _has_tags(said: Said) -> bool:
+    return b"<" in said.data
+
+
+def _may_split(said: Said) -> bool:
+    return said.has_tags and any(tags.may_split(message) for message in said.messages if "<" in message)
+
+
+def _may_have_labels(said: Said) -> bool:
+    one, two = said.chat.experience.persona1, said.chat.experience.persona2
+    starts = label_starts(names_of(one) | names_of(two))
+    marked = [message for mark in _LABEL_MARKS & said.marks for message in said.messages if mark in message]
+    return any(may_have_label(message, starts) for message in marked)
+
+
+def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
+    return lambda messages, _: [change(message) for message in messages]
+
+
+def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Writer], list[str]]:
+    return lambda messages, _: change(messages)
+
+
+def _unlabel(messages: list[str], writer: Writer) -> list[str]:
+    return [
+        _unlabelled(message, writer) if may_have_label(message, writer.starts) else message
+        for message in messages
+    ]
+
+
+def _unlabelled(message: str, writer: Writer) -> str:
+    stripped = strip_label(message, writer.own, writer.other)
+    if stripped == message or "\n" not in stripped:
+        return stripped
+    first, *more = stripped.split("\n")  # who labels one line labels the next
+    return "\n".join(
+        [first, *(strip_label(line, writer.own) if has_label(line, writer.own) else line for line in more)]
+    )
+
+
+_NAMING = frozenset({"preambles", "speaker_labels"})
+"""Repairs that want to know what the two are called."""
+
+
+class UnsettledError(Exception):
+    """A chat that changes with every pass of the repairs."""
+
+
+class Repairer:
+    """The repairs of one config, ready to be made.
+
+    Args:
+        config: Which of them, and how.
+        grams: What a recited prompt is found by.
+    """
+
+    def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
+        self._config = config
+        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+
+    def repair(self, said: Said) -> tuple[Said, list[Change]]:
+        """Return what was said, repaired, and what was changed; the same object when nothing was.
+
+        Raises:
+            UnsettledError: It does not come to rest.
+        """
+        changes: list[Change] = []
+        for _ in range(MAX_PASSES):
+            before: list[Part] = [(part.sender, part.messages) for part in said.chat.chat_parts]
+            after = self._pass(said, before, changes)
+            if after == before:
+                return said, changes
+            said = Said(_with_parts(said.chat, after), said.shingle_words)
+        raise UnsettledError
+
+    def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
+        there = said.marks
+        active = [
+            repair
+            for repair in self._repairs
+            if not (repair.marks and repair.marks.isdisjoint(there)) and repair.may_apply(said)
+        ]
+        if not any(repair.finds(said) for repair in active):
+            return self._reshape(parts, changes)
+        writers = _writers(said.chat) if any(one.name in _NAMING for one in active) else {}
+        made = []
+        for sender, messages in parts:
+            writer = writers.get(sender, _NOBODY)
+            made.append((sender, _repair_part(messages, writer, active, changes)))
+        # Where the talk ends is told by counting parts, so not before all that is empty is known.
+        return made if made != parts else self._reshape(parts, changes)
+
+    def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
+        if shape.is_settled(parts):
+            return parts
+        steps: tuple[tuple[str, Callable[[list[Part]], list[Part]]], ...] = (
+            ("empty", shape.drop_empty_parts),
+            ("merged_parts", shape.merge_parts),
+            ("end_tags", lambda found: shape.settle_end(found, self._config.min_turns)),
+        )
+        for name, step in steps:
+            after = step(parts) if getattr(self._config.repairs, name) else parts
+            if after != parts:
+                changes.append(Change(name, _outline(parts), _outline(after)))
+                parts = after
+        return parts
+
+
+def _repair_part(
+    messages: list[str], writer: Writer, active: list[PartRepair], changes: list[Change]
+) -> list[str]:
+    whole = "\n".join(messages)
+    for repair in active:
+        if not repair.marks or _found(repair.marks, whole):
+            repaired = repair.apply(messages, writer)
+            if repaired != messages:
+                changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
+                messages, whole = repaired, "\n".join(repaired)
+    return messages
+
+
+def _writers(chat: Chat) -> dict[str, Writer]:
+    one, two = chat.experience.persona1, chat.experience.persona2
+    names_one, names_two = names_of(one), names_of(two)
+    starts = label_starts(names_one | names_two)
+    return {two.id: Writer(names_two, names_one, starts), one.id: Writer(names_one, names_two, starts)}
+
+
+def _with_parts(chat: Chat, parts: list[Part]) -> Chat:
+    known = {(part.sender, id(part.messages)): part for part in chat.chat_parts}
+    made = [
+        known.get((sender, id(messages))) or ChatPart.model_construct(sender=sender, messages=messages)
+        for sender, messages in parts
+    ]
+    return chat.model_copy(update={"chat_parts": made})
+
+
+def _outline(parts: list[Part]) -> str:
+    return f"{len(parts)} parts: … {' ⏎ '.join(parts[-1][1]) if parts else ''}"

@@ -1,0 +1,74 @@
+"""Text repairs: wrong encodings, characters nobody sees, quotation marks and spaces around a message.
+
+Emoji, kaomoji, slang, typos and typographic quotes are how people write; they stay.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+import ftfy
+from ftfy.badness import is_bad
+
+from soc_gen.stages.clean.features import Said
+
+# Wrongly decoded UTF-8 shows as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
+# as one of ÂÃâ; emoji lie elsewhere. As a pattern over UTF-8, since that is searched ten times as fast.
+_GARBLED = re.compile(rb"[\xc2-\xd4\xe2][\x80-\xbf]{1,2}[\xc2-\xd4\xe2]|\xc3[\x82\x83\xa2]")
+_BARE_AND = re.compile(r"&(?!#?\w{1,8};)")
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#0?39|#x27|#0?34);")
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff]"
+    # Joiners hold emoji and some scripts together; beside ASCII or an end they hold nothing, unless they
+    # make a letter of their own with an Indic virama: Malayalam chillus stand at the ends of words.
+    f"|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|(?<![{_VIRAMAS}\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
+    f"|(?<=[{_VIRAMAS}][\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
+)
+_QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
+_LINE_END = re.compile(r"[^\S\n]+(?=\n)")
+_GAP = re.compile(r"\n{3,}")
+
+
+def may_be_garbled(said: Said) -> bool:
+    """Whether ``fix_encoding`` has to look closer."""
+    return "&" in said.marks or bool(_GARBLED.search(said.rare) and _GARBLED.search(said.data))
+
+
+def may_hide(said: Said) -> bool:
+    """Whether ``drop_invisible`` has to look closer, line breaks aside."""
+    return not said.odd.replace("\n", "").isprintable()
+
+
+def fix_encoding(text: str) -> str:
+    """Undo mojibake (``itâ€™s``) and HTML entities (``&amp;``).
+
+    In a message with a bare ``&`` the entities were typed: "&amp; instead of &".
+    """
+    if not text.isascii() and _GARBLED.search(text.encode("utf-8", "replace")) and is_bad(text):
+        text = ftfy.fix_encoding(text)
+    if "&" not in text or _BARE_AND.search(text):
+        return text
+    return _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)
+
+
+def drop_invisible(text: str) -> str:
+    """Take out control and zero-width characters; line breaks become one kind, tabs spaces."""
+    if text.isprintable():
+        return text
+    return _UNSEEN.sub("", _LINE_BREAK.sub("\n", text).replace("\t", " "))
+
+
+def unquote(text: str) -> str:
+    """Take off quotation marks, also doubled ones, around a whole message."""
+    match = _QUOTED.fullmatch(text.strip())
+    return match[2] if match and len(match[1]) == len(match[3]) else text
+
+
+def tidy_spaces(text: str) -> str:
+    """Take spaces off the ends of the message and its lines; leave at most one empty line in a row."""
+    text = text.strip()
+    return _GAP.sub("\n\n", _LINE_END.sub("", text)) if "\n" in text else text

@@ -1,0 +1,314 @@
+"""Clean files: read, examine in as many processes as wanted, decide in order, write aside, rename.
+
+Every line that is read ends in the output or among the rejected. Chats are examined each by itself, in
+chunks that may run anywhere; what repeats what is decided here, in the order of the input. So the result
+is the same for any number of workers. Memory is bounded by the index of duplicates: the text of accepted
+chats waits on disk, beside the output.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+from rensa import RMinHash
+
+from soc_gen.config import CleanConfig
+from soc_gen.engine.executors.processes import Outcome, examined_lines
+from soc_gen.errors import SocError, UsageError
+from soc_gen.io.datasets import read_source
+from soc_gen.io.jsonl import BadLine, check_output, printable, read_jsonl, replacing, writing
+from soc_gen.io.lines import LineReader, expand
+from soc_gen.io.manifest import beside, file_sha256, write_manifest
+from soc_gen.models import Chat, Failure
+from soc_gen.prompts.loader import load_prompt, prompt_names
+from soc_gen.stages.clean.dedup import Fingerprint, Verdict, fingerprint, sketch
+from soc_gen.stages.clean.examine import Rules, duplicates, repeats
+from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.repairs.repairer import Change
+from soc_gen.stages.clean.spool import Spool, Spooled
+from soc_gen.text.assistant_speak import prompt_grams
+from soc_gen.text.tokens import runs, tokens
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class CleanJob:
+    """One run of ``soc clean``."""
+
+    inputs: Sequence[str | Path]
+    """Files or globs."""
+    out: Path
+    config: CleanConfig = field(default_factory=CleanConfig)
+    random_seed: int = 0
+    """Of the shuffle."""
+    workers: int = 1
+    """Processes that examine chats; 1 is this one."""
+    limit: int | None = None
+    """Records at most, from the start of the input."""
+    examples: int = 0
+    """Changes of each repair that are kept to be shown."""
+    progress: Callable[[int, int, int], None] = lambda _read, _size, _records: None
+    """Is told the bytes read, the bytes in all, and the records done."""
+
+
+@dataclass
+class CleanReport:
+    """What a run did."""
+
+    out: Path
+    rejected_out: Path
+    read: int = 0
+    kept: int = 0
+    repaired: int = 0
+    """Kept chats that are not, byte for byte, as they were read."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    """By reason."""
+    repairs: Counter[str] = field(default_factory=Counter)
+    """Chats in which each repair changed something, also of those rejected later."""
+    against: int = 0
+    """Chats of other datasets that were not to be repeated."""
+    against_unread: int = 0
+    """Records of those datasets that are no chats."""
+    examples: dict[str, list[Change]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts, for a script or a manifest."""
+        return {
+            "in": self.read,
+            "kept": self.kept,
+            "rejected": self.rejected.total(),
+            "repaired": self.repaired,
+            "rejected_by_reason": dict(sorted(self.rejected.items())),
+            "repairs": dict(sorted(self.repairs.items())),
+            "against": self.against,
+            "against_unread": self.against_unread,
+        }
+
+
+def clean_files(job: CleanJob) -> CleanReport:
+    """Clean the chats of ``job.inputs`` into ``job.out``; the rejected and a manifest lie beside it.
+
+    Raises:
+        UsageError: An input that cannot be read, has no records, or would be replaced by the output; or
+            an output that is somebody else's file.
+        SocError: Nothing was kept, and there is an output with chats that would be lost.
+        OutputError: The output cannot be written; what was there before is still there.
+    """
+    paths = expand(job.inputs)
+    with writing(job.out):
+        report = CleanReport(job.out, _check_outputs(job, paths))
+    reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
+    hashes = {path: file_sha256(path) for path in paths}
+    with ExitStack() as stack:
+        stack.enter_context(writing(job.out))
+        rejected = stack.enter_context(replacing(report.rejected_out))
+        spool = stack.enter_context(Spool(job.out.parent))
+        run = _Run(job, report, spool, rejected)
+        run.fix_against()
+        run.take_all(reader, paths)
+        with replacing(job.out) as handle:
+            run.write(handle)
+            run.balance()
+            _spare(job.out, report)
+    _write_manifest(job, report, reader, hashes)
+    return report
+
+
+def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
+    """Return where the rejected go, when nothing stands in the way of what is to be written."""
+    inputs: tuple[str | Path, ...] = (*paths, *job.config.against)
+    check_output(job.out, inputs)
+    rejected, manifest = beside(job.out, "rejected.jsonl"), beside(job.out, "manifest.json")
+    check_output(rejected, inputs)
+    check_output(manifest, inputs)
+    if job.out.exists() and job.out.stat().st_size and not manifest.exists():
+        raise UsageError(
+            "is there, and no clean run wrote it",
+            where=str(job.out),
+            hint="Choose another --out, or remove it",
+        )
+    return rejected
+
+
+class _Run:
+    """The decisions of one run, taken in the order of the input."""
+
+    def __init__(self, job: CleanJob, report: CleanReport, spool: Spool, rejected: IO[bytes]) -> None:
+        self._job = job
+        self._report = report
+        self._spool = spool
+        self._rejected = rejected
+        self._seen = duplicates(job.config)
+        self._others = 0  # numbers below it are chats of other datasets
+        self._gone: set[int] = set()
+
+    def fix_against(self) -> None:
+        """Read the datasets that must not be repeated.
+
+        Raises:
+            UsageError: One of them has no chats.
+        """
+        for source in self._job.config.against:
+            before = self._report.against
+            for index, record in enumerate(read_source(source, Chat)):
+                if isinstance(record, BadLine):
+                    self._report.against_unread += 1
+                else:
+                    self._report.against += 1
+                    self._fix(record, f"{printable(source)}:{index + 1}")
+            if self._report.against == before:
+                raise UsageError("has no chats to compare with", where=source)
+        self._others = len(self._spool)
+        self._seen.fix()
+
+    def _fix(self, chat: Chat, where: str) -> None:
+        found = fingerprint(Said(chat, self._job.config.shingle_words))
+        if self._seen.judge(found).number is not None:
+            line = chat.to_json()
+            self._spool.add(_spooled(found, where, line, line))
+
+    def take_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
+        """Examine every line and decide on it.
+
+        Raises:
+            UsageError: There is none.
+        """
+        rules = Rules(self._job.config, prompt_grams(prompt_texts()), failed_ids(paths))
+        lines = islice(iter(reader), self._job.limit)
+        for outcome in examined_lines(lines, rules, self._job.workers):
+            self._report.read += 1
+            self._take(outcome)
+            if self._report.read % 256 == 0:
+                self._job.progress(reader.position, reader.size, self._report.read)
+        if not self._report.read:
+            raise UsageError("is empty: there is nothing to do", where=", ".join(map(str, paths)))
+
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.changes:
+            self._note(outcome.changes)
+        if outcome.fingerprint is None:
+            self._reject(
+                outcome.reason, outcome.detail, outcome.where, outcome.as_read, is_json=outcome.is_json
+            )
+            return
+        found = outcome.fingerprint
+        verdict = self._seen.judge(found)
+        if verdict.original is not None:
+            detail = self._repeats(verdict.original, verdict, found)
+            self._reject(str(verdict.kind), detail, outcome.where, outcome.as_read)
+            return
+        self._report.repaired += outcome.line != outcome.as_read
+        self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
+        for old in verdict.replaced:
+            self._replace(old, _name(outcome.line, outcome.where), verdict, found)
+
+    def _replace(self, old: int, by: str, verdict: Verdict, found: Fingerprint) -> None:
+        was = self._spool.read(old)
+        self._seen.forget(old, Fingerprint(*was.keys, sketch=None))
+        self._gone.add(old)
+        self._report.repaired -= was.as_read != was.line
+        detail = repeats(by, verdict, found.sketch, self._sketch(was.line))
+        self._reject("near_duplicate", detail, was.where, was.as_read)
+
+    def _repeats(self, original: int, verdict: Verdict, found: Fingerprint) -> str:
+        other = self._spool.read(original)
+        known = self._sketch(other.line) if verdict.kind == "near_duplicate" else None
+        return repeats(_name(other.line, other.where), verdict, found.sketch, known)
+
+    def _sketch(self, line: bytes) -> RMinHash:
+        """Return the sketch of a chat that was put aside: it needs no checking any more."""
+        parts = orjson.loads(line)["chat_parts"]
+        said = tokens("\n".join([message for part in parts for message in part["messages"]]))
+        return sketch(runs(said, self._job.config.shingle_words))
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        self._report.repairs.update({change.repair for change in changes})
+        for change in changes if self._job.examples else ():
+            shown = self._report.examples.setdefault(change.repair, [])
+            if len(shown) < self._job.examples:
+                shown.append(change)
+
+    def _reject(self, reason: str, detail: str, where: str, line: bytes, *, is_json: bool = True) -> None:
+        self._report.rejected[reason] += 1
+        record: object = orjson.Fragment(line) if is_json else line.decode("utf-8", "backslashreplace")
+        rejection = {"reason": reason, "detail": detail, "where": where, "record": record}
+        self._rejected.write(orjson.dumps(rejection) + b"\n")
+
+    def write(self, handle: IO[bytes]) -> None:
+        """Write the chats that stayed."""
+        numbers: Sequence[int] = range(self._others, len(self._spool))
+        if self._job.config.shuffle:
+            numbers = list(numbers)
+            random.Random(self._job.random_seed).shuffle(numbers)
+        for number in numbers:
+            if number not in self._gone:
+                handle.write(self._spool.read(number).line + b"\n")
+                self._report.kept += 1
+
+    def balance(self) -> None:
+        """Refuse a result in which a record is missing."""
+        report = self._report
+        if report.read != report.kept + report.rejected.total():
+            raise SocError(
+                "lost count of the records: this is a bug, and nothing was written", where=str(report.out)
+            )
+
+
+def _spare(out: Path, report: CleanReport) -> None:
+    """Refuse to put nothing in the place of something."""
+    if report.kept or not out.is_file() or not out.stat().st_size:
+        return
+    ((reason, count),) = report.rejected.most_common(1)
+    raise SocError(
+        f"nothing of {report.read:,} records would be kept ({reason}: {count:,}); left as it was",
+        where=str(out),
+        hint="Check the input; with another --out, the rejected are written with their reasons",
+    )
+
+
+def prompt_texts() -> tuple[str, ...]:
+    """Return the texts of all prompts, to find leaked instructions by."""
+    return tuple(load_prompt(name).text for name in prompt_names())
+
+
+def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
+    """Return the ids in the failures files that lie beside ``paths``."""
+    found = (beside(path, "failures.jsonl") for path in paths)
+    records = (record for path in found if path.is_file() for record in read_jsonl(path, Failure))
+    return frozenset(record.id for record in records if isinstance(record, Failure))
+
+
+def _spooled(found: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
+    return Spooled((found.chat_id, found.text, found.experience, found.words), where, line, as_read)
+
+
+def _name(line: bytes, where: str) -> str:
+    return f"{orjson.loads(line)['chat_id']} ({where})"
+
+
+def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
+    config = job.config.model_dump(mode="json") | {"against": list(map(printable, job.config.against))}
+    facts = {
+        "random_seed": job.random_seed,
+        "config": {"clean": config},
+        "limit": job.limit,
+        "inputs": [
+            {"path": printable(path), "sha256": hashes[path], "records": reader.records[path]}
+            for path in hashes
+        ],
+        "outputs": [
+            {"path": printable(report.out.name), "records": report.kept},
+            {"path": printable(report.rejected_out.name), "records": report.rejected.total()},
+        ],
+        "counts": report.as_dict(),
+    }
+    write_manifest(job.out, "clean", facts)

@@ -1,0 +1,254 @@
+"""What a situation and a topic must not be; each rule is one small function that finds its fault or None.
+
+A refusal costs one more request, a missed fault stays in the dataset for ever; still a rule that is not
+sure says nothing, so that no kind of story is driven out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.models import Experience, Persona
+from soc_gen.prompts.personas import short_names
+from soc_gen.text.safety import romance_with_minor
+from soc_gen.text.tokens import WORD
+
+MAX_SITUATION = 300
+"""Characters."""
+MAX_TOPIC = 300
+"""Characters."""
+_MAX_TOPIC_SENTENCES = 2
+_FEWEST_WORDS = 6
+_RUN = 4  # words in a row that are compared with what was given
+_MAX_SHARED = 0.3  # part of such runs that may come from it
+_QUOTED_WORDS = 4  # a shorter quotation is a name or a word, not a message
+
+_SENTENCE_END = re.compile(
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)[.!?…]+[\"'”’)]*\s+(?=[\"'“‘(]?[A-ZÀ-Þ0-9])"
+)
+_QUOTATION = re.compile(
+    r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|„([^“”]+)[“”]|(?<![\w.,!?])['‘](?=\w)([^'’\n]*(?:\w['’]\w[^'’\n]*)*)['’](?!\w)"
+)
+_GREETING = re.compile(
+    r"(?:hey|hi|hello|hiya|yo|dear|good (?:morning|evening|afternoon))\b[^.?!]{0,40}[,!]", re.IGNORECASE
+)
+_SPEAKS = re.compile(
+    r"\b(?:I'm|I’m|I've|I’ve|I'll|I’ll|I am|I have|I was|can you|could you|do you|did you|are you)\b"
+)
+_TASK = re.compile(
+    r"\b(?:(?:the|a) nudge|small event|(?:first|second) person|persona [12]|true-to-life)\b", re.IGNORECASE
+)
+_DIES = r"(?:(?:has|had|is|was|just) )*(?:died|dead|passed away|been killed)\b"
+_AGE = re.compile(r"\b\d{1,3}[- ]years?[- ]old\b", re.IGNORECASE)
+_IDLE = re.compile(
+    r"\b(?:catch(?:es|ing)? up|keep(?:s|ing)? in touch|get(?:s|ting)? to know each other"
+    r"|bond(?:s|ed|ing)? over|chat(?:s|ting)? (?:about|regularly)|(?:common|mutual|shared) interests?"
+    r"|communicat(?:e|es|ing) (?:about|over)|discuss(?:es|ing)? (?:their|the upcoming)"
+    r"|shar(?:e|es|ing) (?:their|stories|experiences|thoughts))\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the model proposes."""
+
+    situation: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the model was given, as far as the rules compare with it."""
+
+    personas: tuple[Persona, Persona]
+    given: tuple[str, ...]
+    """The relationship and the trigger."""
+    examples: tuple[str, ...]
+    """Situation and topic of each example."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called."""
+        return short_names(*self.personas)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a reply cannot be used."""
+
+    reason: str
+    """Stable code: ``wrong_format`` or the name of a rule."""
+    detail: str
+
+
+def example_text(experience: Experience) -> str:
+    """Return what of an example must not be copied."""
+    return f"{experience.situation} {experience.topic}"
+
+
+def read_json(text: str) -> Draft | None:
+    """Return the draft in a JSON reply, or None when it holds none."""
+    found = parse_json_object(text) or {}
+    situation, topic = found.get("situation"), found.get("topic")
+    return Draft(situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
+
+
+def check_draft(draft: Draft | None, brief: Brief) -> Draft | Refusal:
+    """Return the draft, or the first reason to refuse it.
+
+    White space is made even, and full names become the names that the two are called by.
+    """
+    if draft is None:
+        return Refusal("wrong_format", "no situation and topic in the reply")
+    draft = Draft(_tidy(draft.situation, brief), _tidy(draft.topic, brief))
+    for rule in RULES:
+        if detail := rule(draft, brief):
+            return Refusal(rule.__name__, detail)
+    return draft
+
+
+def _tidy(text: str, brief: Brief) -> str:
+    for persona, name in zip(brief.personas, brief.names, strict=True):
+        text = text.replace(persona.name, name)
+    return " ".join(text.split())
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of ``text``; titles such as Dr. end none."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return [text[begin:end].strip() for begin, end in pairwise([0, *ends, len(text)])]
+
+
+def empty(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse a situation or topic of no or next to no words."""
+    short = [text for text in (draft.situation, draft.topic) if len(_words(text)) < _FEWEST_WORDS]
+    return f"{short[0]!r} says nothing" if short else None
+
+
+def too_long(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse a situation or topic that is a story."""
+    if len(draft.situation) > MAX_SITUATION:
+        return f"situation of {len(draft.situation)} characters, over {MAX_SITUATION}"
+    if len(draft.topic) > MAX_TOPIC:
+        return f"topic of {len(draft.topic)} characters, over {MAX_TOPIC}"
+    return None
+
+
+def topic_sentences(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse a topic of more than two sentences."""
+    count = len(sentences(draft.topic))
+    return (
+        f"topic of {count} sentences, over {_MAX_TOPIC_SENTENCES}" if count > _MAX_TOPIC_SENTENCES else None
+    )
+
+
+def quotes_messages(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse dialogue: in quotation marks, or a topic that is itself the message."""
+    for match in _QUOTATION.finditer(f"{draft.situation} {draft.topic}"):
+        words = _words(match[0])
+        if len(words) >= _QUOTED_WORDS and not _is_title(words):
+            return f"quotes {match[0]}"
+    if _GREETING.match(draft.topic) or _SPEAKS.search(draft.topic):
+        return "the topic is a message, not what it is about"
+    return None
+
+
+def tells_the_task(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse what speaks of the instructions instead of the two people."""
+    found = _TASK.search(f"{draft.situation} {draft.topic}")
+    return f"speaks of the task: {found[0]}" if found else None
+
+
+def names_nobody(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation in which neither of the two is named."""
+    text = draft.situation.casefold()
+    if any(name.casefold() in text for name in brief.names):
+        return None
+    return f"names neither {brief.names[0]} nor {brief.names[1]}"
+
+
+def one_is_dead(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation in which one of the two cannot write any more."""
+    names = "|".join(map(re.escape, brief.names))
+    found = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
+    return f"nobody writes to the dead: {found[0]}" if found else None
+
+
+def minor_in_romance(draft: Draft, brief: Brief) -> str | None:
+    """Refuse romance and sex where one of the two is under 18."""
+    found = romance_with_minor(brief.personas, (draft.situation, draft.topic))
+    return f"one of the two is under 18: {found}" if found else None
+
+
+def no_reason(draft: Draft, _brief: Brief) -> str | None:
+    """Refuse a situation in which the two talk for the sake of talking."""
+    found = _IDLE.search(draft.situation)
+    return f"no reason to write now, they {found[0]!r}" if found else None
+
+
+def retells_card(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation that introduces the two: by age, by a list of traits, by their background."""
+    if found := _AGE.search(draft.situation):
+        return f"introduces someone: {found[0]}"
+    for persona in brief.personas:
+        traits = [trait for trait in persona.traits if trait.casefold() in draft.situation.casefold()]
+        if len(traits) > 1:
+            return f"lists traits: {', '.join(traits)}"
+    share = _shared(draft.situation, [persona.background for persona in brief.personas])
+    return f"{share:.0%} of it is a background" if share > _MAX_SHARED else None
+
+
+def copies_example(draft: Draft, brief: Brief) -> str | None:
+    """Refuse what repeats the words of an example."""
+    share = _shared(f"{draft.situation} {draft.topic}", brief.examples)
+    return f"{share:.0%} of it is an example's" if share > _MAX_SHARED else None
+
+
+def copies_brief(draft: Draft, brief: Brief) -> str | None:
+    """Refuse a situation that only repeats the relationship or the trigger."""
+    share = _shared(draft.situation, brief.given)
+    return f"{share:.0%} of it is the relationship or the trigger" if share > _MAX_SHARED else None
+
+
+Rule = Callable[[Draft, Brief], str | None]
+RULES: tuple[Rule, ...] = (
+    empty,
+    too_long,
+    topic_sentences,
+    quotes_messages,
+    tells_the_task,
+    names_nobody,
+    one_is_dead,
+    minor_in_romance,
+    no_reason,
+    retells_card,
+    copies_example,
+    copies_brief,
+)
+"""In the order in which they are asked; a rule's name is its reason."""
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text)
+
+
+def _is_title(words: list[str]) -> bool:
+    """Return whether they are written As Titles Are: small words small, most words large."""
+    large = sum(word[0].isupper() for word in words)
+    return 2 * large >= len(words) and all(word[0].isupper() for word in words if len(word) > 3)
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = [word.casefold() for word in _words(text)]
+    return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
+
+
+def _shared(text: str, others: Iterable[str]) -> float:
+    """Return the largest part of the runs of ``text`` that one of ``others`` has too."""
+    runs = _runs(text)
+    return max((len(runs & _runs(other)) / len(runs) for other in others if runs), default=0.0)

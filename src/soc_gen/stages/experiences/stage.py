@@ -1,0 +1,105 @@
+"""Stage one: who meets, how they know each other, and why one of them writes now.
+
+Planning is pure and asks no model: pairs by age, a relationship that their ages allow, a trigger.
+``make_experience`` then has a model invent the situation and the topic of one job.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from soc_gen.config import ExperiencesConfig
+from soc_gen.errors import ConversationFailed
+from soc_gen.llm.types import LLM
+from soc_gen.models import Experience, Persona, content_id
+from soc_gen.stages.experiences.components import Components, draw, fill_slots, name_personas
+from soc_gen.stages.experiences.pairing import child_seed, pair_by_age
+from soc_gen.stages.experiences.prompting import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
+from soc_gen.stages.experiences.rules import Brief, Draft, Refusal, check_draft, example_text
+
+__all__ = ["ExperienceJob", "make_experience", "plan_experiences"]
+
+
+def plan_experiences(
+    personas: Sequence[Persona], components: Components, config: ExperiencesConfig, random_seed: int
+) -> Iterator[ExperienceJob]:
+    """Yield ``config.count`` jobs; a longer plan begins with a shorter one's jobs.
+
+    Args:
+        personas: A checked bank: at least two, ids unlike.
+        components: Relationships and triggers to draw from.
+        config: Count and age strength.
+        random_seed: All chance comes from it.
+    """
+    pairs = pair_by_age([persona.age for persona in personas], config.age_strength, random_seed)
+    for index, (one, two) in enumerate(islice(pairs, config.count)):
+        yield _plan_one(index, personas[one], personas[two], components, random_seed)
+
+
+def _plan_one(
+    index: int, one: Persona, two: Persona, components: Components, random_seed: int
+) -> ExperienceJob:
+    rng = random.Random(child_seed(random_seed, "plan", index, one.id, two.id))
+    relationship = draw([choice for choice in components.relationships if choice.fits(one, two)], rng)
+    triggers = [choice for choice in components.triggers if choice.fits(relationship, one, two)]
+    trigger = draw(triggers, rng)
+    first, second = relationship.ordered(*rng.sample([one, two], 2))
+    text = name_personas(fill_slots(relationship.text, components, rng), first, second)
+    job_id = content_id("experience", random_seed, index, first.id, second.id, text, trigger.text)
+    return ExperienceJob(index, job_id, first, second, text, trigger.text, child_seed(random_seed, job_id))
+
+
+async def make_experience(
+    job: ExperienceJob,
+    examples: Sequence[Experience],
+    llm: LLM,
+    config: ExperiencesConfig,
+    *,
+    attempts: int | None = None,
+    note: Callable[[str, str], None] = lambda _kind, _name: None,
+) -> Experience:
+    """Have ``llm`` invent the situation and topic of ``job``.
+
+    Args:
+        job: What is given.
+        examples: Experiences that the new one must be unlike.
+        llm: The model.
+        config: Sampling, and how many replies may be asked for.
+        attempts: Replies that may be asked for, when not ``config.max_attempts``.
+        note: Is told ``("reroll", reason)`` of each refused reply.
+
+    Raises:
+        ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
+    """
+    propose = from_lines if config.format == "lines" else from_json
+    shown = [LINES_EXAMPLES] if config.format == "lines" else map(example_text, examples)
+    brief = Brief((job.persona1, job.persona2), (job.relationship, job.trigger), tuple(shown))
+    refusals: list[Refusal] = []
+    for attempt in range(attempts or config.max_attempts):
+        asker = Asker(job, llm, config.sampling, attempt)
+        draft = check_draft(await propose(job, examples, asker), brief)
+        if isinstance(draft, Draft):
+            return _experience(job, draft)
+        refusals.append(draft)
+        note("reroll", draft.reason)
+    raise ConversationFailed("bad_experience", _why(refusals))
+
+
+def _why(refusals: list[Refusal]) -> str:
+    counts = Counter(refusal.reason for refusal in refusals)
+    told = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+    return f"{len(refusals)} replies refused ({told}); the last: {refusals[-1].detail}"
+
+
+def _experience(job: ExperienceJob, draft: Draft) -> Experience:
+    return Experience(
+        persona1=job.persona1,
+        persona2=job.persona2,
+        relationship=job.relationship,
+        situation=draft.situation,
+        topic=draft.topic,
+        id=job.id,
+    )

@@ -1,0 +1,118 @@
+"""What a rollout would take, from the real prompts, before anything is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from os.path import commonprefix
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from soc_gen.config import Config, RolloutConfig
+from soc_gen.engine.metrics import cost
+from soc_gen.llm.types import CHARACTERS_PER_TOKEN, Usage
+from soc_gen.models import Experience
+from soc_gen.stages.rollout.formats.base import Format, Turn
+from soc_gen.stages.rollout.stage import FORMATS, chat_id
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Expected figures of what is still to be asked."""
+
+    finished: int
+    """Conversations that an earlier run has finished; the figures below are without them."""
+    conversations: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    """Part of the prompt that a server with a prefix cache has seen before."""
+    completion_tokens: int
+    cost: float
+    """US dollars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What earlier runs of an output have paid for."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """What those runs depended on."""
+    finished: frozenset[str] = frozenset()
+    """Ids of the chats that are done."""
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """Of the other chats, how many turns have a reply, by id."""
+
+
+def paid(journal: Path) -> Paid:
+    """Read ``journal``, which may be missing or in use, as far as it is whole."""
+    if not journal.is_file():
+        return Paid()
+    inputs: Mapping[str, Any] = {}
+    turns: dict[str, int] = {}
+    finished: set[str] = set()
+    with journal.open("rb") as lines:
+        for line in lines:
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:  # the end of a run that was killed
+                break
+            match entry:
+                case {"kind": "header", "inputs": dict(found)}:
+                    inputs = found
+                case {"kind": "reply", "id": key, "turn": turn}:
+                    turns[key] = turn + 1
+                case {"kind": "done", "id": key}:
+                    finished.add(key)
+                    turns.pop(key, None)
+    return Paid(inputs, frozenset(finished), turns)
+
+
+def forecast(experiences: Iterable[Experience], config: Config, before: Paid | None = None) -> Forecast:
+    """Return what rolling out ``experiences`` is still expected to take, with no reply asked twice.
+
+    Args:
+        experiences: All of them.
+        config: What the run would have.
+        before: What need not be asked again.
+    """
+    form, before = FORMATS[config.rollout.format], before or Paid()
+    model = before.inputs.get("model", "")
+    first = ""  # prompt of the first conversation; the others begin like it
+    finished = conversations = calls = prompt = cached = 0
+    for experience in experiences:
+        key = chat_id(experience, model, config.random_seed)
+        if key in before.finished:
+            finished += 1
+            continue
+        opening = "".join(message["content"] for message in form.render(experience, [], 0, "").messages)
+        sizes = _prompt_sizes(experience, form, config.rollout)
+        begun = min(before.turns.get(key, 0), len(sizes) - 1)
+        conversations += 1
+        calls += len(sizes) - begun
+        prompt += sum(sizes[begun:])
+        known = len(commonprefix([first, opening]))  # noqa: RUF071 - of texts, not paths
+        cached += sum([known, *sizes][begun:-1])
+        first = first or opening
+    usage = Usage(
+        round(prompt / CHARACTERS_PER_TOKEN), round(cached / CHARACTERS_PER_TOKEN), calls * form.REPLY_TOKENS
+    )
+    price = cost(config.endpoint.prices, usage)
+    return Forecast(finished, conversations, calls, usage.prompt, usage.cached, usage.completion, price)
+
+
+def _prompt_sizes(experience: Experience, form: Format, rollout: RolloutConfig) -> list[int]:
+    """Return the characters of each turn's prompt, with replies of the usual length."""
+    filler = "x" * round(form.REPLY_TOKENS * CHARACTERS_PER_TOKEN)
+    longest = (rollout.max_chat_tokens - form.REPLY_TOKENS) * CHARACTERS_PER_TOKEN
+    sizes: list[int] = []
+    history: list[Turn] = []
+    for number in range(form.usual_turns(experience.id, rollout.min_turns, rollout.max_turns)):
+        prompt = form.render(experience, history, number % 2, "")
+        sizes.append(sum(len(message["content"]) for message in prompt.messages))
+        if sizes[-1] >= longest:
+            break
+        history.append(Turn(number % 2, (filler,), filler))
+    return sizes

@@ -1,0 +1,109 @@
+"""The ``json`` format: each turn is a JSON object with one to three messages. For capable models.
+
+Prompt: system (the rules, the same for a whole run), user (the experience and whose turn it is), then an
+assistant message for each reply and a short user line naming who writes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import orjson
+
+from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.llm.types import PromptMessage, Reply
+from soc_gen.models import Experience
+from soc_gen.prompts.loader import load_prompt
+from soc_gen.prompts.personas import persona_card, short_names
+from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
+
+MOST_MESSAGES = 3
+REPLY_TOKENS = 45
+_LAST_TURNS = 3
+_USUAL_SHARE = 0.6  # of max_turns, where these models end a talk
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "messages": {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "maxItems": MOST_MESSAGES,
+        }
+    },
+    "required": ["messages"],
+    "additionalProperties": False,
+}
+
+
+def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
+    """Return the prompt for the next turn."""
+    names = short_names(*experience.people)
+    asked = [turn.speaker for turn in turns] + [speaker]
+    messages: list[PromptMessage] = [
+        {"role": "system", "content": load_prompt("rollout_json_system").text},
+        {"role": "user", "content": _opening(experience, names[asked[0]])},
+    ]
+    hints = [turn.hint for turn in turns[1:]] + [hint]
+    for turn, following, said in zip(turns, asked[1:], hints, strict=False):
+        messages.append({"role": "assistant", "content": turn.kept})
+        messages.append({"role": "user", "content": _next(names[following], said)})
+    return Prompt(tuple(messages), schema=SCHEMA)
+
+
+@lru_cache(maxsize=4096)
+def _opening(experience: Experience, name: str) -> str:
+    return load_prompt("rollout_json_user").render(
+        persona1=persona_card(experience.persona1),
+        persona2=persona_card(experience.persona2),
+        relationship=experience.relationship,
+        situation=experience.situation,
+        topic=experience.topic,
+        name=name,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _next(name: str, hint: str) -> str:
+    return load_prompt("rollout_json_next").render(name=name, hint=f" {hint}" if hint else "")
+
+
+def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
+    """Read the messages out of a reply."""
+    if not reply.text.strip():
+        raise BadTurn("empty", f"finish_reason {reply.finish_reason}")
+    if reply.finish_reason == "length":
+        raise BadTurn("cut_off", "the reply reached max_tokens")
+    found = parse_json_object(reply.text)
+    messages = found.get("messages") if found else None
+    if isinstance(messages, str):
+        messages = [messages]
+    if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
+        raise BadTurn("broken_json", reply.text[:80])
+    spoken = tuple(message.strip() for message in messages if message.strip())[:MOST_MESSAGES]
+    if not spoken:
+        raise BadTurn("empty", "no message in the reply")
+    return Parsed(spoken, kept=reply.text.strip() if _as_asked(reply.text, spoken) else None)
+
+
+def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
+    try:
+        return bool(orjson.loads(text) == {"messages": list(messages)})
+    except orjson.JSONDecodeError:
+        return False
+
+
+def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
+    """Return the turn that is told to wind down: late, since these models end a talk by themselves."""
+    return max(min_turns, max_turns - _LAST_TURNS)
+
+
+def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
+    """Return the turns after which these models usually end a talk, in general."""
+    return max(2, min(max_turns, max(min_turns + 1, round(max_turns * _USUAL_SHARE))))
+
+
+def keep(messages: Sequence[str]) -> str:
+    """Return the reply in the form that was asked for."""
+    return orjson.dumps({"messages": list(messages)}).decode()

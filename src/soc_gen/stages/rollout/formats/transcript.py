@@ -1,0 +1,164 @@
+"""The ``transcript`` format: the model continues a growing script. For small and base models.
+
+Prompt: system, user, and one assistant message: a few chats as examples, the experience, the transcript so
+far and the name of who writes next. The server goes on from there, so the model writes like the author of
+the examples and not like an assistant. One line is one message is one turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache, lru_cache
+
+from soc_gen.llm.types import Reply
+from soc_gen.models import Experience
+from soc_gen.prompts.loader import load_prompt
+from soc_gen.prompts.personas import introduction, short_names
+from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
+from soc_gen.stages.rollout.formats.moves import CLOSING_LINES, walk
+from soc_gen.text.assistant_speak import words
+
+_END_LINE = re.compile(
+    r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
+)
+_SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿])(?=\s|$)", re.DOTALL)
+
+_WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
+REPLY_TOKENS = 16
+_BROKEN_OFF = {"length", "content_filter", "abort", "error"}  # finish reasons; the third is vLLM's
+_PAIR = 2
+_CORRECTION = 3  # words
+_NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
+
+
+def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
+    """Return the prompt for the next turn; a hint is no line of it, but turns the moves to the end."""
+    names = short_names(*experience.people)
+    speakers = [*(turn.speaker for turn in turns), speaker]
+    closing = _closing_from([*(turn.hint for turn in turns), hint])
+    moves = walk(experience.id, len(speakers), closing)
+    labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
+    said = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
+    return Prompt(
+        (
+            {"role": "system", "content": load_prompt("rollout_transcript_system").text},
+            {"role": "user", "content": load_prompt("rollout_transcript_user").text},
+            {"role": "assistant", "content": _opening(experience) + said + labels[-1]},
+        ),
+        stop=("\n", *(f"{name} (" for name in names)),  # a new line, or somebody's next without one
+        continue_final=True,
+        closes=closing is not None and len(turns) >= closing + CLOSING_LINES - 1,
+    )
+
+
+def _closing_from(hints: Sequence[str]) -> int | None:
+    wind_down = load_prompt("rollout_hint_wind_down").text
+    return hints.index(wind_down) if wind_down in hints else None
+
+
+@lru_cache(maxsize=1024)
+def _opening(experience: Experience) -> str:
+    """Return what stands before the talk: the examples, and who the two are and what has happened."""
+    one, two = experience.people
+    name1, name2 = short_names(one, two)
+    header = load_prompt("rollout_transcript_header").render(
+        name1=name1,
+        name2=name2,
+        introduction=introduction(one, two, experience.relationship),
+        style1=_first_sentence(one.chatting_style),
+        style2=_first_sentence(two.chatting_style),
+        situation=experience.situation,
+        topic=experience.topic,
+    )
+    return f"{load_prompt('rollout_transcript_examples').text}\n\n{header}\n\n"
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s+", " ".join(text.split()), maxsplit=1)[0]
+
+
+def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
+    """Read one line; an end line, or no line at all, says that the talk is over."""
+    line = reply.text.strip().partition("\n")[0]
+    written = _END_LINE.sub(" ", line).strip()
+    spoken = unwrapped(written)
+    repairs = ("unwrapped",) if spoken != written else ()
+    broken_off = reply.finish_reason in _BROKEN_OFF
+    if not spoken.strip(_NO_WORDS):
+        if broken_off:  # while it thought, say: nobody has ended the talk
+            raise BadTurn("empty", f"finish_reason {reply.finish_reason}")
+        return Parsed((), ended=True)
+    if _END_LINE.search(line):
+        return Parsed((spoken,), ended=True, repairs=repairs)
+    if broken_off:
+        whole = _SENTENCE.match(spoken)
+        if not whole:
+            raise BadTurn("cut_off", f"finish_reason {reply.finish_reason}")
+        spoken = whole[1].strip()
+    if copies_example(spoken):
+        raise BadTurn("copies_example", spoken)
+    return Parsed((spoken,), repairs=repairs)
+
+
+def copies_example(line: str) -> bool:
+    """Is ``line`` made from one of the examples: four words of it, and 60 % of all words of both?"""
+    said = set(words(line))
+    return any(
+        len(said & other) >= 4 and 2 * len(said & other) >= 0.6 * (len(said) + len(other))
+        for other in _example_lines()
+    )
+
+
+@cache
+def _example_lines() -> tuple[frozenset[str], ...]:
+    """Return the words of what the people in the examples say, line by line."""
+    lines = load_prompt("rollout_transcript_examples").text.splitlines()
+    return tuple(frozenset(words(line.partition("): ")[2])) for line in lines if "): " in line)
+
+
+def unwrapped(line: str) -> str:
+    """Return ``line`` without quotation marks or stars around all of it; a phrase quoted in it stays.
+
+    A mark at the very start or end that has no partner goes too: it is what is left of a pair in a line
+    that was cut. A star before a word or two is how people correct themselves, and stays.
+    """
+    before = None
+    while line != before:
+        before = line
+        for opening, closing in _WRAPPERS:
+            line = _without(line, opening, closing)
+    return line
+
+
+def _without(line: str, opening: str, closing: str) -> str:
+    marks = sum(line.count(mark) for mark in {opening, closing})
+    starts, ends = line.startswith(opening), line.endswith(closing)
+    if marks == _PAIR and starts and ends:
+        return line[1:-1].strip()
+    if marks == 1 and starts and not (opening == "*" and len(line.split()) <= _CORRECTION):
+        return line[1:].strip()
+    if marks == 1 and ends and not line[-2:-1].isdigit():
+        return line[:-1].strip()
+    return line
+
+
+def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
+    """Return the turn at which the moves begin to close the talk: these models never would, left alone.
+
+    Drawn for each conversation, such that the last move comes after ``min_turns`` and before ``max_turns``.
+    """
+    latest = max_turns - CLOSING_LINES
+    earliest = max(1, min(latest, min_turns + 1 - CLOSING_LINES))
+    return earliest + child_seed(0, conversation, "closing") % max(1, latest - earliest + 1)
+
+
+def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:
+    """Return the turns of this conversation: it ends where it is told to."""
+    return min(max_turns, closing_turn(conversation, min_turns, max_turns) + CLOSING_LINES)
+
+
+def keep(messages: Sequence[str]) -> str:
+    """Return the line of a turn."""
+    return " ".join(messages)

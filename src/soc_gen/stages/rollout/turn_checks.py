@@ -1,0 +1,161 @@
+"""What makes a turn worth asking for again, while it is cheap. Each check has a name that is counted.
+
+The tests of the text itself are in ``soc_gen.text.assistant_speak``, which cleaning uses too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from soc_gen.stages.rollout.formats.base import BadTurn
+from soc_gen.text import tags
+from soc_gen.text.assistant_speak import assistant_speak, farewell, own_label, refusal, repeats, speaks_for
+from soc_gen.text.assistant_speak import words as words_of
+
+_FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
+_MOST_RETOLD = 0.6
+_STAGE_DIRECTION = re.compile(
+    r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
+    r"(?:nods|smiles|laughs|sighs|types|replies|shrugs|grins|blushes)\b"
+)
+_ASKED = r"(?:is|was|has|had|will|would|does|did|can)"
+_OF = r"(?:by|with|from|about|asked|told|ask|tell) "
+_DOES = rf"(?:['’]s| (?:{_ASKED}|wants|needs|knows|thinks|said|says|told|never|can't))\b"
+_FILLER = re.compile(
+    r"(?:\W*\b(?:hi|hey|hello|sure|thanks?(?: you)?(?: so much| a lot| again)?|no (?:problem|worries)|great"
+    r"|sounds (?:good|great|like a plan)|perfect|of course|(?:you're|you are) welcome|absolutely|bye|goodbye"
+    r"|that's (?:great|fine|perfect|understandable)|i understand|i'm sorry|take care"
+    r"|(?:have a )?(?:good|great|nice) day|(?:see|talk to) you (?:later|soon|then))\b"
+    r"(?:,? [\w'-]+(?=\W*$))?)+\W*"
+)
+
+REMEMBERED = 24
+"""Messages looked back on for repeats."""
+Runs = frozenset[tuple[str, ...]]
+"""Three words in a row, each."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """Where a turn stands: who writes, and what was said before."""
+
+    own_names: frozenset[str]
+    """What the writer is called, from ``labels.names_of``."""
+    other_names: frozenset[str]
+    """What the other one is called."""
+    said: Collection[Sequence[str]]
+    """The last messages of both, as ``words_of``."""
+    before: Sequence[str] = ()
+    """The messages of the turn before."""
+    given: Runs = frozenset()
+    """What situation and topic say, from ``word_runs``."""
+
+
+def _repeats(messages: Sequence[str], context: TurnContext) -> str:
+    said = list(context.said)
+    for message in messages:
+        words = words_of(message)
+        if repeats(words, said):
+            return message
+        said.append(words)
+    return ""
+
+
+def retells(message: str, given: Runs) -> bool:
+    """Is most of ``message`` word for word from the text whose runs of words are ``given``?"""
+    said = word_runs(message)
+    return len(said) >= _FEWEST_RUNS and len(said & given) > _MOST_RETOLD * len(said)
+
+
+def word_runs(text: str) -> Runs:
+    """Return every three words in a row of ``text``."""
+    said = words_of(text)
+    return frozenset(zip(said, said[1:], said[2:], strict=False))
+
+
+def _filler_again(messages: Sequence[str], context: TurnContext) -> str:
+    return messages[0] if context.before and all(map(filler, [*messages, *context.before])) else ""
+
+
+def filler(message: str) -> bool:
+    """Is ``message`` nothing but politeness: greetings, thanks, "no problem", "sounds good"?"""
+    return bool(_FILLER.fullmatch(message.lower().replace("’", "'")))
+
+
+def _narrates(messages: Sequence[str], context: TurnContext) -> str:
+    names = context.own_names | context.other_names
+    return _first(lambda message: narrates(message, names), messages)
+
+
+def narrates(message: str, names: Collection[str]) -> bool:
+    """Does ``message`` tell what one of the two does, like a story: "Maya nods and smiles"?"""
+    plain = message.casefold()
+    return any(match[1] in names for match in _STAGE_DIRECTION.finditer(plain))
+
+
+def _wrong_person(messages: Sequence[str], context: TurnContext) -> str:
+    return _first(lambda message: wrong_person(message, context.own_names, context.other_names), messages)
+
+
+def wrong_person(message: str, own_names: frozenset[str], other_names: frozenset[str]) -> bool:
+    """Has the writer lost who is who: tells Nour of "Nour's" or what she did, or begins with their own name?
+
+    People speak of themselves by name, for fun or in a signature; that is left alone.
+    """
+    plain = message.casefold()
+    for name in (*own_names, *other_names):
+        if name in plain:
+            return bool(_confusion(own_names, other_names).search(plain))
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _confusion(own_names: frozenset[str], other_names: frozenset[str]) -> re.Pattern[str]:
+    own, other = ("|".join(map(re.escape, sorted(names))) or "(?!)" for names in (own_names, other_names))
+    return re.compile(
+        rf"(?<!\w)(?:{other}){_DOES}|\b{_ASKED} (?:{other}) \w|\b{_OF}(?:{other})\b|\A(?:{own})[,.!?] "
+    )
+
+
+def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
+    return next((message for message in messages if test(message)), "")
+
+
+CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
+    "speaks_for_other": lambda messages, context: _first(
+        lambda message: speaks_for(message, context.other_names), messages
+    ),
+    "own_label": lambda messages, context: _first(
+        lambda message: own_label(message, context.own_names), messages
+    ),
+    "refusal": lambda messages, _: _first(refusal, messages),
+    "assistant_speak": lambda messages, _: _first(assistant_speak, messages),
+    "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),
+    "repeat": _repeats,
+    "retells": lambda messages, context: _first(lambda message: retells(message, context.given), messages),
+    "filler": _filler_again,
+    "narrates": _narrates,
+    "wrong_person": _wrong_person,
+}
+"""Name of each check, and what gives the message that fails it, or ""."""
+
+
+def check_turn(messages: Sequence[str], context: TurnContext) -> None:
+    """Run every check.
+
+    Raises:
+        BadTurn: Named after the first check that fails.
+    """
+    for name, check in CHECKS.items():
+        found = check(messages, context)
+        if found:
+            raise BadTurn(name, found[:80])
+
+
+def says_goodbye(messages: Sequence[str]) -> bool:
+    """Whether a turn ends with a farewell."""
+    spoken = [message for message in messages if tags.spoken_text(message).strip()]
+    return bool(spoken) and farewell(spoken[-1])

@@ -1,0 +1,124 @@
+"""Rate limits on a simulated clock: what a fleet of conversations gets through under each kind."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from soc_gen.llm.rate_limit import Pacer, Place
+
+Limiter = Callable[[float], float | None]
+"""Takes the time of a request; None lets it pass, else so many seconds until it would have."""
+
+_STALL = 0.03  # seconds, at most, for which the client is busy, about once in a hundred requests
+
+
+def bucket(rate: float, burst: float | None = None) -> Limiter:
+    """Return a limiter of ``rate`` a second that lets ``burst`` (a second's worth) through at once."""
+    most = max(1.0, rate if burst is None else burst)
+    tokens, refilled = most, 0.0
+
+    def wait(now: float) -> float | None:
+        nonlocal tokens, refilled
+        tokens, refilled = min(most, tokens + (now - refilled) * rate), now
+        if tokens < 1:
+            return (1 - tokens) / rate
+        tokens -= 1
+        return None
+
+    return wait
+
+
+def window(rate: float, seconds: float = 1.0, phase: float = 0.0) -> Limiter:
+    """Return a limiter of ``rate * seconds`` in each window; the first began ``phase`` of one ago."""
+    current, used, most = -1, 0, max(1, round(rate * seconds))
+
+    def wait(now: float) -> float | None:
+        nonlocal current, used
+        number = math.floor(now / seconds + phase)
+        if number != current:
+            current, used = number, 0
+        used += 1
+        return None if used <= most else (number + 1 - phase) * seconds - now
+
+    return wait
+
+
+def then(first: Limiter, second: Limiter, at: float) -> Limiter:
+    """Return ``first`` until ``at``, then ``second``."""
+    return lambda now: first(now) if now < at else second(now)
+
+
+@dataclass
+class Traffic:
+    """When requests were let through and when they were refused."""
+
+    answered: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+
+    def per_second(self, begin: float, end: float) -> float:
+        return sum(begin <= at < end for at in self.answered) / (end - begin)
+
+    def refusals(self, begin: float, end: float = math.inf) -> int:
+        return sum(begin <= at < end for at in self.refused)
+
+
+def drive(
+    pacer: Pacer,
+    limiter: Limiter,
+    *,
+    slots: int = 64,
+    latency: float = 0.3,
+    seconds: float = 60.0,
+    retry_after: float | str | None = 1.0,
+    refusal: float = 0.01,
+    seed: int = 1,
+) -> Traffic:
+    """Ask as fast as ``slots`` conversations and the pacer let us.
+
+    Args:
+        pacer: Under test.
+        limiter: The endpoint.
+        slots: Conversations.
+        latency: Mean seconds of a reply, jittered by half of it.
+        seconds: How long.
+        retry_after: What a 429 says: seconds, None, or "end" for as long as it takes.
+        refusal: Seconds until a 429 is there.
+        seed: Of the jitter.
+    """
+    rng, traffic = random.Random(seed), Traffic()
+    # (time, tie-break, what, what it is about)
+    events: list[tuple[float, int, str, object]] = [(0.0, slot, "want", None) for slot in range(slots)]
+    count = slots
+    stall = 0.0  # the client is busy until then
+    while events and events[0][0] <= seconds:
+        now, _, what, found = heapq.heappop(events)
+        now = max(now, stall)
+        later: tuple[float, str, object] = (now, "want", None)
+        if what == "want":
+            if rng.random() < 0.01:
+                stall = now + rng.uniform(0.0, _STALL)
+            place = pacer.reserve(now)
+            # A sleep ends a little late.
+            later = now + place.wait + (rng.uniform(0, 0.002) if place.wait else 0.0), "send", place
+        elif what == "send" and pacer.holds(cast("Place", found), now):
+            later = now + rng.uniform(0.001, 0.004), "arrive", now
+        elif what == "arrive":
+            wait = limiter(now)
+            (traffic.answered if wait is None else traffic.refused).append(now)
+            if wait is None:
+                later = now + latency * rng.uniform(0.5, 1.5), "reply", None
+            else:
+                later = now + refusal * rng.uniform(0.5, 1.5), "refusal", (found, wait)
+        elif what == "reply":
+            pacer.served(1000)
+        elif what == "refusal":
+            sent_at, wait = cast("tuple[float, float]", found)
+            pacer.refused(now, sent_at, wait if isinstance(retry_after, str) else retry_after)
+        count += 1
+        heapq.heappush(events, (later[0], count, later[1], later[2]))
+    return traffic
