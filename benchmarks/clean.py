@@ -113,7 +113,8 @@ def _changed(words: list[str], rng: random.Random, vocabulary: list[str]) -> lis
 
 def jaccard(one: str, two: str) -> float:
     """Return the similarity of two texts, by the same runs of words that are compared."""
-    from soc_gen.text.tokens import runs, tokens  # noqa: PLC0415 - not in the memory of the floor
+    from soc_gen.text.ngrams import runs  # noqa: PLC0415 - not in the memory of the floor
+    from soc_gen.text.tokens import tokens  # noqa: PLC0415 - not in the memory of the floor
 
     first, second = (set(runs(tokens(text), 3)) for text in (one, two))
     return len(first & second) / len(first | second)
@@ -171,7 +172,8 @@ def _talks(path: Path) -> Iterator[tuple[str, str]]:
 def dedup_path(path: Path) -> int:
     """Read, parse, and look for near-duplicates, with nothing else of cleaning."""
     from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, sketch  # noqa: PLC0415 - not timed with the floor
-    from soc_gen.text.tokens import joined, runs, tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import joined, runs  # noqa: PLC0415
+    from soc_gen.text.tokens import tokens  # noqa: PLC0415
 
     seen = Duplicates(0.8, keep_longest=False, same_experience=True)
     kept = 0
@@ -188,7 +190,8 @@ def datasketch_path(path: Path) -> int:
     """The same with datasketch at 16 bands of 8 rows."""
     import datasketch  # noqa: PLC0415 - not a dependency
 
-    from soc_gen.text.tokens import runs, tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import runs  # noqa: PLC0415
+    from soc_gen.text.tokens import tokens  # noqa: PLC0415
 
     index = datasketch.MinHashLSH(params=(16, 8), num_perm=128)
     kept = 0
@@ -205,7 +208,8 @@ def bare_library(path: Path) -> tuple[int, float]:
     """The dedup library alone, given its tokens; returns the CPU seconds it took itself."""
     from rensa import RMinHash, RMinHashDeduplicator  # noqa: PLC0415
 
-    from soc_gen.text.tokens import runs, tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import runs  # noqa: PLC0415
+    from soc_gen.text.tokens import tokens  # noqa: PLC0415
 
     near = RMinHashDeduplicator(0.8, 128, use_lsh=True, num_bands=16)
     spent, kept = 0.0, 0
@@ -221,7 +225,7 @@ def bare_library(path: Path) -> tuple[int, float]:
 
 def whole(path: Path, keep: str = "longest", workers: int = 1) -> dict[str, Any]:
     """All of `soc clean`."""
-    from soc_gen.config import CleanConfig  # noqa: PLC0415
+    from soc_gen.stages.clean.config import CleanConfig  # noqa: PLC0415
     from soc_gen.stages.clean.run import CleanJob, clean_files  # noqa: PLC0415
 
     out = path.with_suffix(f".{keep}.clean.jsonl")

@@ -14,16 +14,17 @@ from collections import Counter
 from pathlib import Path
 
 from soc_gen.config import Config, load_config
-from soc_gen.engine.connect import served
 from soc_gen.engine.execute import Asking
 from soc_gen.engine.metrics import Meter
 from soc_gen.engine.stop import Stop
 from soc_gen.io.jsonl import read_jsonl
+from soc_gen.llm.embedded.serve import served
 from soc_gen.models import Chat
-from soc_gen.prompts.personas import short_names
 from soc_gen.stages.rollout.run import run_rollout
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import assistant_speak, near_repeat
+from soc_gen.text.assistant_speak import assistant_speak
+from soc_gen.text.names import short_names
+from soc_gen.text.repetition import near_repeat
 
 _FILLER = re.compile(
     r"\W*(?:hi|hey|hello|sure|ok(?:ay)?|thanks?|thank you|no problem|sounds good|great|perfect|i understand"

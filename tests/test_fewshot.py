@@ -8,8 +8,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.config import ExperiencesConfig
 from soc_gen.models import Experience, Persona
+from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.experiences.examples import Hub
 
 _CONFIG = ExperiencesConfig(block_size=10, round_size=4, examples=2)

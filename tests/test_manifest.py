@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from soc_gen.errors import UsageError
-from soc_gen.io.jsonl import check_output
-from soc_gen.io.manifest import beside, write_manifest
+from soc_gen.io.files import check_output
+from soc_gen.io.manifest import beside, find_manifests, write_manifest
 from soc_gen.models import Failure
-from soc_gen.publish.manifests import find_manifests
 from soc_gen.stages.clean.run import failed_ids
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from soc_gen.models import Persona
-from soc_gen.prompts.personas import first_name, persona_card, short_names
+from soc_gen.prompts.personas import persona_card
+from soc_gen.text.names import first_name, short_names
 from soc_gen.text.speaker_labels import names_of
 
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soc_gen.seeding import child_seed
 from soc_gen.stages.experiences import pairing as sampling
-from soc_gen.stages.experiences.pairing import child_seed, pair_by_age
+from soc_gen.stages.experiences.pairing import pair_by_age
 
 Pair = tuple[int, int]
 

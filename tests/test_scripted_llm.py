@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from soc_gen.config import Sampling
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm.types import Reply, Request
+from soc_gen.settings import Sampling
 from tests.support.scripted_llm import ScriptedLLM
 
 

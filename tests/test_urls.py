@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.config import EndpointConfig, load_config
+from soc_gen.config import load_config
 from soc_gen.errors import UsageError
+from soc_gen.settings import EndpointConfig
 from soc_gen.urls import joined, public_url, secrets_in, trouble_with
 
 KEY = "sk-a-very-secret-key"

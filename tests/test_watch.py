@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from soc_gen.cli import console, summary, watch
-from soc_gen.config import Prices
 from soc_gen.engine.metrics import Meter
 from soc_gen.llm.types import Usage
+from soc_gen.settings import Prices
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 from tests.support.runs import Project, env
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 import pytest
 
 from soc_gen.prompts.loader import load_prompt, prompt_names
-from soc_gen.text.assistant_speak import (
-    assistant_speak,
-    breaks_character,
-    farewell,
-    leaks_prompt,
-    near_repeat,
-    own_label,
-    prompt_grams,
-    refusal,
-    speaks_for,
-)
-from soc_gen.text.speaker_labels import names_of
+from soc_gen.text.assistant_speak import assistant_speak, breaks_character, refusal
+from soc_gen.text.farewell import farewell
+from soc_gen.text.prompt_leak import leaks_prompt, prompt_grams
+from soc_gen.text.repetition import near_repeat
+from soc_gen.text.speaker_labels import names_of, own_label, speaks_for
 from tests.support.people import LUNA, MAX
 
 

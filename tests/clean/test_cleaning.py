@@ -14,9 +14,9 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soc_gen.config import CleanConfig
 from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
+from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.examine import clean_chats
 from soc_gen.stages.clean.rejections import REASONS
 from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from soc_gen.errors import OutputError
-from soc_gen.io.jsonl import replacing
+from soc_gen.io.files import replacing
 from tests.support.people import chat
 
 from .test_cleaning import different, lines

@@ -8,7 +8,8 @@ import pytest
 
 from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.tokens import runs, tokens
+from soc_gen.text.ngrams import runs
+from soc_gen.text.tokens import tokens
 from tests.support.people import TALK, chat
 
 RNG = random.Random(5)

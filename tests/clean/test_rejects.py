@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.config import CleanConfig
 from soc_gen.models import Chat, ChatPart
+from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.rejections import CHECKS, REASONS, reject
 from tests.support.people import TALK, chat

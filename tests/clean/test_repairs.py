@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.config import CleanConfig, RepairsConfig
 from soc_gen.models import Chat
+from soc_gen.stages.clean.config import CleanConfig, RepairsConfig
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
-from soc_gen.text.assistant_speak import prompt_grams
+from soc_gen.text.prompt_leak import prompt_grams
 from soc_gen.text.speaker_labels import label_starts, names_of
 from tests.support.people import LUNA, MAX, TALK, chat
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.config import Sampling
 from soc_gen.engine.compatibility import ROW_BYTES, differences
 from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
+from soc_gen.settings import Sampling
 
 INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from soc_gen.config import Budget, Prices, Sampling
 from soc_gen.engine.concurrency import Slots
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.metrics import Meter
@@ -24,6 +23,7 @@ from soc_gen.llm.rate_limit import Pacer
 from soc_gen.llm.router import Fleet, Replica
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
+from soc_gen.settings import Budget, Prices, Sampling
 from tests.engine.test_journal import INPUTS, persona
 
 TURNS = 3

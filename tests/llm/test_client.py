@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 
-from soc_gen.config import EndpointConfig, Sampling
 from soc_gen.engine.connect import choose_model
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, read_key, wire_body
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
 from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.settings import EndpointConfig, Sampling
 from tests.support.loopback_endpoint import CONTEXT_FORMS, MODEL, Behaviour, LoopbackEndpoint
 
 T = TypeVar("T")

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from soc_gen.config import Sampling
 from soc_gen.errors import EndpointError
 from soc_gen.llm.faults import Refused, Transient
 from soc_gen.llm.rate_limit import Pacer
 from soc_gen.llm.router import Fleet, Replica
 from soc_gen.llm.types import Reply, Request
+from soc_gen.settings import Sampling
 
 
 class Scripted:

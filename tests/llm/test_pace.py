@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from soc_gen.llm.rate_limit import AutoLimit, Pacer
+from soc_gen.engine.concurrency import AutoLimit
+from soc_gen.llm.rate_limit import Pacer
 from tests.support.limits import Limiter, Traffic, bucket, drive, then, window
 
 PHASES = (0.05, 0.4, 0.75)

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from soc_gen.config import EndpointConfig, Sampling
 from soc_gen.engine.connect import connect
 from soc_gen.llm.faults import ContextTooLong
 from soc_gen.llm.types import Request
+from soc_gen.settings import EndpointConfig, Sampling
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from soc_gen.errors import UsageError
+from soc_gen.io.manifest import find_manifests
 from soc_gen.models import Chat
-from soc_gen.publish.manifests import find_manifests, generation_settings, scrub
+from soc_gen.publish.manifests import generation_settings, scrub
 from soc_gen.publish.staging import stage
 from tests.publish.conftest import chat, ignore, write_chats
 
@@ -122,7 +123,7 @@ def test_scrubbing_takes_secrets_addresses_and_folders() -> None:
 
 def test_each_stage_gives_its_own_section_of_the_settings() -> None:
     """Stages may have been run with different files; the endpoint is the rollout's."""
-    from soc_gen.publish.manifests import Manifest
+    from soc_gen.io.manifest import Manifest
 
     own: dict[str, dict[str, object]] = {"experiences": {"count": 3}, "rollout": {"max_turns": 4, "x": None}}
     others = {"experiences": {"count": 8}, "rollout": {"max_turns": 9}}

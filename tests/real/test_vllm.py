@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from soc_gen.config import EndpointConfig, Sampling
 from soc_gen.engine.connect import connect
 from soc_gen.llm.client import Capabilities
 from soc_gen.llm.faults import ContextTooLong, Refused
 from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.settings import EndpointConfig, Sampling
 
 pytestmark = pytest.mark.vllm
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.io.resources import shipped
 from soc_gen.llm.types import Reply
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.components import Components, load_components
+from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.experiences.prompting import (
     SCHEMA,
     ExperienceJob,

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.config import RolloutConfig
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Chat
 from soc_gen.prompts.loader import load_prompt
+from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.stage import Rules, chat_id, roll_out
 from tests.support.runs import seed_experiences
 from tests.support.scripted_llm import Answer, ScriptedLLM

@@ -6,7 +6,7 @@ import pytest
 
 from soc_gen.stages.rollout.formats.base import BadTurn
 from soc_gen.stages.rollout.turn_checks import TurnContext, check_turn, filler, word_runs
-from soc_gen.text.assistant_speak import words
+from soc_gen.text.repetition import words
 from soc_gen.text.speaker_labels import names_of
 from tests.formats.test_transcript import MEETING
 

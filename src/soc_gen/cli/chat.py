@@ -15,7 +15,7 @@ _COLOURS = ("cyan", "magenta")
 
 def show_chat(chat: Chat) -> None:
     """Print ``chat``: bubbles left and right on a terminal, ``Name: text`` lines in a pipe."""
-    from soc_gen.prompts.personas import short_names
+    from soc_gen.text.names import short_names
     from soc_gen.text.tags import END
 
     people = chat.experience.people

@@ -33,8 +33,8 @@ def check(
 
       soc check --base-url URL --model Qwen/Qwen3-235B-A22B-Instruct-2507 --api-key-env MY_KEY
     """
-    from soc_gen.engine.connect import served
     from soc_gen.engine.probe import probe
+    from soc_gen.llm.embedded.serve import served
 
     settings = options.config_from(locals())
     with download_progress() as progress, served(settings.endpoint, tell, progress) as endpoint:

@@ -122,7 +122,7 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     if as_json:
         import orjson
 
-        from soc_gen.io.jsonl import printable
+        from soc_gen.io.files import printable
 
         files = {"out": printable(report.out), "rejected_out": printable(report.rejected_out)}
         facts = {**files, **report.as_dict()}

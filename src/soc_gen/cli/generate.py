@@ -57,9 +57,9 @@ def experiences(
     settings = options.config_from(locals(), "experiences", experiences=wanted)
     from soc_gen.cli.summary import finish
     from soc_gen.cli.watch import run_stages
-    from soc_gen.io.jsonl import check_output
+    from soc_gen.io.files import check_output
     from soc_gen.stages.experiences.personas import read_bank
-    from soc_gen.stages.rollout.run import run_experiences
+    from soc_gen.stages.experiences.run import run_experiences
 
     check_output(out, [settings.experiences.personas])
     bank = read_bank(settings.experiences)

@@ -23,7 +23,7 @@ def init(
 
       soc init local.toml --preset qwen3-vllm
     """
-    from soc_gen.io.jsonl import writing
+    from soc_gen.io.files import writing
     from soc_gen.io.resources import preset_names, shipped
 
     if preset not in preset_names():

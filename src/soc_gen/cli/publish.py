@@ -75,7 +75,7 @@ def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> No
 
     import orjson
 
-    from soc_gen.io.jsonl import printable, writing
+    from soc_gen.io.files import printable, writing
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
 
     folder = file.with_name(f"{file.stem}.hub")

@@ -55,7 +55,7 @@ def rollout(
     settings = options.config_from(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
     )
-    from soc_gen.io.jsonl import check_output
+    from soc_gen.io.files import check_output
     from soc_gen.stages.rollout.run import check_experiences, run_rollout
 
     check_output(out, [experiences])

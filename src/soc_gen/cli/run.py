@@ -72,7 +72,8 @@ def run(
 
 def _asking_stages(folder: Path, config: Config) -> list[tuple[str, Stage]]:
     from soc_gen.stages.experiences.personas import read_bank
-    from soc_gen.stages.rollout.run import run_experiences, run_rollout
+    from soc_gen.stages.experiences.run import run_experiences
+    from soc_gen.stages.rollout.run import run_rollout
 
     bank = read_bank(config.experiences)
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
@@ -101,7 +102,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     if as_json:
         import orjson
 
-        from soc_gen.io.jsonl import printable
+        from soc_gen.io.files import printable
 
         done = [facts(report) for report in reports]
         if cleaned:
@@ -132,7 +133,7 @@ def richest(path: Path) -> Chat | None:
     """
     from soc_gen.io.jsonl import read_jsonl
     from soc_gen.models import Chat
-    from soc_gen.text.assistant_speak import words
+    from soc_gen.text.repetition import words
 
     def richness(chat: Chat) -> float:
         said = [word for part in chat.chat_parts for message in part.messages for word in words(message)]

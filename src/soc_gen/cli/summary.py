@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def facts(report: Report) -> dict[str, object]:
     """Return a report as ``--json`` prints it."""
-    from soc_gen.io.jsonl import printable
+    from soc_gen.io.files import printable
 
     meter = report.meter
     return {

@@ -19,10 +19,11 @@ from soc_gen.errors import INTERRUPTED
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from soc_gen.config import Config, EndpointConfig
+    from soc_gen.config import Config
     from soc_gen.engine.execute import Asking, Report
     from soc_gen.engine.metrics import Meter
     from soc_gen.engine.stop import Stop
+    from soc_gen.settings import EndpointConfig
 
     Stage = Callable[[Asking], Awaitable[Report]]
 
@@ -35,7 +36,7 @@ def run_stages(
     config: Config, stages: Iterable[tuple[str, Stage]], *, restart: bool, limit: int | None = None
 ) -> list[Report]:
     """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
-    from soc_gen.engine.connect import served
+    from soc_gen.llm.embedded.serve import served
 
     _collect_rarely()
     with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:

@@ -90,3 +90,69 @@ class Slots:
         if self._used > self._limit:
             async with self.lent(order):
                 pass
+
+
+class AutoLimit:
+    """Finds how many conversations to keep open: more while more gets done, fewer on overload.
+
+    Slots are doubled while that raises the throughput, then one step is tried now and then; a step that
+    brought nothing (the server only queues) is taken back. Overload (429, 503, timeouts) cuts by three
+    tenths, and no second time before the first can have had an effect, as TCP does (additive increase,
+    multiplicative decrease; Chiu and Jain 1989).
+
+    Args:
+        limit: Where to start.
+        highest: Where to stop.
+    """
+
+    def __init__(self, limit: int = 4, highest: int = 1024) -> None:
+        self.limit = limit
+        self._highest = highest
+        self._round = 0  # replies of this round
+        self._round_began: float | None = None
+        self._best: tuple[float, int] | None = None  # turns per second, slots
+        self._ramping = True
+        self._rounds_until_try = 0
+        self._cut_at = float("-inf")
+        self._seconds = 0.0  # of a reply, on average
+
+    def replied(self, now: float, seconds: float, *, busy: bool) -> int:
+        """Note a reply; return the slots to have from now on.
+
+        Args:
+            now: Seconds on any clock.
+            seconds: How long the reply took.
+            busy: Whether all slots were in use; a run that has too little work says nothing.
+        """
+        if self._round_began is None:
+            self._round_began = now - seconds
+        self._round += 1
+        self._seconds += 0.1 * (seconds - self._seconds)
+        if self._round >= max(8, 2 * self.limit):
+            if busy and now > self._round_began:
+                self._judge(self._round / (now - self._round_began))
+            self._round, self._round_began = 0, now
+        return self.limit
+
+    def _judge(self, throughput: float) -> None:
+        if self._best is None or throughput > self._best[0] * 1.05:
+            self._best = (throughput, self.limit)
+            self._rounds_until_try = 0
+        elif self.limit > self._best[1]:
+            # More slots, not more turns: the server queues.
+            self.limit, self._ramping, self._rounds_until_try = self._best[1], False, 8
+            return
+        if self._rounds_until_try > 0:
+            self._rounds_until_try -= 1
+            return
+        step = self.limit if self._ramping else max(1, self.limit // 8)
+        self.limit = min(self._highest, self.limit + step)
+
+    def overloaded(self, now: float, sent_at: float) -> int:
+        """Note a 429, 503 or timeout to a request sent at ``sent_at``; return the slots to have."""
+        # Open conversations step back when their turn is there, one reply later.
+        if sent_at >= self._cut_at + self._seconds:
+            self.limit = max(1, int(self.limit * 0.7))
+            self._cut_at, self._ramping, self._best = now, False, None
+            self._round, self._round_began, self._rounds_until_try = 0, None, 8
+        return self.limit

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from soc_gen.config import EndpointConfig
-from soc_gen.engine.concurrency import Slots
+from soc_gen.engine.concurrency import AutoLimit, Slots
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, read_key
 from soc_gen.llm.embedded.machine import allow_open_files
-from soc_gen.llm.embedded.server import embedded_server, need_engine
-from soc_gen.llm.embedded.weights import Progress, resolve_weights
 from soc_gen.llm.faults import Transient
-from soc_gen.llm.rate_limit import AutoLimit, Pacer
+from soc_gen.llm.rate_limit import Pacer
 from soc_gen.llm.router import Fleet, Replica, Sleep
+from soc_gen.settings import EndpointConfig
 
-EMBEDDED_SLOTS = 4
 _AUTO_START = 8
 _AUTO_HIGHEST = 1024
 _OTHER_FILES = 64  # that a process has open besides its connections
@@ -36,34 +33,6 @@ class Connection:
     auto: AutoLimit | None
     absent: tuple[str, ...] = ()
     """URLs of replicas that did not answer when it was opened."""
-
-
-@contextmanager
-def served(
-    config: EndpointConfig, say: Callable[[str], None], progress: Progress
-) -> Iterator[EndpointConfig]:
-    """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
-
-    Args:
-        config: Where the model is.
-        say: Is told what is fetched and started, a line at a time.
-        progress: Is told how far a download is.
-
-    Raises:
-        EmbeddedModelError: The embedded model cannot be fetched or started.
-        MissingExtraError: It is needed, and the extra ``local`` is not installed.
-        UsageError: A model was named, but no URL.
-    """
-    if config.base_urls:
-        yield config
-        return
-    if config.model:
-        raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
-    need_engine()
-    weights = resolve_weights(config.embedded_model, progress=progress, say=say)
-    slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
-    with embedded_server(weights, slots) as url:
-        yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})
 
 
 @asynccontextmanager

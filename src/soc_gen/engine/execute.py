@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from soc_gen.config import Config, EndpointConfig
+from soc_gen.config import Config
 from soc_gen.engine.connect import Connection
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.metrics import Meter, cost
@@ -19,11 +19,13 @@ from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import Job, Run, Session, run_jobs
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import OutputError
-from soc_gen.io.jsonl import printable, write_jsonl
+from soc_gen.io.files import printable
+from soc_gen.io.jsonl import write_jsonl
 from soc_gen.io.manifest import beside, write_manifest
 from soc_gen.llm.types import Usage
 from soc_gen.models import Failure, Record
 from soc_gen.prompts.loader import prompt_hashes
+from soc_gen.settings import EndpointConfig
 from soc_gen.urls import public_url
 
 J = TypeVar("J")

@@ -29,7 +29,7 @@ import orjson
 from soc_gen.engine.compatibility import OTHER, VERSION, check_header, places_of
 from soc_gen.engine.lock import lock, sync_folder
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.io.jsonl import drop_torn_tail, writing
+from soc_gen.io.files import drop_torn_tail, writing
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 

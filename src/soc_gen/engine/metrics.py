@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from soc_gen.config import Prices
 from soc_gen.llm.types import Usage
+from soc_gen.settings import Prices
 
 
 def cost(prices: Prices, usage: Usage) -> float:

@@ -16,7 +16,7 @@ from typing import IO
 
 from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError
-from soc_gen.io.jsonl import replacing, writing
+from soc_gen.io.files import replacing, writing
 
 
 class OrderedOutput:

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from soc_gen.config import EndpointConfig, Sampling
 from soc_gen.engine.connect import Connection, connect
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.settings import EndpointConfig, Sampling
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",

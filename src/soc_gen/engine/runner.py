@@ -19,18 +19,17 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from soc_gen.config import Budget
-from soc_gen.engine.concurrency import Slots
+from soc_gen.engine.concurrency import AutoLimit, Slots
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.metrics import Meter
 from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.stop import Stop, Stopped
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm.faults import ContextTooLong, Refused, Transient
-from soc_gen.llm.rate_limit import AutoLimit
 from soc_gen.llm.router import Fleet
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Failure, Record
+from soc_gen.settings import Budget
 
 J = TypeVar("J")
 T = TypeVar("T")

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from soc_gen.config import Budget
 from soc_gen.engine.journal import Totals
 from soc_gen.engine.metrics import Meter, cost
 from soc_gen.errors import EndpointError
+from soc_gen.settings import Budget
 
 T = TypeVar("T")
 

@@ -13,7 +13,8 @@ import orjson
 from soc_gen.errors import UsageError
 from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
 from soc_gen.export.split import Cast, Split, SplitBy, split
-from soc_gen.io.jsonl import BadLine, replacing, writing
+from soc_gen.io.files import replacing, writing
+from soc_gen.io.jsonl import BadLine
 from soc_gen.models import Chat
 
 Read = Callable[[], Iterable[Chat | BadLine]]

@@ -18,7 +18,8 @@ import orjson
 from pydantic import ValidationError, model_validator
 
 from soc_gen.errors import HubError, UsageError
-from soc_gen.io.jsonl import PACKED, BadLine, explain, open_input, read_jsonl
+from soc_gen.io.files import PACKED, open_input
+from soc_gen.io.jsonl import BadLine, explain, read_jsonl
 from soc_gen.models import Persona, Record, content_id
 
 R = TypeVar("R", bound=Record)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from os.path import exists, realpath
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import TypeVar, cast
 
 import jsonlines
 import orjson
 from pydantic import ValidationError
 
-from soc_gen.errors import OutputError, UsageError
+from soc_gen.io.files import open_input, printable, replacing
 from soc_gen.models import Record
 
 R = TypeVar("R", bound=Record)
-PACKED = frozenset({".gz", ".zst", ".zstd"})
-"""Suffixes of files that are unpacked when they are read; outputs are written plain."""
-_BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +24,6 @@ class BadLine:
     where: str
     """``file:line``."""
     why: str
-
-
-def printable(path: Path | str) -> str:
-    """Return the name of a file as text that can be written, also when it is not valid UTF-8."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-def open_input(path: Path) -> IO[bytes]:
-    """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
-    try:
-        if path.is_dir():
-            raise UsageError("is a folder, not a JSONL file", where=str(path))
-        return path.open("rb", buffering=_BUFFER)
-    except FileNotFoundError:
-        raise UsageError("no such file", where=str(path)) from None
-    except OSError as error:
-        raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
 
 
 def read_jsonl(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
@@ -86,91 +62,6 @@ def is_json(text: str | bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return True
-
-
-def drop_torn_tail(path: Path) -> None:
-    """Cut an unfinished last line (its writer was killed) off ``path``."""
-    with path.open("r+b") as handle:
-        position = handle.seek(0, os.SEEK_END)
-        while position > 0:
-            step = min(position, 65536)
-            position -= step
-            handle.seek(position)
-            newline = handle.read(step).rfind(b"\n")
-            if newline >= 0:
-                position += newline + 1
-                break
-        handle.truncate(position)
-
-
-def is_full(error: OSError) -> bool:
-    """Whether ``error`` is that of a disk with no room left, or none for this user."""
-    return error.errno in {errno.ENOSPC, errno.EDQUOT}
-
-
-def unwritten(error: OSError) -> str:
-    """Return what became of something that could not be written."""
-    return "the disk is full" if is_full(error) else f"cannot be written ({error.strerror or error})"
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the ``OSError`` of writing to ``path`` into an ``OutputError`` that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        full = is_full(error)
-        again = "and run the same command again"
-        hint = f"Make room {again}" if full else f"Mend that {again}; in another place it begins anew"
-        raise OutputError(unwritten(error), where=str(path), hint=hint) from error
-
-
-def is_special(path: Path) -> bool:
-    """Whether ``path`` is a pipe or a device: reading may never end, and root would replace it by a file."""
-    # Path.exists raises for a name that is too long; what is wrong with it, opening it says.
-    return exists(path) and not (path.is_file() or path.is_dir())  # noqa: PTH110
-
-
-def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
-    """Refuse an output before anything is read or paid for.
-
-    Raises:
-        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, or named as if it were packed.
-    """
-    if out.is_dir():
-        what = "is a folder, no file"
-    elif is_special(out):
-        what = "is a pipe or a device, no file"
-    elif realpath(out) in map(realpath, inputs):  # Path.resolve raises for a loop of links
-        what = "is an input and would be replaced"
-    elif out.suffix in PACKED:
-        what = "would be plain text under the name of a packed file"
-    else:
-        return
-    raise UsageError(what, where=str(out), hint="Choose another --out")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file aside and put it in the place of ``path`` when the block ends without an error.
-
-    Raises:
-        OutputError: It cannot be written, or ``path`` is a pipe or a device.
-    """
-    if is_special(path):
-        raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
-    path = Path(realpath(path))  # what a link leads to is replaced, not the link
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with aside.open("wb", buffering=_BUFFER) as handle:
-                yield handle
-                handle.flush()
-                os.fsync(handle.fileno())
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
 from soc_gen.errors import MissingExtraError, UsageError
-from soc_gen.io.jsonl import is_special, open_input, printable
+from soc_gen.io.files import is_special, open_input, printable
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 2000  # bytes kept of a line that is too long

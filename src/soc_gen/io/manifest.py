@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soc_gen import __version__
-from soc_gen.io.jsonl import PACKED, open_input, replacing
+from soc_gen.errors import UsageError
+from soc_gen.io.files import PACKED, open_input, replacing
 
 
 def beside(out: Path, kind: str) -> Path:
@@ -41,3 +43,99 @@ def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
     with replacing(path) as handle:
         handle.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n")
     return path
+
+
+class FileNote(BaseModel):
+    """A file that a stage read or wrote."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    path: str
+    records: int | None = None
+
+
+class Manifest(BaseModel):
+    """What one stage says of its run; everything may be missing."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    soc_gen: str | None = None
+    """Version of the code."""
+    stage: str = "unknown"
+    random_seed: int | None = None
+    config: dict[str, Any] = {}
+    inputs: list[FileNote] = []
+    outputs: list[FileNote] = []
+    prompts: dict[str, str] = {}
+    """sha256 of each prompt file."""
+    model: str | None = None
+    endpoint: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    reasons: dict[str, int] = {}
+    repairs: dict[str, int] = {}
+    tokens: dict[str, int] = {}
+    cost: float | None = None
+    """US dollars."""
+    seconds: float | None = None
+
+
+def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
+    """Return the manifests behind ``data``, the first stage first; those that are not there are left out.
+
+    Raises:
+        UsageError: A manifest is there and is not a JSON object.
+    """
+    found: dict[Path, Manifest] = {}
+    waiting = [data]
+    while waiting:
+        path = beside(waiting.pop(0), "manifest.json")
+        if path in found or not path.is_file():
+            continue
+        found[path] = read_manifest(path)
+        waiting += [_nearby(path.parent, note.path) for note in found[path].inputs]
+    return list(found.items())[::-1]
+
+
+def _nearby(folder: Path, recorded: str) -> Path:
+    """Return an input where it lay then, or beside the manifest if the folder has moved since."""
+    there = Path(recorded)
+    return there if beside(there, "manifest.json").is_file() else folder / there.name
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest, leaving out what is not as it should be.
+
+    Raises:
+        UsageError: It is not a JSON object.
+    """
+    fields = _with_nested_counts(read_object(path))
+    try:
+        return Manifest.model_validate(fields)
+    except ValidationError as error:
+        bad = {item["loc"][0] for item in error.errors()}
+        return Manifest.model_validate({key: value for key, value in fields.items() if key not in bad})
+
+
+def _with_nested_counts(fields: dict[str, Any]) -> dict[str, Any]:
+    """Move the tables that ``soc clean`` keeps inside its counts to where the other stages have theirs."""
+    counts = fields.get("counts")
+    if not isinstance(counts, dict):
+        return fields
+    own = {"reasons": counts.get("rejected_by_reason"), "repairs": counts.get("repairs")}
+    plain = {key: value for key, value in counts.items() if isinstance(value, int)}
+    return {**fields, **{key: value for key, value in own.items() if value}, "counts": plain}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in ``path``.
+
+    Raises:
+        UsageError: It cannot be read, or is not a JSON object.
+    """
+    try:
+        fields = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UsageError(f"not a readable manifest ({error})", where=str(path)) from None
+    if not isinstance(fields, dict):
+        raise UsageError("not a manifest: a JSON object is wanted", where=str(path))
+    return fields

@@ -30,8 +30,8 @@ from soc_gen.urls import basic_auth, is_loopback, joined, public_url, secrets_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from soc_gen.config import EndpointConfig
     from soc_gen.llm.types import Reply, Request
+    from soc_gen.settings import EndpointConfig
 
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypedDict
 
 import orjson
 
-from soc_gen.config import Sampling
+from soc_gen.settings import Sampling
 
 CHARACTERS_PER_TOKEN = 4.0
 """Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""

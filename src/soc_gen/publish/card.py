@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from soc_gen.io.manifest import Manifest
 from soc_gen.metrics.statistics import DISTINCT_WORDS, Statistics, spread
 from soc_gen.models import Chat, Persona
 from soc_gen.prompts.loader import Prompt
-from soc_gen.publish.manifests import Manifest, scrub
+from soc_gen.publish.manifests import scrub
 
 _TEMPLATE = Path(__file__).with_name("card.md")
 _UNKNOWN = "Unknown: no manifest was found beside the data."

@@ -12,110 +12,17 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from soc_gen.errors import UsageError
-from soc_gen.io.manifest import beside
+from soc_gen.io.manifest import Manifest, read_object
 
 _SECRET = re.compile(r"key|token|secret|password|authorization|credential", re.IGNORECASE)
 _NOT_SECRET = re.compile(r"_env$|tokens$|^(tokens|prompt|cached|completion)$|tokens_per_minute$")
 _URL = re.compile(r"^\w[\w+.-]*://")
 
 
-class FileNote(BaseModel):
-    """A file that a stage read or wrote."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    path: str
-    records: int | None = None
-
-
-class Manifest(BaseModel):
-    """What one stage says of its run; everything may be missing."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    soc_gen: str | None = None
-    """Version of the code."""
-    stage: str = "unknown"
-    random_seed: int | None = None
-    config: dict[str, Any] = {}
-    inputs: list[FileNote] = []
-    outputs: list[FileNote] = []
-    prompts: dict[str, str] = {}
-    """sha256 of each prompt file."""
-    model: str | None = None
-    endpoint: dict[str, Any] = {}
-    counts: dict[str, int] = {}
-    reasons: dict[str, int] = {}
-    repairs: dict[str, int] = {}
-    tokens: dict[str, int] = {}
-    cost: float | None = None
-    """US dollars."""
-    seconds: float | None = None
-
-
-def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
-    """Return the manifests behind ``data``, the first stage first; those that are not there are left out.
-
-    Raises:
-        UsageError: A manifest is there and is not a JSON object.
-    """
-    found: dict[Path, Manifest] = {}
-    waiting = [data]
-    while waiting:
-        path = beside(waiting.pop(0), "manifest.json")
-        if path in found or not path.is_file():
-            continue
-        found[path] = read_manifest(path)
-        waiting += [_nearby(path.parent, note.path) for note in found[path].inputs]
-    return list(found.items())[::-1]
-
-
-def _nearby(folder: Path, recorded: str) -> Path:
-    """Return an input where it lay then, or beside the manifest if the folder has moved since."""
-    there = Path(recorded)
-    return there if beside(there, "manifest.json").is_file() else folder / there.name
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Read a manifest, leaving out what is not as it should be.
-
-    Raises:
-        UsageError: It is not a JSON object.
-    """
-    fields = _with_nested_counts(_read_object(path))
-    try:
-        return Manifest.model_validate(fields)
-    except ValidationError as error:
-        bad = {item["loc"][0] for item in error.errors()}
-        return Manifest.model_validate({key: value for key, value in fields.items() if key not in bad})
-
-
-def _with_nested_counts(fields: dict[str, Any]) -> dict[str, Any]:
-    """Move the tables that ``soc clean`` keeps inside its counts to where the other stages have theirs."""
-    counts = fields.get("counts")
-    if not isinstance(counts, dict):
-        return fields
-    own = {"reasons": counts.get("rejected_by_reason"), "repairs": counts.get("repairs")}
-    plain = {key: value for key, value in counts.items() if isinstance(value, int)}
-    return {**fields, **{key: value for key, value in own.items() if value}, "counts": plain}
-
-
 def published_manifest(path: Path) -> bytes:
     """Return the manifest in ``path`` as it may be shown: see ``scrub``."""
-    return orjson.dumps(scrub(_read_object(path)), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise UsageError(f"not a readable manifest ({error})", where=str(path)) from None
-    if not isinstance(fields, dict):
-        raise UsageError("not a manifest: a JSON object is wanted", where=str(path))
-    return fields
+    return orjson.dumps(scrub(read_object(path)), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def scrub(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -13,11 +13,13 @@ from pathlib import Path
 import tomli_w
 
 from soc_gen.errors import UsageError
-from soc_gen.io.jsonl import BadLine, read_jsonl, writing
+from soc_gen.io.files import writing
+from soc_gen.io.jsonl import BadLine, read_jsonl
+from soc_gen.io.manifest import Manifest, find_manifests
 from soc_gen.io.schema import write_parquet
 from soc_gen.metrics.statistics import Statistics
 from soc_gen.models import Chat
-from soc_gen.publish.manifests import Manifest, find_manifests, generation_settings, published_manifest
+from soc_gen.publish.manifests import generation_settings, published_manifest
 
 DATA, PARQUET, CARD = "data.jsonl", "data.parquet", "README.md"
 SETTINGS, MANIFESTS = "generation.toml", "manifests"

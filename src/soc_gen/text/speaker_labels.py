@@ -12,7 +12,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from soc_gen.models import Persona
-from soc_gen.prompts.personas import first_name
+from soc_gen.text.names import first_name
 
 _CLOCK = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?[\])]?\s?[-–]?\s?)?"
 _NAME = r"(?P<name>[^\s:：*\[\]()<>][^:：\n*\[\]()<>]{0,58}?)"
@@ -134,3 +134,21 @@ def _named(match: re.Match[str]) -> str:
 
 def _key(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split()).strip("@\"'“”‘’ ,.")
+
+
+def speaks_for(text: str, other_names: Collection[str]) -> bool:
+    """Does a line of ``text`` begin with the other person's label (names from ``labels.names_of``)?
+
+    After a line that ends in a colon, "who brings what:", labels are a list.
+    """
+    for line in text.splitlines():
+        if has_label(line, other_names):
+            return True
+        if line.rstrip().endswith((":", "：")):
+            return False
+    return False
+
+
+def own_label(text: str, own_names: Collection[str]) -> bool:
+    """Does ``text`` begin with its writer's own label (names from ``labels.names_of``)?"""
+    return has_label(text, own_names)

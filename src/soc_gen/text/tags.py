@@ -367,3 +367,8 @@ def _settle(step: Callable[[str], str], text: str) -> str:
     while (changed := step(text)) != text:
         text = changed
     return text
+
+
+def text_of(piece: str | Tag) -> str:
+    """Return the words of a piece of a message: what a tag shows, or the text itself."""
+    return piece if isinstance(piece, str) else piece.text

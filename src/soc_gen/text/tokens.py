@@ -49,19 +49,6 @@ def tokens_of(data: bytes, rare: bytes | None = None) -> list[bytes]:
     return data.translate(_SPACES, b"'").split()
 
 
-def runs(words: list[bytes], length: int) -> list[bytes]:
-    """Return every run of ``length`` words in a row, joined; a shorter text is one run."""
-    if 0 < len(words) < length:
-        return [b" ".join(words)]
-    return list(map(b" ".join, zip(*[words[start:] for start in range(length)], strict=False)))
-
-
-def joined(words: list[bytes], runs_of_them: list[bytes], length: int) -> bytes:
-    """Return ``b" ".join(words)``, faster: every so many of their ``runs`` of ``length`` have most of it."""
-    pieces = runs_of_them[::length]
-    return b" ".join(pieces + words[length * len(pieces) :])
-
-
 def _apart(match: re.Match[bytes]) -> bytes:
     character = match[0]
     return b" " if character.startswith(_WIDE_MARKS) else b" %b " % character

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections import deque
@@ -13,35 +12,14 @@ from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import NamedTuple
-
-from pydantic import ValidationError
 
 from soc_gen.errors import SocError
-from soc_gen.io import jsonl
 from soc_gen.io.lines import Line
-from soc_gen.models import Chat
-from soc_gen.stages.clean.dedup import Fingerprint
-from soc_gen.stages.clean.examine import Rules, examine
-from soc_gen.stages.clean.repairs.repairer import Change, Repairer
+from soc_gen.stages.clean.examine import Outcome, Rules, examine_line
+from soc_gen.stages.clean.repairs.repairer import Repairer
 
 CHUNK_LINES = 256
 CHUNK_BYTES = 4 << 20
-
-
-class Outcome(NamedTuple):
-    """What became of one line by itself."""
-
-    where: str
-    as_read: bytes
-    line: bytes = b""
-    """As it would be written; empty where it is rejected."""
-    reason: str = ""
-    detail: str = ""
-    is_json: bool = True
-    changes: tuple[Change, ...] = ()
-    fingerprint: Fingerprint | None = None
-    """None where it is rejected."""
 
 
 def examined_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterator[Outcome]:
@@ -59,54 +37,6 @@ def examined_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterato
             yield from outcomes
     except BrokenProcessPool:
         raise SocError("a worker process was killed", hint="Try fewer --workers") from None
-
-
-def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
-    """Read ``line`` as a chat and examine it."""
-    if line.trouble == "line_too_long":
-        detail = (
-            f"{line.length:,} bytes, at most {rules.config.max_line_mb:g} MiB; only the beginning is kept"
-        )
-        return Outcome(line.where, line.data, reason="line_too_long", detail=detail, is_json=False)
-    try:
-        chat = Chat.model_validate_json(line.data)
-    except ValidationError as error:
-        return _invalid(line, jsonl.explain(error))
-    written = chat.to_json()
-    twice = _repeated_key(line.data) if written != line.data else None
-    if twice is not None:
-        return _invalid(line, f"the key {twice!r} comes twice in one object")
-    found = examine(chat, rules, repairer)
-    changes = tuple(found.changes)
-    if found.fingerprint is None:
-        is_json = written == line.data or jsonl.is_json(line.data)
-        return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
-    if found.chat is not chat:
-        written = found.chat.to_json()
-    return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
-
-
-def _invalid(line: Line, why: str) -> Outcome:
-    is_json = jsonl.is_json(line.data)
-    if line.trouble == "torn_line" and not is_json:
-        why = "the file ends in the middle of this line; is it still being written?"
-        return Outcome(line.where, line.data, reason="torn_line", detail=why, is_json=False)
-    return Outcome(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
-
-
-def _repeated_key(data: bytes) -> str | None:
-    """Return a key that some object in ``data``, which is JSON, has twice."""
-    found: list[str] = []
-
-    def look(pairs: list[tuple[str, object]]) -> None:
-        keys: set[str] = set()
-        for key, _ in pairs:
-            if key in keys:
-                found.append(key)
-            keys.add(key)
-
-    json.loads(data, object_pairs_hook=look, parse_int=str)
-    return found[0] if found else None
 
 
 def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 
 from soc_gen.errors import EmbeddedModelError
-from soc_gen.io.jsonl import is_full, unwritten
+from soc_gen.io.files import is_full, unwritten
 from soc_gen.llm.embedded.catalog import HubSource, Weights, WheelSource
 
 Progress = Callable[[str, int, int], None]

@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 from rensa import RMinHash, RMinHashDeduplicator
 from xxhash import xxh3_64_intdigest
 
+from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.tokens import joined
+from soc_gen.text.ngrams import joined
 
 SLOTS = 128
 SEED = 42
@@ -154,3 +155,20 @@ class Duplicates:
         if self._near is not None and new.sketch is not None:
             self._near.add(str(number), new.sketch)
         return number
+
+
+def duplicates(config: CleanConfig) -> Duplicates:
+    """Return the search for duplicates that ``config`` describes, with nothing in it yet."""
+    return Duplicates(
+        config.near_duplicates,
+        keep_longest=config.keep == "longest",
+        same_experience=config.allow_same_experience,
+    )
+
+
+def repeats(chat_id: str, verdict: Verdict, one: RMinHash | None, two: RMinHash | None) -> str:
+    """Return which chat a duplicate repeats, and how closely where that is estimated."""
+    if verdict.kind in (None, "near_duplicate") and one and two:
+        longer = ", which is longer" if verdict.kind is None else ""
+        return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
+    return f"of {chat_id}"

@@ -5,19 +5,23 @@ Pure: chats go in, chats and rejections come out. Files, workers and counts are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pydantic import ValidationError
 from rensa import RMinHash
 
-from soc_gen.config import CleanConfig
+from soc_gen.io import jsonl
+from soc_gen.io.lines import Line
 from soc_gen.models import Chat, Rejection
-from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, Verdict, fingerprint
+from soc_gen.stages.clean.config import CleanConfig
+from soc_gen.stages.clean.dedup import Fingerprint, duplicates, fingerprint, repeats
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.rejections import reject
 from soc_gen.stages.clean.repairs.repairer import Change, Repairer, UnsettledError
-from soc_gen.text.assistant_speak import PromptGrams, prompt_grams
+from soc_gen.text.prompt_leak import PromptGrams, prompt_grams
 from soc_gen.text.tags import END
 
 
@@ -62,15 +66,6 @@ def examine(chat: Chat, rules: Rules, repairer: Repairer) -> Examined:
     return Examined(said.chat, changes, fingerprint=fingerprint(said))
 
 
-def duplicates(config: CleanConfig) -> Duplicates:
-    """Return the search for duplicates that ``config`` describes, with nothing in it yet."""
-    return Duplicates(
-        config.near_duplicates,
-        keep_longest=config.keep == "longest",
-        same_experience=config.allow_same_experience,
-    )
-
-
 def clean_chats(
     chats: Iterable[Chat], config: CleanConfig, *, prompts: Iterable[str] = (), failed: Iterable[str] = ()
 ) -> Iterator[Chat | Rejection]:
@@ -111,14 +106,6 @@ def clean_chats(
     yield from outcomes
 
 
-def repeats(chat_id: str, verdict: Verdict, one: RMinHash | None, two: RMinHash | None) -> str:
-    """Return which chat a duplicate repeats, and how closely where that is estimated."""
-    if verdict.kind in (None, "near_duplicate") and one and two:
-        longer = ", which is longer" if verdict.kind is None else ""
-        return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
-    return f"of {chat_id}"
-
-
 def _sketch(examined: Examined) -> RMinHash | None:
     return examined.fingerprint.sketch if examined.fingerprint else None
 
@@ -130,3 +117,66 @@ def _rejection(chat: Chat, place: int, reason: str, detail: str) -> Rejection:
 
 def _ended(chat: Chat) -> bool:
     return bool(chat.chat_parts) and END in chat.chat_parts[-1].messages[-1:]
+
+
+class Outcome(NamedTuple):
+    """What became of one line by itself."""
+
+    where: str
+    as_read: bytes
+    line: bytes = b""
+    """As it would be written; empty where it is rejected."""
+    reason: str = ""
+    detail: str = ""
+    is_json: bool = True
+    changes: tuple[Change, ...] = ()
+    fingerprint: Fingerprint | None = None
+    """None where it is rejected."""
+
+
+def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
+    """Read ``line`` as a chat and examine it."""
+    if line.trouble == "line_too_long":
+        detail = (
+            f"{line.length:,} bytes, at most {rules.config.max_line_mb:g} MiB; only the beginning is kept"
+        )
+        return Outcome(line.where, line.data, reason="line_too_long", detail=detail, is_json=False)
+    try:
+        chat = Chat.model_validate_json(line.data)
+    except ValidationError as error:
+        return _invalid(line, jsonl.explain(error))
+    written = chat.to_json()
+    twice = _repeated_key(line.data) if written != line.data else None
+    if twice is not None:
+        return _invalid(line, f"the key {twice!r} comes twice in one object")
+    found = examine(chat, rules, repairer)
+    changes = tuple(found.changes)
+    if found.fingerprint is None:
+        is_json = written == line.data or jsonl.is_json(line.data)
+        return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
+    if found.chat is not chat:
+        written = found.chat.to_json()
+    return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
+
+
+def _invalid(line: Line, why: str) -> Outcome:
+    is_json = jsonl.is_json(line.data)
+    if line.trouble == "torn_line" and not is_json:
+        why = "the file ends in the middle of this line; is it still being written?"
+        return Outcome(line.where, line.data, reason="torn_line", detail=why, is_json=False)
+    return Outcome(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
+
+
+def _repeated_key(data: bytes) -> str | None:
+    """Return a key that some object in ``data``, which is JSON, has twice."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        keys: set[str] = set()
+        for key, _ in pairs:
+            if key in keys:
+                found.append(key)
+            keys.add(key)
+
+    json.loads(data, object_pairs_hook=look, parse_int=str)
+    return found[0] if found else None

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import assistant_speak, model_words
+from soc_gen.text.ngrams import runs
 from soc_gen.text.tags import END, WELL_WRITTEN
-from soc_gen.text.tokens import runs, tokens_of
+from soc_gen.text.tokens import tokens_of
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})

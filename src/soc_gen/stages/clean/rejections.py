@@ -6,20 +6,13 @@ import itertools
 import re
 from collections.abc import Callable
 
-from soc_gen.config import CleanConfig
 from soc_gen.errors import MissingExtraError
+from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.assistant_speak import (
-    assistant_speak,
-    breaks_character,
-    farewell,
-    may_be_farewell,
-    near_repeat,
-    refusal,
-    speaks_for,
-    words,
-)
-from soc_gen.text.speaker_labels import names_of
+from soc_gen.text.assistant_speak import assistant_speak, breaks_character, refusal
+from soc_gen.text.farewell import farewell, may_be_farewell
+from soc_gen.text.repetition import near_repeat, words
+from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
 from soc_gen.text.tokens import tokens
 

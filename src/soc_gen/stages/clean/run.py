@@ -20,22 +20,24 @@ from typing import IO, Any
 import orjson
 from rensa import RMinHash
 
-from soc_gen.config import CleanConfig
-from soc_gen.engine.executors.processes import Outcome, examined_lines
+from soc_gen.engine.executors.processes import examined_lines
 from soc_gen.errors import SocError, UsageError
 from soc_gen.io.datasets import read_source
-from soc_gen.io.jsonl import BadLine, check_output, printable, read_jsonl, replacing, writing
+from soc_gen.io.files import check_output, printable, replacing, writing
+from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.lines import LineReader, expand
 from soc_gen.io.manifest import beside, file_sha256, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.prompts.loader import load_prompt, prompt_names
-from soc_gen.stages.clean.dedup import Fingerprint, Verdict, fingerprint, sketch
-from soc_gen.stages.clean.examine import Rules, duplicates, repeats
+from soc_gen.stages.clean.config import CleanConfig
+from soc_gen.stages.clean.dedup import Fingerprint, Verdict, duplicates, fingerprint, repeats, sketch
+from soc_gen.stages.clean.examine import Outcome, Rules
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs.repairer import Change
 from soc_gen.stages.clean.spool import Spool, Spooled
-from soc_gen.text.assistant_speak import prompt_grams
-from soc_gen.text.tokens import runs, tokens
+from soc_gen.text.ngrams import runs
+from soc_gen.text.prompt_leak import prompt_grams
+from soc_gen.text.tokens import tokens
 
 MEBIBYTE = 1 << 20
 

@@ -16,12 +16,13 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from soc_gen.config import Settings
 from soc_gen.errors import UsageError
-from soc_gen.io.jsonl import explain, open_input
+from soc_gen.io.files import open_input
+from soc_gen.io.jsonl import explain
 from soc_gen.io.resources import shipped
 from soc_gen.models import Persona, Text
-from soc_gen.prompts.personas import short_names
+from soc_gen.settings import Settings
+from soc_gen.text.names import short_names
 from soc_gen.text.safety import ADULT, romance
 
 _SLOTS = {"platform": "platforms", "community": "communities", "fandom": "fandoms", "gaming": "gaming"}

@@ -15,9 +15,9 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from soc_gen.config import ExperiencesConfig
 from soc_gen.models import Experience
-from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.seeding import child_seed
+from soc_gen.stages.experiences.config import ExperiencesConfig
 
 
 class Hub:

@@ -10,7 +10,6 @@ from the first pair to the last, in memory for the cells (ages²) and the pairs 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -18,18 +17,13 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from soc_gen.seeding import child_seed
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 _FIRST_STRETCH = 4096  # pairs expected in the first stretch of time; each later one expects twice as many
 _LEAST_WEIGHT = 1e-300  # so that an extreme strength cannot make a pair impossible
-
-
-def child_seed(random_seed: int, *parts: object) -> int:
-    """Return a seed in ``[0, 2**31)``, which every server accepts, that depends on all arguments."""
-    text = "\x1f".join(map(str, (random_seed, *parts)))
-    digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") & 0x7FFFFFFF
 
 
 def pair_by_age(ages: Sequence[int], strength: float, random_seed: int) -> Iterator[tuple[int, int]]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import UsageError
 from soc_gen.io.datasets import read_source
 from soc_gen.io.jsonl import BadLine
 from soc_gen.io.resources import shipped
 from soc_gen.models import Persona
+from soc_gen.stages.experiences.config import ExperiencesConfig
 
 _FEWEST = 2
 

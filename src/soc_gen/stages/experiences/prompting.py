@@ -15,13 +15,14 @@ from typing import Any
 
 import orjson
 
-from soc_gen.config import Sampling
 from soc_gen.llm.types import LLM, PromptMessage, Reply, Request
 from soc_gen.models import Experience, Persona
 from soc_gen.prompts.loader import load_prompt
-from soc_gen.prompts.personas import introduction, persona_card, short_names
-from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.prompts.personas import introduction, persona_card
+from soc_gen.seeding import child_seed
+from soc_gen.settings import Sampling
 from soc_gen.stages.experiences.rules import Draft, read_json, sentences
+from soc_gen.text.names import short_names
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

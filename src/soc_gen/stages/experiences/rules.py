@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience, Persona
-from soc_gen.prompts.personas import short_names
+from soc_gen.text.names import short_names
 from soc_gen.text.safety import romance_with_minor
 from soc_gen.text.tokens import WORD
 

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from soc_gen.config import ExperiencesConfig
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm.types import LLM
 from soc_gen.models import Experience, Persona, content_id
+from soc_gen.seeding import child_seed
 from soc_gen.stages.experiences.components import Components, draw, fill_slots, name_personas
-from soc_gen.stages.experiences.pairing import child_seed, pair_by_age
+from soc_gen.stages.experiences.config import ExperiencesConfig
+from soc_gen.stages.experiences.pairing import pair_by_age
 from soc_gen.stages.experiences.prompting import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
 from soc_gen.stages.experiences.rules import Brief, Draft, Refusal, check_draft, example_text
 

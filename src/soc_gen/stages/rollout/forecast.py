@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
-from soc_gen.config import Config, RolloutConfig
+from soc_gen.config import Config
 from soc_gen.engine.metrics import cost
 from soc_gen.llm.types import CHARACTERS_PER_TOKEN, Usage
 from soc_gen.models import Experience
+from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.formats.base import Format, Turn
 from soc_gen.stages.rollout.stage import FORMATS, chat_id
 

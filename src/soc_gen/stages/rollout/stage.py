@@ -10,17 +10,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from soc_gen.config import RolloutConfig
 from soc_gen.errors import ConversationFailed
 from soc_gen.llm.types import CHARACTERS_PER_TOKEN, LLM, Reply, Request
 from soc_gen.models import Chat, ChatPart, Experience, content_id
 from soc_gen.prompts.loader import load_prompt
-from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.seeding import child_seed
+from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.formats import json_turns, transcript
 from soc_gen.stages.rollout.formats.base import BadTurn, Format, Prompt, Turn
 from soc_gen.stages.rollout.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import words
+from soc_gen.text.repetition import words
 from soc_gen.text.speaker_labels import names_of
 from soc_gen.text.tags import END
 

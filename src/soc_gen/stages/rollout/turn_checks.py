@@ -12,8 +12,11 @@ from functools import lru_cache
 
 from soc_gen.stages.rollout.formats.base import BadTurn
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import assistant_speak, farewell, own_label, refusal, repeats, speaks_for
-from soc_gen.text.assistant_speak import words as words_of
+from soc_gen.text.assistant_speak import assistant_speak, refusal
+from soc_gen.text.farewell import farewell
+from soc_gen.text.repetition import repeats
+from soc_gen.text.repetition import words as words_of
+from soc_gen.text.speaker_labels import own_label, speaks_for
 
 _FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
 _MOST_RETOLD = 0.6

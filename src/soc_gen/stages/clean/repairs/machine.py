@@ -12,7 +12,8 @@ import orjson
 
 from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.assistant_speak import QUOTES, PromptGrams, leaks_prompt
+from soc_gen.text.assistant_speak import QUOTES
+from soc_gen.text.prompt_leak import PromptGrams, leaks_prompt
 
 Messages = list[str]
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from soc_gen.config import CleanConfig
 from soc_gen.models import Chat, ChatPart
+from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import PromptGrams, may_leak
+from soc_gen.text.prompt_leak import PromptGrams, may_leak
 from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
 
 MAX_PASSES = 10

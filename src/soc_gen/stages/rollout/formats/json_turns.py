@@ -15,8 +15,9 @@ from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
-from soc_gen.prompts.personas import persona_card, short_names
+from soc_gen.prompts.personas import persona_card
 from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
+from soc_gen.text.names import short_names
 
 MOST_MESSAGES = 3
 REPLY_TOKENS = 45

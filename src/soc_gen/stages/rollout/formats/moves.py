@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.seeding import child_seed
 
 FIRST = ("asks for it", "complains", "has news", "begins in the middle")
 _FIRST_ANSWERS = ("asks back", "is not keen", "is surprised", "makes light of it", "knew it already")

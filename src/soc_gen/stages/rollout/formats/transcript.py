@@ -14,11 +14,12 @@ from functools import cache, lru_cache
 from soc_gen.llm.types import Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
-from soc_gen.prompts.personas import introduction, short_names
-from soc_gen.stages.experiences.pairing import child_seed
+from soc_gen.prompts.personas import introduction
+from soc_gen.seeding import child_seed
 from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
 from soc_gen.stages.rollout.formats.moves import CLOSING_LINES, walk
-from soc_gen.text.assistant_speak import words
+from soc_gen.text.names import short_names
+from soc_gen.text.repetition import words
 
 _END_LINE = re.compile(
     r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I

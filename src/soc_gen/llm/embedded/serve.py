@@ -1,0 +1,41 @@
+"""The endpoint of a run: the configured one, or the embedded model started for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from soc_gen.errors import UsageError
+from soc_gen.llm.embedded.server import embedded_server, need_engine
+from soc_gen.llm.embedded.weights import Progress, resolve_weights
+from soc_gen.settings import EndpointConfig
+
+EMBEDDED_SLOTS = 4
+
+
+@contextmanager
+def served(
+    config: EndpointConfig, say: Callable[[str], None], progress: Progress
+) -> Iterator[EndpointConfig]:
+    """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
+
+    Args:
+        config: Where the model is.
+        say: Is told what is fetched and started, a line at a time.
+        progress: Is told how far a download is.
+
+    Raises:
+        EmbeddedModelError: The embedded model cannot be fetched or started.
+        MissingExtraError: It is needed, and the extra ``local`` is not installed.
+        UsageError: A model was named, but no URL.
+    """
+    if config.base_urls:
+        yield config
+        return
+    if config.model:
+        raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
+    need_engine()
+    weights = resolve_weights(config.embedded_model, progress=progress, say=say)
+    slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
+    with embedded_server(weights, slots) as url:
+        yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})

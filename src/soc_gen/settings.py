@@ -1,0 +1,107 @@
+"""Settings of more than one stage: sampling, the endpoint, prices, budgets. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_serializer,
+    field_validator,
+)
+
+from soc_gen.urls import public_url, trouble_with
+
+_LARGEST = 2**63 - 1  # that JSON writers and servers take
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _fits(cls, value: object) -> object:
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            msg = f"should be at most {_LARGEST}"
+            raise ValueError(msg)
+        return value
+
+
+class Sampling(Settings):
+    """How the model draws tokens. What is None is not sent: some servers then take the model's own value."""
+
+    temperature: float = Field(0.8, ge=0, le=5)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=-1)
+    min_p: float | None = Field(None, ge=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    max_tokens: int = Field(512, ge=1)
+    """Upper bound of one reply, in tokens."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Sent as they are: ``chat_template_kwargs``, ``repeat_penalty`` and whatever the server knows."""
+
+
+class Prices(Settings):
+    """US dollars for a million tokens."""
+
+    input: float = Field(0.0, ge=0)
+    cached_input: float | None = Field(None, ge=0)
+    """Input that came from the prefix cache; the price of ``input`` when not given."""
+    output: float = Field(0.0, ge=0)
+
+    @property
+    def given(self) -> bool:
+        """Whether there are any: with none, everything costs nothing."""
+        return any(self.model_dump().values())
+
+
+class EndpointConfig(Settings):
+    """Where the model is. With no ``base_urls``, the embedded model is started."""
+
+    base_urls: tuple[str, ...] = ()
+    """OpenAI-compatible URLs, such as ``http://localhost:8000/v1``; several are replicas."""
+    model: str | None = None
+    """Name the endpoint knows the model by; asked of the endpoint when not given."""
+    api_key_env: str | None = None
+    """Name of the environment variable that has the key; ``SOC_API_KEY`` or ``OPENAI_API_KEY``."""
+    embedded_model: str | None = None
+    """A name from the table, a ``.gguf`` file or a Hub repo; by this machine's memory when not given."""
+    concurrency: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Conversations open at once."""
+    timeout_seconds: float = Field(180.0, gt=0)
+    """Longest wait for one reply."""
+    give_up_seconds: float = Field(600.0, gt=0)
+    """How long a request is repeated, or every replica may be down, before the run gives up."""
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: float | None = Field(None, gt=0)
+    affinity_header: str | None = None
+    """Header that carries the conversation's id: ``X-Session-ID`` (vLLM), ``x-smg-routing-key``."""
+    prices: Prices = Prices()
+
+    @field_validator("base_urls")
+    @classmethod
+    def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if trouble := trouble_with(url):
+                raise ValueError(trouble)
+        return tuple(url.rstrip("/") for url in urls)
+
+    @field_serializer("base_urls")
+    def _without_secrets(self, urls: tuple[str, ...]) -> tuple[str, ...]:
+        """Settings are written into manifests; what users put into URLs may be a key."""
+        return tuple(map(public_url, urls))
+
+
+class Budget(Settings):
+    """When to stop cleanly, with everything kept. None: no bound."""
+
+    max_cost: float | None = Field(None, gt=0)
+    """US dollars, by ``endpoint.prices``, which must be there; of all stages and all runs."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Prompt and completion tokens together, of all stages and all runs."""
+    max_minutes: float | None = Field(None, gt=0)
+    """Of this run, all its stages."""

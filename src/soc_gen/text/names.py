@@ -1,0 +1,27 @@
+"""What people are called: first names, and short names that tell two people apart."""
+
+from __future__ import annotations
+
+from soc_gen.models import Persona
+
+_TITLES = frozenset(
+    {"captain", "dr", "miss", "mr", "mrs", "ms", "mx", "officer", "prof", "professor", "sir", "the"}
+)
+
+
+def first_name(name: str) -> str:
+    """Return what a friend would call them: the first word of ``name`` that is no title."""
+    words = name.split()
+    return next((word for word in words if word.rstrip(".").casefold() not in _TITLES), name)
+
+
+def short_names(one: Persona, two: Persona) -> tuple[str, str]:
+    """Return a name for each of two personas, as short as tells them apart."""
+    choices = (
+        (first_name(one.name), first_name(two.name)),
+        (one.name, two.name),
+    )
+    for first, second in choices:
+        if first.casefold() != second.casefold():
+            return first, second
+    return f"{one.name} 1", f"{two.name} 2"

@@ -1,0 +1,73 @@
+"""Messages that recite the prompt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from soc_gen.text.ngrams import runs
+from soc_gen.text.tokens import tokens
+
+_NAME_SLOT = "{{name}}"
+
+
+_OTHER_SLOT = re.compile(r"\{\{(?!name\}\})\w+\}\}")
+
+
+LEAK_WORDS = 8
+"""Words in a row shared with the prompt that nobody says by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptGrams:
+    """What a recited prompt is found by."""
+
+    runs: frozenset[bytes]
+    """Every run of ``LEAK_WORDS`` words."""
+    hints: dict[int, frozenset[bytes]]
+    """Every run of so many words, fewer than ``LEAK_WORDS``."""
+    orders: re.Pattern[str] | None = None
+    """A line that says whose turn it is, whatever the name: too short for a run of words."""
+    order_words: tuple[bytes, ...] = ()
+    """One of these is in every such line."""
+
+
+def prompt_grams(texts: Iterable[str]) -> PromptGrams:
+    """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
+    texts = list(texts)
+    said = [found for text in texts if len(found := tokens(text)) >= LEAK_WORDS]
+    grams = {
+        size: frozenset(run for one in said for run in runs(one, size)) for size in range(1, LEAK_WORDS + 1)
+    }
+    lines = (line for text in texts for line in text.splitlines() if _NAME_SLOT in line)
+    orders = [_OTHER_SLOT.sub("", line).strip().rstrip(".").split(_NAME_SLOT) for line in lines]
+    shapes = "|".join(r"[^\n]{1,60}".join(map(re.escape, order)) for order in orders)
+    return PromptGrams(
+        grams.pop(LEAK_WORDS),
+        grams,
+        re.compile(rf"^(?:[^\w\n]|_)*+(?:{shapes})(?:[^\w\n]|_)*+$".replace("'", "['’]"), re.MULTILINE)
+        if orders
+        else None,
+        tuple({"".join(order).split()[-1].encode() for order in orders}),
+    )
+
+
+def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
+    """Could a text with these runs of ``size`` words recite the prompt? No misses, few alarms.
+
+    A recital of ``LEAK_WORDS`` words has so many runs in a row that looking at some of them is enough.
+    """
+    hints = grams.hints.get(size)
+    return bool(grams.runs) and (hints is None or not hints.isdisjoint(shingles[:: LEAK_WORDS - size + 1]))
+
+
+def leaks_prompt(text: str, grams: PromptGrams) -> bool:
+    """Does ``text`` recite the prompt whose ``prompt_grams`` are given?
+
+    That is ``LEAK_WORDS`` of its words in a row, or a line that says whose turn it is.
+    """
+    said = tokens(text)
+    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(runs(said, LEAK_WORDS)):
+        return True
+    return bool(grams.orders and grams.orders.search(text))

@@ -1,0 +1,57 @@
+"""Messages that say again what was said before."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from soc_gen.text.normalize import fold_case
+from soc_gen.text.tags import parse, text_of
+from soc_gen.text.tokens import WORD
+
+
+def near_repeat(message: str, earlier: Iterable[str]) -> bool:
+    """Does ``message`` say again what one of ``earlier`` said, in nearly the same words?
+
+    Messages of fewer than four words ("ok", "lol same") repeat in every talk and never count. Two
+    messages are alike when they share 85 % of their words and 75 % of their neighbouring pairs, so
+    that "at 8 then" and "at 9 then" are different answers.
+    """
+    return repeats(words(message), map(words, earlier))
+
+
+def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
+    """Like ``near_repeat``, for messages that are ``words`` already."""
+    if len(said) < 4:
+        return False
+    known, least, most = set(said), 0.7 * len(said), len(said) / 0.7
+    return any(
+        least <= len(other) <= most and _may_be_alike(said, known, other) and _alike(said, other)
+        for other in earlier
+    )
+
+
+def words(message: str) -> list[str]:
+    """Return the words of ``message`` in lower case, what its media show among them, without its tags."""
+    if "<" in message:
+        message = " ".join(text_of(piece) for piece in parse(message))
+    return WORD.findall(fold_case(message))
+
+
+def _may_be_alike(said: Sequence[str], known: set[str], other: Sequence[str]) -> bool:
+    """Look whether ``_alike`` can be true at all: cheap, and nearly always the end of it."""
+    # A word of ours that they do not have is one less in common.
+    common = len(said) - len(known) + len(known.intersection(other))
+    return len(other) >= 4 and 2 * common >= 0.85 * (len(said) + len(other))
+
+
+def _alike(said: Sequence[str], other: Sequence[str]) -> bool:
+    if _dice(Counter(said), Counter(other)) < 0.85:
+        return False
+    return _dice(Counter(itertools.pairwise(said)), Counter(itertools.pairwise(other))) >= 0.75
+
+
+def _dice(one: Counter[Any], two: Counter[Any]) -> float:
+    return 2 * (one & two).total() / (one.total() + two.total())
