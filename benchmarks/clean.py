@@ -113,10 +113,10 @@ def _changed(words: list[str], rng: random.Random, vocabulary: list[str]) -> lis
 
 def jaccard(one: str, two: str) -> float:
     """Return the similarity of two texts, by the same runs of words that are compared."""
-    from soc_gen.text.ngrams import runs  # noqa: PLC0415 - not in the memory of the floor
-    from soc_gen.text.tokens import tokens  # noqa: PLC0415 - not in the memory of the floor
+    from soc_gen.text.ngrams import ngrams  # noqa: PLC0415 - not in the memory of the floor
+    from soc_gen.text.tokens import tokenize  # noqa: PLC0415 - not in the memory of the floor
 
-    first, second = (set(runs(tokens(text), 3)) for text in (one, two))
+    first, second = (set(ngrams(tokenize(text), 3)) for text in (one, two))
     return len(first & second) / len(first | second)
 
 
@@ -172,15 +172,15 @@ def _talks(path: Path) -> Iterator[tuple[str, str]]:
 def dedup_path(path: Path) -> int:
     """Read, parse, and look for near-duplicates, with nothing else of cleaning."""
     from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, sketch  # noqa: PLC0415 - not timed with the floor
-    from soc_gen.text.ngrams import joined, runs  # noqa: PLC0415
-    from soc_gen.text.tokens import tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import join_ngrams, ngrams  # noqa: PLC0415
+    from soc_gen.text.tokens import tokenize  # noqa: PLC0415
 
     seen = Duplicates(0.8, keep_longest=False, same_experience=True)
     kept = 0
     for index, (_, text) in enumerate(_talks(path)):
-        words = tokens(text)
-        shingles = runs(words, 3)
-        key = xxh3_64_intdigest(joined(words, shingles, 3))
+        words = tokenize(text)
+        shingles = ngrams(words, 3)
+        key = xxh3_64_intdigest(join_ngrams(words, shingles, 3))
         found = Fingerprint(index, key, index, len(words), sketch(shingles))
         kept += seen.judge(found).number is not None
     return kept
@@ -190,14 +190,14 @@ def datasketch_path(path: Path) -> int:
     """The same with datasketch at 16 bands of 8 rows."""
     import datasketch  # noqa: PLC0415 - not a dependency
 
-    from soc_gen.text.ngrams import runs  # noqa: PLC0415
-    from soc_gen.text.tokens import tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import ngrams  # noqa: PLC0415
+    from soc_gen.text.tokens import tokenize  # noqa: PLC0415
 
     index = datasketch.MinHashLSH(params=(16, 8), num_perm=128)
     kept = 0
     for name, text in _talks(path):
         made = datasketch.MinHash(128)
-        made.update_batch(runs(tokens(text), 3))
+        made.update_batch(ngrams(tokenize(text), 3))
         if not index.query(made):
             index.insert(name, made)
             kept += 1
@@ -208,13 +208,13 @@ def bare_library(path: Path) -> tuple[int, float]:
     """The dedup library alone, given its tokens; returns the CPU seconds it took itself."""
     from rensa import RMinHash, RMinHashDeduplicator  # noqa: PLC0415
 
-    from soc_gen.text.ngrams import runs  # noqa: PLC0415
-    from soc_gen.text.tokens import tokens  # noqa: PLC0415
+    from soc_gen.text.ngrams import ngrams  # noqa: PLC0415
+    from soc_gen.text.tokens import tokenize  # noqa: PLC0415
 
     near = RMinHashDeduplicator(0.8, 128, use_lsh=True, num_bands=16)
     spent, kept = 0.0, 0
     for name, text in _talks(path):
-        shingles = runs(tokens(text), 3)
+        shingles = ngrams(tokenize(text), 3)
         began = time.process_time()
         made = RMinHash(128, 42)
         made.update(shingles)

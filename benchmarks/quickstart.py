@@ -15,16 +15,16 @@ from pathlib import Path
 
 from soc_gen.config import Config, load_config
 from soc_gen.engine.execute import Asking
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.stop import Stop
 from soc_gen.io.jsonl import read_jsonl
-from soc_gen.llm.embedded.serve import served
+from soc_gen.llm.embedded.serve import ensure_endpoint
 from soc_gen.models import Chat
 from soc_gen.stages.rollout.run import run_rollout
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import assistant_speak
+from soc_gen.text.assistant_speak import is_assistant_speak
 from soc_gen.text.names import short_names
-from soc_gen.text.repetition import near_repeat
+from soc_gen.text.repetition import is_near_duplicate
 
 _FILLER = re.compile(
     r"\W*(?:hi|hey|hello|sure|ok(?:ay)?|thanks?|thank you|no problem|sounds good|great|perfect|i understand"
@@ -33,10 +33,10 @@ _FILLER = re.compile(
 )
 
 
-def roll_out_all(source: Path, limit: int | None, config: Config, out: Path) -> tuple[list[Chat], Meter]:
+def roll_out_all(source: Path, limit: int | None, config: Config, out: Path) -> tuple[list[Chat], RunMetrics]:
     """Play the first experiences of ``source`` into ``out``, and return the chats and what it took."""
-    with served(config.endpoint, _say, _quiet) as endpoint:
-        meter = Meter()  # the clock starts when the model is ready
+    with ensure_endpoint(config.endpoint, _say, _quiet) as endpoint:
+        meter = RunMetrics()  # the clock starts when the model is ready
         asyncio.run(run_rollout(source, out, Asking(config, endpoint, Stop(), meter, limit=limit)))
     return [chat for chat in read_jsonl(out, Chat) if isinstance(chat, Chat)], meter
 
@@ -49,7 +49,7 @@ def _quiet(*_progress: object) -> None:
     pass
 
 
-def figures(chats: list[Chat], meter: Meter) -> dict[str, str]:
+def figures(chats: list[Chat], meter: RunMetrics) -> dict[str, str]:
     """Return what can be counted of how good the talk is."""
     said: list[str] = []
     repeats = filler = assistant = quoted = 0
@@ -59,8 +59,8 @@ def figures(chats: list[Chat], meter: Meter) -> dict[str, str]:
             text = tags.spoken_text(message).strip()
             if not text:
                 continue
-            repeats += near_repeat(text, earlier)
-            assistant += assistant_speak(text)
+            repeats += is_near_duplicate(text, earlier)
+            assistant += is_assistant_speak(text)
             filler += bool(_FILLER.fullmatch(text))
             quoted += text[0] in "\"'“*"
             earlier.append(text)

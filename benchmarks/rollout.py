@@ -33,7 +33,7 @@ import orjson
 
 from soc_gen.config import load_config
 from soc_gen.engine.execute import Asking
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.stop import Stop
 from soc_gen.io.resources import shipped
 from soc_gen.llm.client import Endpoint
@@ -232,7 +232,7 @@ def cpu(folder: Path, *, quick: bool) -> Iterator[Row]:
         config = load_config(None, groups)
         Endpoint.ask = stamped  # type: ignore[method-assign]
         try:
-            asking = Asking(config, config.endpoint, Stop(), Meter())
+            asking = Asking(config, config.endpoint, Stop(), RunMetrics())
             asyncio.run(run_rollout(source, folder / "cpu-chats.jsonl", asking))
         finally:
             Endpoint.ask = real  # type: ignore[method-assign]

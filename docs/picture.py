@@ -8,7 +8,7 @@ import orjson
 from rich.console import Console
 
 from soc_gen.cli import chat, console
-from soc_gen.cli.run import richest
+from soc_gen.cli.run import most_diverse_chat
 from soc_gen.cli.watch import COLUMNS, duration
 
 
@@ -16,7 +16,7 @@ def main(data: Path, picture: Path) -> None:
     """Draw one conversation and the summary of the run in ``data``."""
     screen = Console(record=True, force_terminal=True, width=96, file=io.StringIO())
     chat.out = console.out = screen
-    shown = richest(data / "clean.jsonl")
+    shown = most_diverse_chat(data / "clean.jsonl")
     if shown:
         chat.show_chat(shown)
     rows = []

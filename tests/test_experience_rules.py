@@ -13,9 +13,9 @@ from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.rules import (
     RULES,
-    Brief,
     Draft,
-    Refusal,
+    DraftContext,
+    DraftRejection,
     check_draft,
     example_text,
     read_json,
@@ -42,7 +42,7 @@ def _persona(name: str, traits: list[str], background: str) -> Persona:
     )
 
 
-BRIEF = Brief(
+BRIEF = DraftContext(
     (
         _persona(
             "Maya Ortiz", ["dry", "late for everything"], "Drives the 38 bus and keeps finches in a hallway."
@@ -57,11 +57,11 @@ BRIEF = Brief(
 )
 
 
-def read_draft(text: str, brief: Brief) -> Draft | Refusal:
+def read_draft(text: str, brief: DraftContext) -> Draft | DraftRejection:
     return check_draft(read_json(text), brief)
 
 
-def _read(**changes: str) -> Draft | Refusal:
+def _read(**changes: str) -> Draft | DraftRejection:
     return read_draft(json.dumps(GOOD | changes), BRIEF)
 
 
@@ -82,7 +82,7 @@ def test_a_good_reply_becomes_a_draft() -> None:
 )
 def test_no_object_with_two_texts_is_wrong_format(text: str) -> None:
     """An empty reply too."""
-    assert read_draft(text, BRIEF) == Refusal("wrong_format", "no situation and topic in the reply")
+    assert read_draft(text, BRIEF) == DraftRejection("wrong_format", "no situation and topic in the reply")
 
 
 def test_a_fence_or_prose_around_the_object_is_no_fault() -> None:
@@ -128,7 +128,7 @@ def test_each_fault_is_refused_by_its_name(changes: dict[str, str], reason: str)
     if reason == "copies_example":
         changes = changes | {"topic": EXAMPLE}
     refusal = _read(**changes)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, DraftRejection)
     assert refusal.reason == reason
     assert refusal.detail
     assert "\n" not in refusal.detail
@@ -153,7 +153,7 @@ def test_what_only_looks_like_a_fault_passes(changes: dict[str, str]) -> None:
 def test_romance_is_refused_where_one_of_the_two_is_under_18(age: int) -> None:
     """Whatever relationship the model was given; among adults it is a story like others."""
     young = BRIEF.personas[0].model_copy(update={"age": age})
-    brief = Brief((young, BRIEF.personas[1]), BRIEF.given, BRIEF.examples)
+    brief = DraftContext((young, BRIEF.personas[1]), BRIEF.given, BRIEF.examples)
     for words in (
         "has a crush on Tim",
         "wants a second date with Tim",
@@ -163,7 +163,7 @@ def test_romance_is_refused_where_one_of_the_two_is_under_18(age: int) -> None:
         draft = Draft(f"Maya {words}, and the whole stairwell has heard it.", GOOD["topic"])
         checked = check_draft(draft, brief)
         if age < 18:
-            assert isinstance(checked, Refusal)
+            assert isinstance(checked, DraftRejection)
             assert checked.reason == "minor_in_romance"
         else:
             assert checked == draft
@@ -180,7 +180,7 @@ def test_every_shipped_scenario_passes_every_rule() -> None:
         others = tuple(
             example_text(one) for one in seeds if isinstance(one, Experience) and one.id != seed.id
         )
-        brief = Brief((seed.persona1, seed.persona2), (seed.relationship,), others)
+        brief = DraftContext((seed.persona1, seed.persona2), (seed.relationship,), others)
         text = json.dumps({"situation": seed.situation, "topic": seed.topic})
         assert read_draft(text, brief) == Draft(seed.situation, seed.topic)
 
@@ -192,5 +192,5 @@ def test_no_text_is_an_error(situation: str, topic: str) -> None:
     for rule in RULES:
         assert rule(draft, BRIEF) is None or isinstance(rule(draft, BRIEF), str)
     assert isinstance(
-        read_draft(json.dumps({"situation": situation, "topic": topic}), BRIEF), Draft | Refusal
+        read_draft(json.dumps({"situation": situation, "topic": topic}), BRIEF), Draft | DraftRejection
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.config import ExperiencesConfig
-from soc_gen.stages.experiences.examples import Hub
+from soc_gen.stages.experiences.examples import ExamplePool
 
 _CONFIG = ExperiencesConfig(block_size=10, round_size=4, examples=2)
 _PERSONA = Persona(
@@ -27,8 +27,8 @@ def _experience(name: str) -> Experience:
 _SEEDS = [_experience(f"seed {number}") for number in range(5)]
 
 
-def _hub(config: ExperiencesConfig = _CONFIG, random_seed: int = 1) -> Hub:
-    return Hub(_SEEDS, config, random_seed)
+def _hub(config: ExperiencesConfig = _CONFIG, random_seed: int = 1) -> ExamplePool:
+    return ExamplePool(_SEEDS, config, random_seed)
 
 
 def _play(count: int, failed: set[int], order: random.Random) -> dict[int, tuple[str, ...]]:
@@ -121,7 +121,7 @@ def test_a_pool_smaller_than_wished_gives_what_it_has() -> None:
     """No seeds: no examples in the first round."""
 
     async def run() -> tuple[Experience, ...]:
-        return await Hub([], _CONFIG, 1).examples(0)
+        return await ExamplePool([], _CONFIG, 1).examples(0)
 
     assert asyncio.run(run()) == ()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen.stages.rollout.forecast import Paid, paid
+from soc_gen.stages.rollout.forecast import JournalProgress, paid
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 from tests.support.runs import Project
 
@@ -80,11 +80,11 @@ def test_a_dry_run_does_not_count_on_another_runs_journal(tmp_path: Path) -> Non
 def test_a_dry_run_reads_the_journal_of_a_run_that_was_killed(tmp_path: Path) -> None:
     """Its last line may be torn, and a file that is no journal says nothing."""
     journal = tmp_path / "chats.journal.jsonl"
-    assert paid(journal) == Paid()
+    assert paid(journal) == JournalProgress()
     journal.write_bytes(
         b'{"kind":"header","inputs":{"model":"m"}}\n{"kind":"reply","id":"a","turn":0}\n'
         b'{"kind":"reply","id":"b","turn":3}\n{"kind":"done","id":"a"}\n{"kind":"rep'
     )
-    assert paid(journal) == Paid({"model": "m"}, frozenset({"a"}), {"b": 4})
+    assert paid(journal) == JournalProgress({"model": "m"}, frozenset({"a"}), {"b": 4})
     journal.write_bytes(b'[1]\n{"kind":7}\n{"kind":"reply"}\n')
-    assert paid(journal) == Paid()
+    assert paid(journal) == JournalProgress()

@@ -6,7 +6,7 @@ import pytest
 
 from soc_gen.errors import UsageError
 from soc_gen.io.files import check_output
-from soc_gen.io.manifest import beside, find_manifests, write_manifest
+from soc_gen.io.manifest import find_manifests, sidecar_path, write_manifest
 from soc_gen.models import Failure
 from soc_gen.stages.clean.run import failed_ids
 
@@ -32,7 +32,7 @@ def test_a_file_that_was_packed_later_keeps_what_lies_beside_it(tmp_path: Path, 
     """`gzip chats.jsonl` leaves chats.failures.jsonl and chats.manifest.json as they are."""
     plain, packed = tmp_path / "chats.jsonl", tmp_path / f"chats.jsonl{suffix}"
     failure = Failure(index=0, id="chat-1", reason="bad_turn", detail="-")
-    beside(plain, "failures.jsonl").write_bytes(failure.to_json() + b"\n")
+    sidecar_path(plain, "failures.jsonl").write_bytes(failure.to_json() + b"\n")
     written = write_manifest(plain, "rollout", {})
     assert failed_ids([packed]) == {"chat-1"}
     assert [path for path, _ in find_manifests(packed)] == [written]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationError
 from soc_gen.llm.types import Reply, Request
 from soc_gen.settings import Sampling
 from tests.support.scripted_llm import ScriptedLLM
@@ -18,10 +18,10 @@ def _request(turn: int) -> Request:
 
 def test_a_queue_is_answered_in_order_and_remembered() -> None:
     """Text becomes a reply, an exception is raised, and every request is kept."""
-    llm = ScriptedLLM(["one", Reply("two", finish_reason="length"), ConversationFailed("x", "y")])
+    llm = ScriptedLLM(["one", Reply("two", finish_reason="length"), ConversationError("x", "y")])
     assert asyncio.run(llm.complete(_request(0))) == Reply("one", finish_reason="stop")
     assert asyncio.run(llm.complete(_request(1))).finish_reason == "length"
-    with pytest.raises(ConversationFailed):
+    with pytest.raises(ConversationError):
         asyncio.run(llm.complete(_request(2)))
     with pytest.raises(LookupError, match="no reply left in the script for chat turn 3"):
         asyncio.run(llm.complete(_request(3)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from soc_gen.config import load_config
 from soc_gen.errors import UsageError
 from soc_gen.settings import EndpointConfig
-from soc_gen.urls import joined, public_url, secrets_in, trouble_with
+from soc_gen.urls import join_url, public_url, secrets_in, validate_url
 
 KEY = "sk-a-very-secret-key"
 
@@ -24,7 +24,7 @@ KEY = "sk-a-very-secret-key"
 )
 def test_a_query_stays_at_the_end_of_the_address(base: str, address: str) -> None:
     """As gateways want it that take their key or version there."""
-    assert joined(base, "chat/completions") == address
+    assert join_url(base, "chat/completions") == address
 
 
 def test_what_is_shown_has_no_secrets() -> None:
@@ -39,13 +39,13 @@ def test_a_key_in_the_path_is_not_shown_either() -> None:
     url = f"https://host/{key}/deployments/qwen3-235b-a22b-instruct-2507-fp8/v1"
     assert public_url(url) == "https://host/…/deployments/qwen3-235b-a22b-instruct-2507-fp8/v1"
     assert key in secrets_in(url)
-    assert key not in trouble_with(f"host/{key}/v1")
-    assert joined(url, "models") == f"{url}/models"
+    assert key not in validate_url(f"host/{key}/v1")
+    assert join_url(url, "models") == f"{url}/models"
 
 
 def test_another_scheme_is_told_from_none() -> None:
-    assert trouble_with("ftp://host/v1") == "'ftp://host/v1' is not served over HTTP; write http://host/v1"
-    assert trouble_with("host/v1") == "'host/v1' has no scheme; write http://host/v1"
+    assert validate_url("ftp://host/v1") == "'ftp://host/v1' is not served over HTTP; write http://host/v1"
+    assert validate_url("host/v1") == "'host/v1' has no scheme; write http://host/v1"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_settings_are_written_down_without_what_is_secret_in_urls() -> None:
 @given(st.text() | st.text().map("http://{}".format))
 def test_no_text_breaks_the_check(url: str) -> None:
     """And what passes it can be taken apart."""
-    if not trouble_with(url):
+    if not validate_url(url):
         public_url(url)
-        joined(url, "models")
+        join_url(url, "models")
         secrets_in(url)

@@ -13,15 +13,17 @@ import pytest
 from rich.console import Console
 
 from soc_gen.cli import console, summary, watch
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.llm.types import Usage
 from soc_gen.settings import Prices
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 from tests.support.runs import Project, env
 
 
-def under_way() -> Meter:
-    meter = Meter(prices=Prices(input=1.0, output=1.0), total=100, resumed=20, done=30, open=20, in_flight=18)
+def under_way() -> RunMetrics:
+    meter = RunMetrics(
+        prices=Prices(input=1.0, output=1.0), total=100, resumed=20, done=30, open=20, in_flight=18
+    )
     meter.count(Usage(1_500_000, 900_000, 500_000))
     meter.retries = Counter(http_429=7, timeout=2)
     meter.rerolls = Counter(repeat=3)
@@ -30,7 +32,7 @@ def under_way() -> Meter:
     return meter
 
 
-def lines(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lines(meter: RunMetrics, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what is said where stderr is no terminal, with no time between two lines."""
     said: list[str] = []
 
@@ -86,10 +88,10 @@ def test_a_run_that_waits_says_so_in_a_pipe_too(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_is_open_counts_as_half_done() -> None:
     """The first of a thousand that are open does not make it a thousand times as long."""
-    meter = Meter(total=2000, open=999, done=1)
+    meter = RunMetrics(total=2000, open=999, done=1)
     meter.ended = meter.started + 100.0
     assert meter.eta() == pytest.approx(300, rel=0.01)
-    assert Meter(total=2000, open=1000).eta() is None
+    assert RunMetrics(total=2000, open=1000).eta() is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are a thing of Unix")

@@ -5,7 +5,7 @@
 * Every other ``SocError`` means a run that failed: exit code 1. What was paid for is in the journal.
 * Ctrl-C is no error: exit code 130.
 * A conversation that goes wrong is data, not a crash: it ends as a ``Failure`` record (owed to the
-  next run) and the run goes on. ``ConversationFailed`` carries it there and never reaches the user.
+  next run) and the run goes on. ``ConversationError`` carries it there and never reaches the user.
 * No message may contain a key: keys are read from the environment where the client is opened and
   are kept nowhere else.
 """
@@ -73,7 +73,7 @@ class MissingExtraError(UsageError):
         super().__init__(f"{package} is not installed", hint=f"Run: pip install 'soc-gen[{extra}]'")
 
 
-class ConversationFailed(Exception):  # noqa: N818 - it is a verdict on one conversation, not an error
+class ConversationError(Exception):
     """One conversation could not be finished; becomes a ``Failure`` record.
 
     Args:

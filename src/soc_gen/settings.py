@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from soc_gen.urls import public_url, trouble_with
+from soc_gen.urls import public_url, validate_url
 
 _LARGEST = 2**63 - 1  # that JSON writers and servers take
 
@@ -86,7 +86,7 @@ class EndpointConfig(Settings):
     @classmethod
     def _are_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         for url in urls:
-            if trouble := trouble_with(url):
+            if trouble := validate_url(url):
                 raise ValueError(trouble)
         return tuple(url.rstrip("/") for url in urls)
 

@@ -23,7 +23,7 @@ def without_user(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def joined(url: str, path: str) -> str:
+def join_url(url: str, path: str) -> str:
     """Return the address of ``path`` under the base ``url``, whose query (a key, say) stays at the end."""
     parts = urlsplit(without_user(url))
     return parts._replace(path=f"{parts.path.rstrip('/')}/{path}", fragment="").geturl()
@@ -54,7 +54,7 @@ def basic_auth(url: str) -> dict[str, str] | None:
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def trouble_with(url: str) -> str:
+def validate_url(url: str) -> str:
     """Return what is wrong with ``url`` as that of an endpoint, in words without its secrets, or ""."""
     if not url.startswith(("http://", "https://")):
         what = "is not served over HTTP" if "://" in url else "has no scheme"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from soc_gen.prompts.loader import load_prompt, prompt_names
-from soc_gen.text.assistant_speak import assistant_speak, breaks_character, refusal
-from soc_gen.text.farewell import farewell
-from soc_gen.text.prompt_leak import leaks_prompt, prompt_grams
-from soc_gen.text.repetition import near_repeat
+from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
+from soc_gen.text.farewell import is_farewell
+from soc_gen.text.prompt_leak import index_prompts, leaks_prompt
+from soc_gen.text.repetition import is_near_duplicate
 from soc_gen.text.speaker_labels import names_of, own_label, speaks_for
 from tests.support.people import LUNA, MAX
 
@@ -39,7 +39,7 @@ from tests.support.people import LUNA, MAX
     ],
 )
 def test_talking_like_an_assistant_is_told(text: str) -> None:
-    assert assistant_speak(text)
+    assert is_assistant_speak(text)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_talking_like_an_assistant_is_told(text: str) -> None:
     ],
 )
 def test_people_who_sound_a_little_like_one_are_left_alone(text: str) -> None:
-    assert not assistant_speak(text)
+    assert not is_assistant_speak(text)
 
 
 def test_breaking_character_and_refusing_are_told_apart() -> None:
     assert breaks_character("as an AI, i have no mother")
     assert not breaks_character("I cannot assist with that request.")
-    assert refusal("I cannot assist with that request.")
+    assert is_refusal("I cannot assist with that request.")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_breaking_character_and_refusing_are_told_apart() -> None:
 def test_a_near_repeat_has_nearly_all_words_in_nearly_the_same_order(
     message: str, earlier: str, repeats: bool
 ) -> None:
-    assert near_repeat(message, ["something else entirely came before", earlier]) is repeats
+    assert is_near_duplicate(message, ["something else entirely came before", earlier]) is repeats
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_near_repeat_has_nearly_all_words_in_nearly_the_same_order(
     ],
 )  # fmt: skip
 def test_a_goodbye_is_one(text: str) -> None:
-    assert farewell(text)
+    assert is_farewell(text)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_goodbye_is_one(text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_only_mentions_one_is_not(text: str) -> None:
-    assert not farewell(text)
+    assert not is_farewell(text)
 
 
 def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
@@ -151,13 +151,13 @@ def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
 )
 def test_the_line_that_says_whose_turn_it_is_leaks_too(text: str, leaks: bool) -> None:
     """Against the prompts as they are."""
-    grams = prompt_grams(load_prompt(name).text for name in prompt_names())
+    grams = index_prompts(load_prompt(name).text for name in prompt_names())
     assert leaks_prompt(text, grams) is leaks
     assert not leaks or any(word in text.encode() for word in grams.order_words)
 
 
 def test_a_leak_is_eight_words_in_a_row_of_the_prompt() -> None:
-    grams = prompt_grams(["Write short messages, as people do when they type with one thumb."])
+    grams = index_prompts(["Write short messages, as people do when they type with one thumb."])
     assert leaks_prompt("ok: write short messages as people do when they type...", grams)
     assert not leaks_prompt("people do write short messages when they type", grams)
-    assert not leaks_prompt("anything", prompt_grams([]))
+    assert not leaks_prompt("anything", index_prompts([]))

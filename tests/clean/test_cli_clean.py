@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from soc_gen.errors import OutputError
-from soc_gen.io.files import replacing
+from soc_gen.io.files import atomic_write
 from tests.support.people import chat
 
 from .test_cleaning import different, lines
@@ -133,7 +133,7 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(source: Path, tmp_path:
         done = soc(*arguments)
         assert (done.returncode, pipe.is_fifo()) == (2, True)
         assert "is a pipe or a device" in done.stderr
-    with pytest.raises(OutputError, match="is a pipe"), replacing(pipe):
+    with pytest.raises(OutputError, match="is a pipe"), atomic_write(pipe):
         pass
 
 

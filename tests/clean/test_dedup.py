@@ -8,8 +8,8 @@ import pytest
 
 from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.ngrams import runs
-from soc_gen.text.tokens import tokens
+from soc_gen.text.ngrams import ngrams
+from soc_gen.text.tokens import tokenize
 from tests.support.people import TALK, chat
 
 RNG = random.Random(5)
@@ -29,7 +29,7 @@ def changed(said: list[str], places: int) -> list[str]:
 
 def of(said: list[str], number: int) -> Fingerprint:
     text = " ".join(said).encode().split()
-    return Fingerprint(number, hash(tuple(said)), number, len(said), sketch(runs(text, 3)))
+    return Fingerprint(number, hash(tuple(said)), number, len(said), sketch(ngrams(text, 3)))
 
 
 def search(*, longest: bool = True, same_experience: bool = False) -> Duplicates:
@@ -37,11 +37,11 @@ def search(*, longest: bool = True, same_experience: bool = False) -> Duplicates
 
 
 def test_the_words_of_a_text_are_lower_case_without_punctuation() -> None:
-    assert tokens("Hey, LUNA! don’t (go) 😂") == [b"hey", b"luna", b"dont", b"go", "😂".encode()]
-    assert tokens("好的！明天见 ok☺️") == [*(c.encode() for c in "好的明天见"), "ok☺️".encode()]
-    assert runs([b"a", b"b", b"c", b"d"], 3) == [b"a b c", b"b c d"]
-    assert runs([b"a"], 3) == [b"a"]
-    assert runs([], 3) == []
+    assert tokenize("Hey, LUNA! don’t (go) 😂") == [b"hey", b"luna", b"dont", b"go", "😂".encode()]
+    assert tokenize("好的！明天见 ok☺️") == [*(c.encode() for c in "好的明天见"), "ok☺️".encode()]
+    assert ngrams([b"a", b"b", b"c", b"d"], 3) == [b"a b c", b"b c d"]
+    assert ngrams([b"a"], 3) == [b"a"]
+    assert ngrams([], 3) == []
 
 
 def test_a_near_copy_repeats_the_first_when_it_is_not_longer() -> None:

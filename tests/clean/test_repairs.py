@@ -11,14 +11,14 @@ from soc_gen.stages.clean.config import CleanConfig, RepairsConfig
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
-from soc_gen.text.prompt_leak import prompt_grams
+from soc_gen.text.prompt_leak import index_prompts
 from soc_gen.text.speaker_labels import label_starts, names_of
 from tests.support.people import LUNA, MAX, TALK, chat
 
 from .test_tags import FRAGMENTS
 
 PROMPT = "Write short messages, as people do when they type with one thumb on a bus."
-GRAMS = prompt_grams([PROMPT])
+GRAMS = index_prompts([PROMPT])
 
 
 @pytest.mark.parametrize(
@@ -463,7 +463,7 @@ def test_hostile_messages_are_repaired_in_linear_time(piece: str) -> None:
 )
 def test_a_long_run_of_one_thing_is_repaired_in_linear_time(hostile: str) -> None:
     """Small models fall into them; each of these once took minutes."""
-    grams = prompt_grams(["Now {{name}}'s turn."])
+    grams = index_prompts(["Now {{name}}'s turn."])
     for repair in part_repairs(grams):
         repair.apply([hostile], Writer())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.errors import EndpointError
 from tests.support.loopback_endpoint import CONTEXT_FORMS, Behaviour, Exchange, LoopbackEndpoint
 from tests.support.runs import Project, env
@@ -155,7 +155,7 @@ def test_a_healthy_conversation_has_one_home(project: Project) -> None:
 
 def test_an_outage_is_waited_out(project: Project) -> None:
     """It says that it waits; when the server is back the run completes, and no conversation has failed."""
-    meter = Meter()
+    meter = RunMetrics()
     said: list[str] = []
 
     def plan(exchange: Exchange) -> str | None:

@@ -13,14 +13,14 @@ import pytest
 
 from soc_gen.engine.concurrency import Slots
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import Job, Run, Session, run_jobs, wait_seconds
 from soc_gen.engine.stop import Stop
-from soc_gen.errors import ConversationFailed, EndpointError, OutputError
-from soc_gen.llm.faults import ContextTooLong, Refused, Transient
-from soc_gen.llm.rate_limit import Pacer
-from soc_gen.llm.router import Fleet, Replica
+from soc_gen.errors import ConversationError, EndpointError, OutputError
+from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
+from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
 from soc_gen.settings import Budget, Prices, Sampling
@@ -68,7 +68,7 @@ async def talk(job: Job[str], session: Session) -> Persona:
 @dataclass
 class Outcome:
     failures: list[Failure]
-    meter: Meter
+    meter: RunMetrics
     stop: Stop
     written: str
 
@@ -80,17 +80,17 @@ def run(
     count: int = 5,
     slots: int = 2,
     stop: Stop | None = None,
-    meter: Meter | None = None,
+    meter: RunMetrics | None = None,
     budget: Budget | None = None,
     work: Any = talk,
     jobs: Callable[[], Iterator[Job[str]]] | None = None,
 ) -> Outcome:
     out = folder / "out.jsonl"
-    stop, meter = stop or Stop(), meter or Meter()
+    stop, meter = stop or Stop(), meter or RunMetrics()
 
     async def main() -> list[Failure]:
         with Journal(folder / "out.journal.jsonl", INPUTS) as journal:
-            fleet = Fleet([Replica(server, Pacer())], 0.5, stop.sleep)
+            fleet = Router([Replica(server, AdaptiveRateLimiter())], 0.5, stop.sleep)
             going = Run(fleet, journal, Slots(slots), stop, meter, budget or Budget())
             work_list = jobs() if jobs else (Job(n, f"c{n}", "") for n in range(count))
             return await run_jobs(going, work_list, work, OrderedOutput(out, journal))
@@ -118,7 +118,7 @@ def test_a_conversation_that_has_begun_is_finished_before_new_ones_open(tmp_path
 
 def test_a_transport_fault_repeats_the_very_same_request(tmp_path: Path) -> None:
     """Equal in everything, until it is answered."""
-    faults = iter([Transient("connection"), Transient("bad_body"), Transient("http_500")])
+    faults = iter([TransientError("connection"), TransientError("bad_body"), TransientError("http_500")])
     server = Server(lambda request: next(faults, None) if request.turn == 1 else None)
     outcome = run(tmp_path, server, count=1)
     assert server.asked[1] == server.asked[2] == server.asked[3] == server.asked[4]
@@ -131,7 +131,7 @@ def test_a_request_that_fails_where_others_are_answered_is_given_up(
 ) -> None:
     """Ten times, then it is a failure with a reason, and the others are done."""
     monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 0.04)
-    server = Server(lambda request: Transient("http_500") if request.conversation == "c1" else None)
+    server = Server(lambda request: TransientError("http_500") if request.conversation == "c1" else None)
     outcome = run(tmp_path, server, count=40, slots=2)
     assert [(failure.index, failure.reason) for failure in outcome.failures] == [(1, "endpoint")]
     assert "http_500" in outcome.failures[0].detail
@@ -144,7 +144,7 @@ def test_an_endpoint_that_is_down_gives_up_the_run_not_the_conversations(tmp_pat
     down = False
 
     def fault(request: Request) -> Exception | None:
-        return Transient("connection") if down or request.conversation == "c3" else None
+        return TransientError("connection") if down or request.conversation == "c3" else None
 
     server = Server(fault)
     run(tmp_path, server, count=2)
@@ -160,7 +160,8 @@ def test_an_endpoint_that_is_down_gives_up_the_run_not_the_conversations(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(ContextTooLong("too long"), "context_length"), (Refused("400: filter"), "refused")]
+    ("error", "reason"),
+    [(ContextLengthError("too long"), "context_length"), (RequestRejectedError("400: filter"), "refused")],
 )
 def test_what_cannot_be_repeated_is_a_failure_at_once(tmp_path: Path, error: Exception, reason: str) -> None:
     server = Server(lambda request: error if request.conversation == "c0" else None)
@@ -187,7 +188,7 @@ def test_what_was_paid_for_is_not_asked_again(tmp_path: Path) -> None:
 
 def test_failures_are_asked_again_and_come_out_in_their_place(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", Server()).written
-    server = Server(lambda request: ContextTooLong("x") if request.conversation in {"c0", "c2"} else None)
+    server = Server(lambda request: ContextLengthError("x") if request.conversation in {"c0", "c2"} else None)
     assert len(run(tmp_path / "owed", server).failures) == 2
     outcome = run(tmp_path / "owed", Server())
     assert outcome.failures == []
@@ -219,7 +220,7 @@ def test_a_stop_reaches_those_who_wait_for_a_repeat(tmp_path: Path, monkeypatch:
 
     def fault(request: Request) -> Exception | None:
         if request.conversation == "c0":
-            return Transient("http_500")
+            return TransientError("http_500")
         if len(server.asked) >= 8:
             stop.set("interrupted")
         return None
@@ -240,7 +241,7 @@ def test_a_stop_reaches_those_who_wait_for_a_repeat(tmp_path: Path, monkeypatch:
 )
 def test_a_budget_stops_cleanly_and_says_so(tmp_path: Path, budget: Budget, word: str) -> None:
     """At most what was in flight is spent beyond it; a raised one goes on."""
-    meter = Meter(prices=Prices(input=1.0, output=1.0))
+    meter = RunMetrics(prices=Prices(input=1.0, output=1.0))
     outcome = run(tmp_path, Server(), count=50, slots=3, budget=budget, meter=meter)
     assert word in outcome.stop.reason
     assert meter.usage.total <= 1000 + 3 * 110
@@ -252,7 +253,7 @@ def test_the_minutes_end_also_while_nothing_is_answered(
 ) -> None:
     """The endpoint is down, everybody waits: the time is over all the same."""
     monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1e6)
-    server = Server(lambda _: Transient("connection"))
+    server = Server(lambda _: TransientError("connection"))
     outcome = run(tmp_path, server, budget=Budget(max_minutes=0.002))
     assert outcome.stop.reason == "the 0.002 minutes are over"
     assert outcome.failures == []
@@ -260,10 +261,10 @@ def test_the_minutes_end_also_while_nothing_is_answered(
 
 def test_a_budget_is_for_all_stages(tmp_path: Path) -> None:
     """What the stage before has spent, in tokens and time, is not there to be spent again."""
-    meter, server = Meter(spent_before=Usage(900, 0, 90)), Server()
+    meter, server = RunMetrics(spent_before=Usage(900, 0, 90)), Server()
     run(tmp_path, server, slots=1, budget=Budget(max_tokens=1000), meter=meter)
     assert len(server.asked) == 1
-    late = Meter(seconds_before=61)
+    late = RunMetrics(seconds_before=61)
     assert "minutes" in run(tmp_path, server, count=50, budget=Budget(max_minutes=1), meter=late).stop.reason
 
 
@@ -315,7 +316,12 @@ def test_a_run_that_is_broken_off_leaves_nothing_half_done(tmp_path: Path) -> No
         with Journal(tmp_path / "out.journal.jsonl", INPUTS) as journal:
             stop = Stop()
             going = Run(
-                Fleet([Replica(Stuck(), Pacer())], 5, stop.sleep), journal, Slots(3), stop, Meter(), Budget()
+                Router([Replica(Stuck(), AdaptiveRateLimiter())], 5, stop.sleep),
+                journal,
+                Slots(3),
+                stop,
+                RunMetrics(),
+                Budget(),
             )
             jobs = (Job(n, f"c{n}", "") for n in range(9))
             first = asyncio.Event()
@@ -359,12 +365,12 @@ def test_a_finished_run_is_not_paid_for_twice(tmp_path: Path) -> None:
 def test_how_long_a_repeat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Doubling, to half a minute; as long as the server asks, to that too; after a 429 not at all."""
     monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1.0)
-    waits = [wait_seconds(Transient("http_500"), faults) for faults in range(1, 40)]
+    waits = [wait_seconds(TransientError("http_500"), faults) for faults in range(1, 40)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.25, 30.0)
-    assert wait_seconds(Transient("http_503", retry_after=20), 1) == 20
-    assert wait_seconds(Transient("http_503", retry_after=86400), 1) == 30
-    assert wait_seconds(Transient("http_429", retry_after=90), 1) == 0
+    assert wait_seconds(TransientError("http_503", retry_after=20), 1) == 20
+    assert wait_seconds(TransientError("http_503", retry_after=86400), 1) == 30
+    assert wait_seconds(TransientError("http_429", retry_after=90), 1) == 0
 
 
 def test_a_failed_conversation_is_data(tmp_path: Path) -> None:
@@ -372,7 +378,7 @@ def test_a_failed_conversation_is_data(tmp_path: Path) -> None:
 
     async def work(job: Job[str], session: Session) -> Persona:
         if job.index == 1:
-            raise ConversationFailed("bad_turn", "turn 0 after 4 replies: empty")
+            raise ConversationError("bad_turn", "turn 0 after 4 replies: empty")
         return await talk(job, session)
 
     outcome = run(tmp_path, Server(), work=work)

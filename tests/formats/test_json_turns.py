@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from soc_gen.llm.types import Reply
 from soc_gen.stages.rollout.formats import json_turns
-from soc_gen.stages.rollout.formats.base import BadTurn, Turn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
 from tests.support.runs import seed_experiences
 
 MEETING = seed_experiences()[0]
@@ -94,7 +94,7 @@ def test_replies_are_read_as_they_were_meant(text: str, messages: tuple[str, ...
     ],
 )
 def test_what_cannot_be_used_has_a_name(text: str, finish: str, name: str) -> None:
-    with pytest.raises(BadTurn) as caught:
+    with pytest.raises(InvalidTurnError) as caught:
         parse(text, finish)
     assert caught.value.name == name
 
@@ -113,6 +113,6 @@ def test_a_reply_as_asked_is_kept_byte_for_byte(messages: list[str]) -> None:
 def test_no_reply_breaks_the_reader(text: str) -> None:
     try:
         messages = parse(text)
-    except BadTurn:
+    except InvalidTurnError:
         return
     assert 1 <= len(messages) <= 3

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from soc_gen.llm.types import Reply
 from soc_gen.models import Experience, Persona
 from soc_gen.prompts.loader import load_prompt
-from soc_gen.stages.rollout.formats.base import BadTurn, Turn
-from soc_gen.stages.rollout.formats.moves import FIRST
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
+from soc_gen.stages.rollout.formats.dialogue_acts import FIRST
 from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render, unwrapped
 
 
@@ -147,14 +147,14 @@ def test_unwrapping_ends(line: str) -> None:
 def test_a_line_that_was_cut_keeps_its_whole_sentences() -> None:
     """Without one it is asked for again."""
     assert parse(Reply("it rains. and the", "length"), MEETING, 0).messages == ("it rains.",)
-    with pytest.raises(BadTurn, match="cut_off"):
+    with pytest.raises(InvalidTurnError, match="cut_off"):
         parse(Reply("and the", "length"), MEETING, 0)
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "abort"])
 def test_a_reply_that_was_cut_before_its_first_word_ends_no_talk(reason: str) -> None:
     """All tokens went into thinking, or a filter took it: no line is an end only where one was meant."""
-    with pytest.raises(BadTurn, match=reason):
+    with pytest.raises(InvalidTurnError, match=reason):
         parse(Reply("", reason), MEETING, 0)
     assert parse(Reply("", "stop"), MEETING, 0).ended
 
@@ -175,7 +175,7 @@ def test_a_line_is_kept_as_it_was_said() -> None:
 )
 def test_a_line_of_the_example_is_asked_for_again(line: str) -> None:
     """The example shows how people write, not what; also where a word or two was changed."""
-    with pytest.raises(BadTurn, match="copies_example"):
+    with pytest.raises(InvalidTurnError, match="copies_example"):
         parse(Reply(line, "stop"), MEETING, 0)
 
 

@@ -15,7 +15,7 @@ import pytest
 from soc_gen.engine.connect import choose_model
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, read_key, wire_body
-from soc_gen.llm.faults import ContextTooLong, Refused, Transient
+from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import PromptMessage, Reply, Request
 from soc_gen.settings import EndpointConfig, Sampling
 from tests.support.loopback_endpoint import CONTEXT_FORMS, MODEL, Behaviour, LoopbackEndpoint
@@ -127,7 +127,7 @@ def test_a_continued_message_comes_back_without_its_beginning(echo: bool) -> Non
 def test_each_transport_fault_is_known_and_sent_once(fault: str, kind: str) -> None:
     """Nothing under us repeats anything: one fault is one request at the server."""
     with LoopbackEndpoint(Behaviour(plan=lambda _: fault)) as server:
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(TransientError) as caught:
             ask(server.url)
         assert server.requests == 1
     assert caught.value.kind == kind
@@ -135,7 +135,7 @@ def test_each_transport_fault_is_known_and_sent_once(fault: str, kind: str) -> N
 
 def test_a_server_that_hangs_is_a_timeout() -> None:
     with LoopbackEndpoint(Behaviour(plan=lambda _: "hang")) as server:
-        with pytest.raises(Transient) as caught:
+        with pytest.raises(TransientError) as caught:
             ask(server.url, timeout_seconds=0.2)
         assert server.requests == 1
     assert caught.value.kind == "timeout"
@@ -145,7 +145,7 @@ def test_a_server_that_hangs_is_a_timeout() -> None:
 def test_nobody_listening_is_a_connection_fault() -> None:
     with LoopbackEndpoint() as server:
         url = server.url
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         ask(url)
     assert caught.value.kind == "connection"
 
@@ -153,7 +153,7 @@ def test_nobody_listening_is_a_connection_fault() -> None:
 @pytest.mark.parametrize("form", ["seconds", "date", "ms", "none"])
 def test_a_429_says_when_to_come_back(form: str) -> None:
     behaviour = Behaviour(plan=lambda _: "http_429", retry_after=form, retry_after_seconds=30)
-    with LoopbackEndpoint(behaviour) as server, pytest.raises(Transient) as caught:
+    with LoopbackEndpoint(behaviour) as server, pytest.raises(TransientError) as caught:
         ask(server.url)
     assert caught.value.retry_after == (None if form == "none" else pytest.approx(30, abs=2))
 
@@ -161,7 +161,7 @@ def test_a_429_says_when_to_come_back(form: str) -> None:
 @pytest.mark.parametrize("form", CONTEXT_FORMS)
 def test_a_prompt_that_is_too_long_is_not_repeated(form: str) -> None:
     with LoopbackEndpoint(Behaviour(context_tokens=1, context_form=form)) as server:
-        with pytest.raises(ContextTooLong):
+        with pytest.raises(ContextLengthError):
             ask(server.url)
         assert server.requests == 1
 
@@ -203,7 +203,7 @@ def test_a_server_that_took_a_schema_once_is_asked_with_it_from_then_on(schema: 
 
     async def three(endpoint: Endpoint) -> None:
         await endpoint.ask(request(schema=schema))
-        with pytest.raises(Refused, match="grammar"):
+        with pytest.raises(RequestRejectedError, match="grammar"):
             await endpoint.ask(request(turn=1, schema=schema))
         await endpoint.ask(request(turn=2, schema=schema))
 
@@ -214,7 +214,10 @@ def test_a_server_that_took_a_schema_once_is_asked_with_it_from_then_on(schema: 
 
 
 def test_a_refusal_for_another_reason_is_one() -> None:
-    with LoopbackEndpoint(Behaviour(plan=lambda _: "http_400")) as server, pytest.raises(Refused):
+    with (
+        LoopbackEndpoint(Behaviour(plan=lambda _: "http_400")) as server,
+        pytest.raises(RequestRejectedError),
+    ):
         ask(server.url)
 
 
@@ -351,7 +354,7 @@ def test_an_error_in_a_200_is_told_without_the_key(code: int) -> None:
     """OpenRouter has its errors there, and servers repeat what they were sent."""
     words = f"maximum context length: {KEY}"  # for 400; what is too long is written into failures
     body = orjson.dumps({"error": {"code": code, "message": words if code == 400 else KEY}})
-    with answering(body) as url, pytest.raises((EndpointError, ContextTooLong)) as caught:
+    with answering(body) as url, pytest.raises((EndpointError, ContextLengthError)) as caught:
         talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
     assert "***" in str(caught.value)
     assert KEY not in str(caught.value)

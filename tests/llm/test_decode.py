@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import EndpointError
-from soc_gen.llm.faults import ContextTooLong, Transient
+from soc_gen.llm.faults import ContextLengthError, TransientError
 from soc_gen.llm.response import decode, decode_models, strip_thinking
 from soc_gen.llm.types import Reply, Usage
 
@@ -88,7 +88,7 @@ def test_thinking_aloud_is_taken_out(text: str, spoken: str) -> None:
     ],
 )
 def test_a_200_that_is_no_completion_is_transient(found: object, kind: str) -> None:
-    with pytest.raises(Transient) as caught:
+    with pytest.raises(TransientError) as caught:
         decode(found, URL, 0)
     assert caught.value.kind == kind
 
@@ -117,7 +117,7 @@ def test_no_shape_of_json_breaks_it(found: object) -> None:
     """A reply, or one of the faults, and nothing else."""
     try:
         reply = decode(found, URL, 0)
-    except (Transient, ContextTooLong, EndpointError):
+    except (TransientError, ContextLengthError, EndpointError):
         return
     assert isinstance(reply.text, str)
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from soc_gen.errors import EndpointError
 from soc_gen.llm.faults import (
-    ContextTooLong,
-    Refused,
-    SchemaRefused,
-    Transient,
+    ContextLengthError,
+    RequestRejectedError,
+    TransientError,
+    UnsupportedSchemaError,
     error_message,
     from_error_body,
     from_status,
@@ -28,7 +28,7 @@ URL = "http://127.0.0.1:1/v1"
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 524, 529])
 def test_what_may_pass_is_transient(status: int) -> None:
     fault = from_status(status, {"error": {"message": "busy"}}, {}, URL)
-    assert isinstance(fault, Transient)
+    assert isinstance(fault, TransientError)
     assert fault.kind == f"http_{status}"
     assert fault.overload is (status in {429, 503, 529})
     assert fault.rate_limited is (status == 429)
@@ -48,12 +48,12 @@ def test_context_too_long_is_known_in_every_form(form: str) -> None:
     """Nested, flat, a string, 400, 422, or in a 200."""
     status, body = CONTEXT_FORMS[form]
     fault = from_error_body(body["error"], URL) if status == 200 else from_status(status, body, {}, URL)
-    assert isinstance(fault, ContextTooLong)
+    assert isinstance(fault, ContextLengthError)
 
 
 def test_a_proxy_that_wraps_context_too_long_into_a_500() -> None:
     fault = from_status(500, "litellm.BadRequestError: maximum context length is 4096", {}, URL)
-    assert isinstance(fault, ContextTooLong)
+    assert isinstance(fault, ContextLengthError)
 
 
 @pytest.mark.parametrize("status", [400, 422])
@@ -66,9 +66,9 @@ def test_a_proxy_that_wraps_context_too_long_into_a_500() -> None:
     ],
 )
 def test_a_refused_schema_is_told_from_other_refusals(status: int, body: object) -> None:
-    assert isinstance(from_status(status, body, {}, URL), SchemaRefused)
+    assert isinstance(from_status(status, body, {}, URL), UnsupportedSchemaError)
     assert isinstance(
-        from_status(status, {"error": {"message": "unsupported value: top_k"}}, {}, URL), Refused
+        from_status(status, {"error": {"message": "unsupported value: top_k"}}, {}, URL), RequestRejectedError
     )
 
 
@@ -82,7 +82,7 @@ def test_a_refused_schema_is_told_from_other_refusals(status: int, body: object)
 )
 def test_an_error_in_a_200_is_transient(error: object, kind: str) -> None:
     fault = from_error_body(error, URL)
-    assert isinstance(fault, Transient)
+    assert isinstance(fault, TransientError)
     assert fault.kind == kind
 
 

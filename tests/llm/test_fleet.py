@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from soc_gen.errors import EndpointError
-from soc_gen.llm.faults import Refused, Transient
-from soc_gen.llm.rate_limit import Pacer
-from soc_gen.llm.router import Fleet, Replica
+from soc_gen.llm.faults import RequestRejectedError, TransientError
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
+from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request
 from soc_gen.settings import Sampling
 
@@ -41,16 +41,16 @@ def fleet_of(
     give_up: float = 600.0,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     notice: Callable[[str], None] = lambda _: None,
-) -> Fleet:
-    return Fleet([Replica(server, Pacer()) for server in servers], give_up, sleep, notice)
+) -> Router:
+    return Router([Replica(server, AdaptiveRateLimiter()) for server in servers], give_up, sleep, notice)
 
 
-async def persist(fleet: Fleet, conversation: str, tries: int = 50) -> Reply:
+async def persist(fleet: Router, conversation: str, tries: int = 50) -> Reply:
     """Ask until it is answered, as the runner does."""
     for _ in range(tries):
         try:
             return await fleet.ask(request(conversation))
-        except Transient:
+        except TransientError:
             continue
     msg = "never answered"
     raise AssertionError(msg)
@@ -91,7 +91,7 @@ def test_conversations_of_a_replica_that_fails_move_and_stay() -> None:
 
     async def main() -> None:
         broken = True
-        one = Scripted("one", lambda: Transient("http_500") if broken else None)
+        one = Scripted("one", lambda: TransientError("http_500") if broken else None)
         two = Scripted("two")
         fleet = fleet_of(one, two)
         assert (await persist(fleet, "a")).endpoint == "two"
@@ -111,7 +111,7 @@ def test_a_429_is_not_a_failure_of_the_replica() -> None:
         def fault() -> Exception | None:
             nonlocal calls
             calls += 1
-            return Transient("http_429", retry_after=0.0, overload=True) if calls < 12 else None
+            return TransientError("http_429", retry_after=0.0, overload=True) if calls < 12 else None
 
         one = Scripted("one", fault)
         assert (await persist(fleet_of(one, Scripted("two")), "a")).endpoint == "one"
@@ -123,7 +123,7 @@ def test_a_429_holds_up_its_replica_and_not_the_others() -> None:
     """All conversations of the one wait as long as it asks; those of the other go on meanwhile."""
 
     async def main() -> None:
-        limits = iter([Transient("http_429", retry_after=0.3, overload=True)])
+        limits = iter([TransientError("http_429", retry_after=0.3, overload=True)])
         limited = False
         one = Scripted("one", lambda: next(limits, None) if limited else None)
         two = Scripted("two")
@@ -131,7 +131,7 @@ def test_a_429_holds_up_its_replica_and_not_the_others() -> None:
         for name in "abcd":
             await fleet.ask(request(name))
         limited = True
-        with pytest.raises(Transient):
+        with pytest.raises(TransientError):
             await fleet.ask(request("a"))
         resumed = time.monotonic() + 0.29
         waiting = asyncio.gather(fleet.ask(request("c")), fleet.ask(request("a")))
@@ -152,7 +152,7 @@ def test_when_all_are_down_it_waits_says_so_and_goes_on() -> None:
     async def main() -> None:
         down = True
         notices: list[str] = []
-        one = Scripted("one", lambda: Transient("connection") if down else None)
+        one = Scripted("one", lambda: TransientError("connection") if down else None)
         fleet = fleet_of(one, notice=notices.append)
         with pytest.raises(AssertionError):
             await persist(fleet, "a", tries=8)
@@ -175,7 +175,7 @@ def test_it_gives_up_after_the_stated_time() -> None:
     """With one line that says that everything is kept."""
 
     async def main() -> None:
-        fleet = fleet_of(Scripted("one", lambda: Transient("connection")), give_up=0.3)
+        fleet = fleet_of(Scripted("one", lambda: TransientError("connection")), give_up=0.3)
         began = time.monotonic()
         with pytest.raises(EndpointError, match=r"the last fault: connection.*kept"):
             await persist(fleet, "a", tries=10_000)
@@ -188,7 +188,7 @@ def test_nothing_but_429_ends_as_well() -> None:
     """A quota that is used up for the day says 429 for ever."""
 
     async def main() -> None:
-        fault = Transient("http_429", retry_after=0.01, overload=True)
+        fault = TransientError("http_429", retry_after=0.01, overload=True)
         fleet = fleet_of(Scripted("one", lambda: fault), give_up=0.2)
         with pytest.raises(EndpointError, match="429"):
             await persist(fleet, "a", tries=10_000)
@@ -201,7 +201,7 @@ def test_a_retry_after_of_hours_is_not_waited_for(kind: str) -> None:
     """It ends at once where nobody else is there, and the others are asked where there is one."""
 
     async def main() -> None:
-        tired = Transient(kind, retry_after=7200.0, overload=True)
+        tired = TransientError(kind, retry_after=7200.0, overload=True)
         with pytest.raises(EndpointError, match="7200"):
             await persist(fleet_of(Scripted("one", lambda: tired)), "a")
         two = Scripted("two")
@@ -215,12 +215,14 @@ def test_a_refusal_is_the_conversations_trouble_while_others_are_answered() -> N
 
     async def main() -> None:
         filtered = True
-        one = Scripted("one", lambda: Refused("answers 400: content filter") if filtered else None)
+        one = Scripted(
+            "one", lambda: RequestRejectedError("answers 400: content filter") if filtered else None
+        )
         fleet = fleet_of(one)
         for _ in range(4):
             filtered = True
             for name in "abc":
-                with pytest.raises(Refused):
+                with pytest.raises(RequestRejectedError):
                     await fleet.ask(request(name))
             filtered = False
             await fleet.ask(request("d"))
@@ -229,7 +231,7 @@ def test_a_refusal_is_the_conversations_trouble_while_others_are_answered() -> N
             for _ in range(8):
                 try:
                     await fleet.ask(request("a"))
-                except Refused:
+                except RequestRejectedError:
                     continue
 
     asyncio.run(main())
@@ -240,7 +242,7 @@ def test_a_process_that_was_asleep_has_seen_no_outage(monkeypatch: pytest.Monkey
     """Stopped for an hour, it finds its requests timed out: that is no hour without an answer."""
     clock = Clock()
     monkeypatch.setattr("soc_gen.llm.router.time.monotonic", clock)
-    faults = [Transient(kind, retry_after=0.01) for _ in range(9)]
+    faults = [TransientError(kind, retry_after=0.01) for _ in range(9)]
     server = Scripted("http://one", lambda: faults.pop() if faults else None)
 
     async def main() -> Reply:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.llm.faults import ContextTooLong
-from soc_gen.llm.response import decode_context, refuse_if_full
+from soc_gen.llm.faults import ContextLengthError
+from soc_gen.llm.response import decode_context, raise_if_context_full
 from soc_gen.llm.types import Reply, Usage
 
 
 def test_a_reply_cut_at_the_end_of_the_context_is_refused() -> None:
     """It is the conversation that is too long, not the reply that is bad."""
     reply = Reply("and then", finish_reason="length", usage=Usage(prompt=29, completion=2019))
-    with pytest.raises(ContextTooLong, match="context of 2048 tokens is full"):
-        refuse_if_full(reply, 2048)
+    with pytest.raises(ContextLengthError, match="context of 2048 tokens is full"):
+        raise_if_context_full(reply, 2048)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,9 @@ def test_a_reply_cut_at_the_end_of_the_context_is_refused() -> None:
 )
 def test_any_other_reply_is_left_alone(finish_reason: str, context: int | None) -> None:
     """Room was left, or the server does not tell how much it has, or the model ended by itself."""
-    refuse_if_full(Reply("ok", finish_reason=finish_reason, usage=Usage(prompt=29, completion=2019)), context)
+    raise_if_context_full(
+        Reply("ok", finish_reason=finish_reason, usage=Usage(prompt=29, completion=2019)), context
+    )
 
 
 def test_the_context_is_read_from_the_list_of_models() -> None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from soc_gen.engine.concurrency import AutoLimit
-from soc_gen.llm.rate_limit import Pacer
+from soc_gen.engine.concurrency import AdaptiveConcurrency
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from tests.support.limits import Limiter, Traffic, bucket, drive, then, window
 
 PHASES = (0.05, 0.4, 0.75)
@@ -82,7 +82,7 @@ def test_a_rate_limit_is_used_not_run_into(name: str) -> None:
     shares = []
     for seed, phase in enumerate(PHASES):
         traffic = drive(
-            Pacer(),
+            AdaptiveRateLimiter(),
             kind.limiter(phase),
             slots=kind.slots,
             latency=kind.latency,
@@ -98,7 +98,7 @@ def test_a_rate_limit_is_used_not_run_into(name: str) -> None:
 
 def test_refusals_become_rarer() -> None:
     """Over minutes the limit is run into about once in one of them."""
-    traffic = drive(Pacer(), window(100), seconds=300)
+    traffic = drive(AdaptiveRateLimiter(), window(100), seconds=300)
     assert traffic.per_second(180, 300) >= 91
     assert traffic.refusals(180) <= 4
 
@@ -112,7 +112,7 @@ def test_a_limit_that_changes_is_followed(kind: str, factor: float) -> None:
         old, new = (
             bucket(rate) if kind == "bucket" else window(rate, 1, phase) for rate in (100, 100 * factor)
         )
-        traffic = drive(Pacer(), then(old, new, 60), slots=512, seconds=210, seed=seed)
+        traffic = drive(AdaptiveRateLimiter(), then(old, new, 60), slots=512, seconds=210, seed=seed)
         shares.append(traffic.per_second(150, 210) / (100 * factor))
         assert traffic.refusals(60) <= 40
     assert sum(shares) / len(shares) >= 0.9
@@ -120,14 +120,14 @@ def test_a_limit_that_changes_is_followed(kind: str, factor: float) -> None:
 
 def test_a_server_that_refuses_slowly_is_not_given_up() -> None:
     """Many more are on their way when the first refusal is there; they end the same round."""
-    traffic = drive(Pacer(), bucket(100), refusal=0.3, seconds=120)
+    traffic = drive(AdaptiveRateLimiter(), bucket(100), refusal=0.3, seconds=120)
     assert traffic.per_second(0, 120) >= 90
     assert traffic.refusals(0) <= 80
 
 
 def test_slots_that_ask_too_little_do_not_raise_the_pace() -> None:
     """Time in which nobody waits for the pace says nothing of the limit."""
-    pacer = Pacer()
+    pacer = AdaptiveRateLimiter()
     drive(pacer, bucket(100), slots=256, seconds=30)
     pace = pacer.rate
     drive_slowly = [pacer.reserve(100.0 + second) for second in range(300)]
@@ -137,7 +137,7 @@ def test_slots_that_ask_too_little_do_not_raise_the_pace() -> None:
 
 def test_a_late_refusal_does_not_end_a_second_round() -> None:
     """Sent before the pause, refused after it: the round that goes on is not judged by it."""
-    pacer = Pacer()
+    pacer = AdaptiveRateLimiter()
     for _ in range(100):
         assert pacer.holds(pacer.reserve(0.0), 0.0)
     pacer.refused(0.5, 0.0, 1.0)
@@ -151,14 +151,14 @@ def test_a_late_refusal_does_not_end_a_second_round() -> None:
 
 def test_nothing_waits_without_a_refusal() -> None:
     """No limit, no pace: every place in the row is the first."""
-    pacer = Pacer()
+    pacer = AdaptiveRateLimiter()
     assert all(pacer.reserve(float(second)).wait == 0 for second in range(100))
     assert pacer.rate is None
 
 
 def test_a_refusal_holds_everything_back_for_as_long_as_the_server_asks() -> None:
     """Who had a place in the row has to take another one, behind the pause."""
-    pacer = Pacer()
+    pacer = AdaptiveRateLimiter()
     before = pacer.reserve(0.0)
     sent = pacer.reserve(0.0)
     assert pacer.holds(sent, 0.0)
@@ -169,7 +169,7 @@ def test_a_refusal_holds_everything_back_for_as_long_as_the_server_asks() -> Non
 
 def test_a_pause_without_a_word_gets_longer_while_nothing_is_answered() -> None:
     """No Retry-After: a second, and half as long again each time; the pace is not cut for that."""
-    pacer, now, waits = Pacer(), 0.0, []
+    pacer, now, waits = AdaptiveRateLimiter(), 0.0, []
     for _ in range(9):
         place = pacer.reserve(now)
         now += place.wait
@@ -184,8 +184,10 @@ def test_a_pause_without_a_word_gets_longer_while_nothing_is_answered() -> None:
 
 def test_the_users_ceilings_hold() -> None:
     """So many requests a minute, or as many as the tokens of an average exchange allow."""
-    assert drive(Pacer(requests_per_minute=600), lambda _: None).per_second(0, 60) == pytest.approx(10, abs=1)
-    by_tokens = drive(Pacer(tokens_per_minute=600_000), lambda _: None)  # at 1,000 an exchange
+    assert drive(AdaptiveRateLimiter(requests_per_minute=600), lambda _: None).per_second(
+        0, 60
+    ) == pytest.approx(10, abs=1)
+    by_tokens = drive(AdaptiveRateLimiter(tokens_per_minute=600_000), lambda _: None)  # at 1,000 an exchange
     assert by_tokens.per_second(20, 60) == pytest.approx(10, abs=1)
 
 
@@ -210,7 +212,7 @@ class Server:
         return done
 
 
-def fill(auto: AutoLimit, server: Server, seconds: float) -> tuple[list[int], list[int], Traffic]:
+def fill(auto: AdaptiveConcurrency, server: Server, seconds: float) -> tuple[list[int], list[int], Traffic]:
     """Keep as many open as ``auto`` says; return the limits and the requests in flight, by second."""
     rng, traffic = random.Random(1), Traffic()
     limits, in_flight = [0] * int(seconds + 1), [0] * int(seconds + 1)
@@ -247,7 +249,7 @@ def fill(auto: AutoLimit, server: Server, seconds: float) -> tuple[list[int], li
 @pytest.mark.parametrize("at_once", [16, 64, 256])
 def test_auto_finds_what_a_server_can_do_at_once(at_once: int) -> None:
     """All of its speed, with a queue no longer than what it works on, and it stays there."""
-    limits, _, traffic = fill(AutoLimit(8, 1024), Server(at_once), 120)
+    limits, _, traffic = fill(AdaptiveConcurrency(8, 1024), Server(at_once), 120)
     assert traffic.per_second(40, 120) >= 0.97 * at_once
     assert max(limits[60:]) <= 2.5 * at_once
     assert max(limits[60:]) <= 1.3 * min(limits[60:-1])
@@ -255,27 +257,27 @@ def test_auto_finds_what_a_server_can_do_at_once(at_once: int) -> None:
 
 def test_auto_goes_as_far_as_it_may_on_a_server_without_limits() -> None:
     """Doubling, so within half a minute at a second for a reply."""
-    limits, _, _ = fill(AutoLimit(8, 1024), Server(5000), 40)
+    limits, _, _ = fill(AdaptiveConcurrency(8, 1024), Server(5000), 40)
     assert limits[35] == 1024
 
 
 def test_auto_stays_below_what_is_refused() -> None:
     """503 beyond 100 at once: most of them used, and refusals are one in a hundred."""
-    _, _, traffic = fill(AutoLimit(8, 1024), Server(5000, most=100), 120)
+    _, _, traffic = fill(AdaptiveConcurrency(8, 1024), Server(5000, most=100), 120)
     assert traffic.per_second(30, 120) >= 75
     assert traffic.refusals(30) <= 0.015 * 90 * traffic.per_second(30, 120)
 
 
 def test_one_burst_of_refusals_cuts_once() -> None:
     """A hundred 503 to requests of one moment are one sign, not a hundred."""
-    auto = AutoLimit(100, 1024)
+    auto = AdaptiveConcurrency(100, 1024)
     assert [auto.overloaded(10.0 + n / 100, 9.0) for n in range(5)] == [70] * 5
     assert auto.overloaded(12.0, 11.0) == 49
 
 
 def test_a_run_with_too_little_work_says_nothing() -> None:
     """When not all slots are in use, a round proves nothing and changes nothing."""
-    auto = AutoLimit(8, 1024)
+    auto = AdaptiveConcurrency(8, 1024)
     for second in range(200):
         auto.replied(float(second), 1.0, busy=False)
     assert auto.limit == 8

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from soc_gen.engine.connect import connect
-from soc_gen.llm.faults import ContextTooLong
+from soc_gen.llm.faults import ContextLengthError
 from soc_gen.llm.types import Request
 from soc_gen.settings import EndpointConfig, Sampling
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
@@ -24,6 +24,6 @@ def test_a_key_of_one_letter_leaves_the_words_of_an_error_whole(monkeypatch: pyt
 
     with (
         LoopbackEndpoint(Behaviour(key="x", context_tokens=50)) as endpoint,
-        pytest.raises(ContextTooLong, match="context length"),
+        pytest.raises(ContextLengthError, match="context length"),
     ):
         asyncio.run(ask(endpoint.url))

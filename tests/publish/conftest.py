@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from soc_gen.models import Chat, ChatPart, Experience, Persona
-from soc_gen.publish.hub import Pushed, Wanted, connect, push
-from soc_gen.publish.staging import Staged, stage
+from soc_gen.publish.hub import PushOptions, PushResult, connect, push
+from soc_gen.publish.staging import StagedDataset, stage
 from tests.support.loopback_hub import WRITE_TOKEN, LoopbackHub, running
 
 REPO = "mia/night-chats"
@@ -152,22 +152,22 @@ def _hub(folder: Path, monkeypatch: pytest.MonkeyPatch, *, xet: bool) -> Iterato
 
 
 @pytest.fixture
-def staged(clean_file: Path, tmp_path: Path) -> Staged:
+def staged(clean_file: Path, tmp_path: Path) -> StagedDataset:
     """The clean file, staged."""
     folder = tmp_path / "staged"
     folder.mkdir()
     return stage(clean_file, folder, parquet=False, advance=ignore)
 
 
-Pusher = Callable[..., Pushed]
+Pusher = Callable[..., PushResult]
 
 
 @pytest.fixture
-def pusher(staged: Staged) -> Pusher:
+def pusher(staged: StagedDataset) -> Pusher:
     """Push the staged files: ``pusher(hub, repo=…, token=…, any option)``."""
 
-    def push_it(hub: LoopbackHub, repo: str = REPO, token: str = WRITE_TOKEN, **options: Any) -> Pushed:
-        wanted = Wanted(repo, **options)
+    def push_it(hub: LoopbackHub, repo: str = REPO, token: str = WRITE_TOKEN, **options: Any) -> PushResult:
+        wanted = PushOptions(repo, **options)
         return push(connect(wanted, token, hub.url), staged, wanted)
 
     return push_it

@@ -14,7 +14,7 @@ from soc_gen.metrics.statistics import Statistics, spread
 from soc_gen.publish.card import Facts, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.card_merge import KEEP, merge_metadata, merge_text, sections
-from soc_gen.publish.staging import Staged, stage
+from soc_gen.publish.staging import StagedDataset, stage
 from tests.publish.conftest import REPO, chat, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -22,11 +22,11 @@ SECTIONS = ["Load it", "A sample", "Fields", "How it was made", "Counts", "What 
             "Known limitations", "Licence", "Citation"]  # fmt: skip
 
 
-def facts(staged: Staged, files: tuple[str, ...] = ("data.jsonl",)) -> Facts:
+def facts(staged: StagedDataset, files: tuple[str, ...] = ("data.jsonl",)) -> Facts:
     return Facts(REPO, staged.manifests, staged.statistics, staged.sample, "cc-by-4.0", files)
 
 
-def test_the_card_is_this(staged: Staged) -> None:
+def test_the_card_is_this(staged: StagedDataset) -> None:
     """The whole card, to be read by people; rewrite the golden file when a change is meant."""
     card = write_card(facts(staged, staged.files()), None, licence_given=False)
     assert card == (GOLDEN / "card.md").read_text("utf-8")
@@ -54,7 +54,7 @@ def test_a_file_changed_after_its_run_is_said_to_be(clean_file: Path, tmp_path: 
     assert "speaks of 12 records and the file holds 11" in text
 
 
-def test_the_yaml_is_what_the_hub_wants(staged: Staged) -> None:
+def test_the_yaml_is_what_the_hub_wants(staged: StagedDataset) -> None:
     """Columns, size, task, licence, tags; the data file is named, lest manifests be taken for data."""
     card = write_card(facts(staged), None, licence_given=False)
     data = yaml.safe_load(card.split("---\n")[1])
@@ -93,11 +93,11 @@ def test_a_long_chat_is_cut_with_its_length_told() -> None:
     assert "… 14 more messages" in text
 
 
-def card_with(staged: Staged, old: str | None) -> str:
+def card_with(staged: StagedDataset, old: str | None) -> str:
     return write_card(facts(staged), old, licence_given=False)
 
 
-def test_a_users_sections_stay_where_they_are(staged: Staged) -> None:
+def test_a_users_sections_stay_where_they_are(staged: StagedDataset) -> None:
     """After the section of ours that they followed, with fences in them left whole."""
     first = card_with(staged, None)
     own = "## Ethics\n\nBe kind.\n\n```md\n## Fields\n```"
@@ -105,14 +105,14 @@ def test_a_users_sections_stay_where_they_are(staged: Staged) -> None:
     assert card_with(staged, edited) == first.replace("## Licence", f"{own}\n\n## Licence")
 
 
-def test_a_section_marked_keep_is_the_users(staged: Staged) -> None:
+def test_a_section_marked_keep_is_the_users(staged: StagedDataset) -> None:
     """Even one of ours."""
     first = card_with(staged, None)
     edited = first.replace("## Licence\n", f"## Licence\n\n<!-- {KEEP} --> Ask me first.\n")
     assert card_with(staged, edited) == edited
 
 
-def test_text_before_the_first_section_stays(staged: Staged) -> None:
+def test_text_before_the_first_section_stays(staged: StagedDataset) -> None:
     """Title and banner, around our two marks; a card by another hand keeps all of its beginning."""
     edited = card_with(staged, None).replace("# night-chats", "![banner](b.png)\n\n# Chats at night")
     assert card_with(staged, edited) == edited
@@ -122,7 +122,7 @@ def test_text_before_the_first_section_stays(staged: Staged) -> None:
     assert card_with(staged, foreign) == foreign
 
 
-def test_a_card_edited_on_windows_is_read(staged: Staged) -> None:
+def test_a_card_edited_on_windows_is_read(staged: StagedDataset) -> None:
     """Its line ends are not new sections."""
     first = card_with(staged, None)
     assert card_with(staged, first.replace("\n", "\r\n")) == first
@@ -144,7 +144,7 @@ def test_users_yaml_stays_and_facts_are_ours() -> None:
 
 
 @pytest.mark.parametrize("block", ["a: [", "- a", "just words"])
-def test_broken_yaml_on_the_hub_is_one_line(staged: Staged, block: str) -> None:
+def test_broken_yaml_on_the_hub_is_one_line(staged: StagedDataset, block: str) -> None:
     """Overwriting it would lose what its owner meant."""
     with pytest.raises(HubError, match="YAML of the card on the Hub cannot be read") as caught:
         card_with(staged, f"---\n{block}\n---\n\n# X\n")
@@ -191,7 +191,7 @@ def test_figures_are_counted_on_the_data() -> None:
     assert figures.distinct_1 == pytest.approx(len(figures.unigrams) / 32)
 
 
-def test_sections_of_the_card_are_these(staged: Staged) -> None:
+def test_sections_of_the_card_are_these(staged: StagedDataset) -> None:
     """Owners rely on the headings: a section with another one is theirs."""
     found = sections(card_with(staged, None))[1:]
     assert [section.partition("\n")[0] for section in found] == [f"## {name}" for name in SECTIONS]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from soc_gen.errors import UsageError
 from soc_gen.export.rows import Row, chatml, fields, rows, verbalize
-from soc_gen.export.split import Cast, split
-from soc_gen.export.writers import Exported, ExportPlan, axolotl_entry, export, llama_factory_entry
+from soc_gen.export.split import Participants, split
+from soc_gen.export.writers import ExportPlan, ExportResult, axolotl_entry, export, llama_factory_entry
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
 from tests.publish.conftest import chat, ignore, persona, write_chats
@@ -26,7 +26,7 @@ def turns(row: Row) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in row.messages[1:]]
 
 
-def export_chats(chats: list[Chat], folder: Path, plan: ExportPlan) -> Exported:
+def export_chats(chats: list[Chat], folder: Path, plan: ExportPlan) -> ExportResult:
     file = write_chats(folder.with_suffix(".chats"), chats)
     return export(lambda: read_jsonl(file, Chat), folder, plan, ignore)
 
@@ -214,7 +214,7 @@ def test_a_split_by_persona_shares_nobody(tmp_path: Path) -> None:
 
 def test_separate_circles_are_split_without_a_loss() -> None:
     """Small circles go first, so that chats across the border are only cut when they must be."""
-    casts = [Cast(f"c{n}", (f"a{n}", f"b{n}")) for n in range(10)]
+    casts = [Participants(f"c{n}", (f"a{n}", f"b{n}")) for n in range(10)]
     parts = split(casts, 0.3, "persona", 0)
     assert (len(parts.test), len(parts.left_out)) == (3, 0)
     assert parts == split(casts, 0.3, "persona", 0)
@@ -223,6 +223,6 @@ def test_separate_circles_are_split_without_a_loss() -> None:
 
 def test_personas_who_all_know_each_other_cannot_be_split() -> None:
     """One line instead of an empty part."""
-    casts = [Cast("c1", ("a", "b")), Cast("c2", ("a", "c")), Cast("c3", ("a", "d"))]
+    casts = [Participants("c1", ("a", "b")), Participants("c2", ("a", "c")), Participants("c3", ("a", "d"))]
     with pytest.raises(UsageError, match="cannot be split"):
         split(casts, 0.4, "persona", 0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from soc_gen.errors import HubError, UsageError
-from soc_gen.publish.hub import Wanted, check_wanted, read_token
-from soc_gen.publish.staging import Staged, stage
+from soc_gen.publish.hub import PushOptions, check_wanted, read_token
+from soc_gen.publish.staging import StagedDataset, stage
 from tests.publish.conftest import REPO, Pusher, chat, ignore, write_chats
 from tests.support.loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
 
@@ -22,7 +22,7 @@ def tree(hub: LoopbackHub, revision: str = "main") -> dict[str, bytes]:
 
 
 def test_a_push_brings_data_card_settings_and_manifests_in_one_commit(
-    hub: LoopbackHub, pusher: Pusher, staged: Staged
+    hub: LoopbackHub, pusher: Pusher, staged: StagedDataset
 ) -> None:
     """One commit on top of the initial one, and every file is there, byte for byte."""
     pushed = pusher(hub, tag="v1")
@@ -55,7 +55,7 @@ def test_changed_data_makes_a_commit_and_old_extras_go(
     def push_file(file: Path, name: str, *, parquet: bool) -> None:
         folder = tmp_path / name
         folder.mkdir()
-        wanted = Wanted(REPO)
+        wanted = PushOptions(REPO)
         made = stage(file, folder, parquet=parquet, advance=ignore)
         push(connect(wanted, WRITE_TOKEN, lfs_hub.url), made, wanted)
 
@@ -218,7 +218,7 @@ def test_a_tag_on_an_older_commit_is_refused_before_the_upload(lfs_hub: Loopback
 
 
 def test_card_only_sends_the_card_and_only_for_the_same_data(
-    lfs_hub: LoopbackHub, pusher: Pusher, staged: Staged, tmp_path: Path
+    lfs_hub: LoopbackHub, pusher: Pusher, staged: StagedDataset, tmp_path: Path
 ) -> None:
     """A card about other rows than the repo has would be a lie."""
     with pytest.raises(HubError, match="not the data of this file"):
@@ -259,20 +259,20 @@ def test_a_hub_that_is_not_there_is_one_line(lfs_hub: LoopbackHub, pusher: Pushe
 def test_a_bad_dataset_name_is_refused(repo: str) -> None:
     """Before anything is read or sent."""
     with pytest.raises(UsageError, match="Write it as USER/NAME"):
-        check_wanted(Wanted(repo))
+        check_wanted(PushOptions(repo))
 
 
 def test_an_unknown_licence_is_refused() -> None:
     """With some that are known."""
     with pytest.raises(UsageError, match=r"knows no licence 'cc-by-5'.*cc-by-4\.0"):
-        check_wanted(Wanted(REPO, licence="cc-by-5"))
+        check_wanted(PushOptions(REPO, licence="cc-by-5"))
 
 
 @pytest.mark.parametrize("options", [{"revision": "x"}, {"tag": "v1"}])
 def test_a_pull_request_goes_with_no_revision_and_no_tag(options: dict[str, str]) -> None:
     """The client would refuse it with a trace, or tag what is not merged."""
     with pytest.raises(UsageError, match="neither"):
-        check_wanted(Wanted(REPO, create_pr=True, **options))  # type: ignore[arg-type]
+        check_wanted(PushOptions(REPO, create_pr=True, **options))  # type: ignore[arg-type]
 
 
 def test_no_token_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from soc_gen.engine.connect import connect
 from soc_gen.llm.client import Capabilities
-from soc_gen.llm.faults import ContextTooLong, Refused
+from soc_gen.llm.faults import ContextLengthError, RequestRejectedError
 from soc_gen.llm.types import PromptMessage, Reply, Request
 from soc_gen.settings import EndpointConfig, Sampling
 
@@ -155,9 +155,9 @@ def test_a_prompt_too_long_is_told_from_other_refusals(url: str) -> None:
     """It is the conversation's trouble, and the server says how much it takes."""
     context = ask(url, request("Hi."))[1].context
     assert context
-    with pytest.raises(ContextTooLong, match="maximum context length"):
+    with pytest.raises(ContextLengthError, match="maximum context length"):
         ask(url, request("hello friend " * context))
-    with pytest.raises(Refused, match="max_tokens"):
+    with pytest.raises(RequestRejectedError, match="max_tokens"):
         ask(url, request("Hi.", max_tokens=context + 1))
 
 
@@ -168,7 +168,7 @@ def test_a_reply_for_which_there_is_no_room_is_told_too(url: str) -> None:
     each = (large.usage.prompt - small.usage.prompt) / 100
     room = capabilities.context - small.usage.prompt - 40
     keep_on = {"ignore_eos": True} | NO_THINKING
-    with pytest.raises(ContextTooLong, match="is full"):
+    with pytest.raises(ContextLengthError, match="is full"):
         ask(url, request("a b " * (50 + int(room / each)), max_tokens=400, extra_body=keep_on))
 
 

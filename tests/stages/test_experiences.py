@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationError
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.io.resources import shipped
 from soc_gen.llm.types import Reply
@@ -76,12 +76,12 @@ def plan(
     return list(plan_experiences(personas, parts, ExperiencesConfig(count=count), seed))
 
 
-def make(answers: Sequence[Answer], **options: Any) -> tuple[Experience | ConversationFailed, ScriptedLLM]:
+def make(answers: Sequence[Answer], **options: Any) -> tuple[Experience | ConversationError, ScriptedLLM]:
     llm = ScriptedLLM(answers)
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
     try:
         return asyncio.run(make_experience(job, [], llm, ExperiencesConfig(), **options)), llm
-    except ConversationFailed as verdict:
+    except ConversationError as verdict:
         return verdict, llm
 
 
@@ -177,7 +177,7 @@ def test_a_refused_reply_is_asked_for_again_with_another_seed() -> None:
 def test_what_stays_bad_is_a_failure_that_counts_its_reasons(options: dict[str, Any], asked: int) -> None:
     """After ``max_attempts`` replies, or as many as the caller grants."""
     failed, llm = make(["no JSON"] * (asked - 1) + [json.dumps(GOOD | {"topic": "Keys."})], **options)
-    assert isinstance(failed, ConversationFailed)
+    assert isinstance(failed, ConversationError)
     assert failed.reason == "bad_experience"
     assert failed.detail == (
         f"{asked} replies refused (wrong_format {asked - 1}, empty 1); the last: 'Keys.' says nothing"
@@ -187,8 +187,8 @@ def test_what_stays_bad_is_a_failure_that_counts_its_reasons(options: dict[str, 
 
 def test_a_verdict_of_the_endpoint_is_passed_on() -> None:
     """It is not asked again."""
-    failed, llm = make([ConversationFailed("context_length", "too long")])
-    assert isinstance(failed, ConversationFailed)
+    failed, llm = make([ConversationError("context_length", "too long")])
+    assert isinstance(failed, ConversationError)
     assert failed.reason == "context_length"
     assert len(llm.requests) == 1
 
@@ -236,13 +236,13 @@ LINES = [
 ]
 
 
-def _lines(*answers: Answer) -> tuple[Experience | ConversationFailed, ScriptedLLM]:
+def _lines(*answers: Answer) -> tuple[Experience | ConversationError, ScriptedLLM]:
     llm = ScriptedLLM(answers)
     (job,) = plan([person("Ada", 40), person("Bo", 40)], 1)
     config = ExperiencesConfig(format="lines", max_attempts=2)
     try:
         return asyncio.run(make_experience(job, [_example("A")], llm, config)), llm
-    except ConversationFailed as verdict:
+    except ConversationError as verdict:
         return verdict, llm
 
 
@@ -294,7 +294,7 @@ def test_lines_that_copy_an_example_are_refused() -> None:
     """The examples are there to go on from."""
     copied = "was the one who whistles, when the bread is in the oven, and is ashamed of it."
     made, _ = _lines(copied, *LINES[1:], copied, *LINES[1:])
-    assert isinstance(made, ConversationFailed)
+    assert isinstance(made, ConversationError)
     assert "copies_example" in made.detail
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationError
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Chat
 from soc_gen.prompts.loader import load_prompt
@@ -152,7 +152,7 @@ def test_a_repeat_of_what_was_said_is_asked_again() -> None:
 
 def test_a_turn_that_stays_bad_is_a_failure_and_not_a_chat() -> None:
     played = Played(["", "hello", "", ""])
-    with pytest.raises(ConversationFailed) as caught:
+    with pytest.raises(ConversationError) as caught:
         played.chat()
     assert caught.value.reason == "bad_turn"
     assert "turn 0 after 4 replies" in caught.value.detail
@@ -180,19 +180,19 @@ def test_too_long_for_the_server(wish: str, turns: int | None) -> None:
     """A failure, or the end of the chat: as the user wishes."""
     script: list[Answer] = [
         *(say(line) for line in LINES[:3]),
-        ConversationFailed("context_length", "too long"),
+        ConversationError("context_length", "too long"),
     ]
     played = Played(script, on_context_length=wish)
     if turns is None:
-        with pytest.raises(ConversationFailed):
+        with pytest.raises(ConversationError):
             played.chat()
     else:
         assert len(played.said()) == turns
 
 
 def test_too_long_before_anything_was_said_is_a_failure_all_the_same() -> None:
-    with pytest.raises(ConversationFailed):
-        Played([ConversationFailed("context_length", "x")], on_context_length="wind_down").chat()
+    with pytest.raises(ConversationError):
+        Played([ConversationError("context_length", "x")], on_context_length="wind_down").chat()
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,7 +213,7 @@ def test_whatever_the_model_says_prompts_only_grow(script: list[str], form: str,
     played = Played(answers, format=form, min_turns=min_turns, max_turns=8)
     try:
         chat = played.chat()
-    except ConversationFailed:
+    except ConversationError:
         chat = None
     texts = ["\n".join(message["content"] for message in request.messages) for request in played.asked]
     for before, after in itertools.pairwise(texts):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soc_gen.stages.rollout.formats.base import BadTurn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError
 from soc_gen.stages.rollout.turn_checks import TurnContext, check_turn, filler, word_runs
 from soc_gen.text.repetition import words
 from soc_gen.text.speaker_labels import names_of
@@ -38,13 +38,13 @@ def test_a_line_with_anything_else_in_it_is_no_filler(line: str) -> None:
 def test_filler_is_refused_only_in_answer_to_filler() -> None:
     """One line of politeness is life, two are a loop."""
     check_turn(["no problem"], _after("it is in the shed"))
-    with pytest.raises(BadTurn, match="filler"):
+    with pytest.raises(InvalidTurnError, match="filler"):
         check_turn(["no problem"], _after("thanks!"))
 
 
 def test_a_line_that_retells_the_situation_is_refused() -> None:
     """People do not tell each other what both know, in the words of the brief."""
-    with pytest.raises(BadTurn, match="retells"):
+    with pytest.raises(InvalidTurnError, match="retells"):
         check_turn(["so a hot tub is going into Col's garden at the family price"], _after())
     check_turn(["at the family price. he would say that, wouldn't he"], _after())
 
@@ -62,7 +62,7 @@ def test_a_line_that_retells_the_situation_is_refused() -> None:
 )
 def test_who_has_lost_who_is_who_is_asked_again(line: str) -> None:
     """Col tells Petra what Petra has done, or speaks to himself."""
-    with pytest.raises(BadTurn, match="wrong_person"):
+    with pytest.raises(InvalidTurnError, match="wrong_person"):
         check_turn([line], _after("is my ladder behind your shed"))
 
 
@@ -85,6 +85,6 @@ def test_names_are_used_in_talk(line: str) -> None:
 
 def test_a_story_about_the_two_is_refused() -> None:
     """A chat has no narrator; somebody else may well be said to smile."""
-    with pytest.raises(BadTurn, match="narrates"):
+    with pytest.raises(InvalidTurnError, match="narrates"):
         check_turn(["he'd better. Petra nods, and Col looks away"], _after())
     check_turn(["vic laughs at everything"], _after())

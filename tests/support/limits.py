@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from soc_gen.llm.rate_limit import Pacer, Place
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter, Reservation
 
 Limiter = Callable[[float], float | None]
 """Takes the time of a request; None lets it pass, else so many seconds until it would have."""
@@ -68,7 +68,7 @@ class Traffic:
 
 
 def drive(
-    pacer: Pacer,
+    pacer: AdaptiveRateLimiter,
     limiter: Limiter,
     *,
     slots: int = 64,
@@ -105,7 +105,7 @@ def drive(
             place = pacer.reserve(now)
             # A sleep ends a little late.
             later = now + place.wait + (rng.uniform(0, 0.002) if place.wait else 0.0), "send", place
-        elif what == "send" and pacer.holds(cast("Place", found), now):
+        elif what == "send" and pacer.holds(cast("Reservation", found), now):
             later = now + rng.uniform(0.001, 0.004), "arrive", now
         elif what == "arrive":
             wait = limiter(now)

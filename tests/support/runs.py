@@ -16,7 +16,7 @@ import orjson
 
 from soc_gen.config import load_config
 from soc_gen.engine.execute import Asking, Report
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.stop import Stop
 from soc_gen.io.resources import shipped
 from soc_gen.models import Chat, Experience
@@ -57,7 +57,7 @@ class Project:
         self.out = self.folder / "chats.jsonl"
 
     def rollout(
-        self, *urls: str, stop: Stop | None = None, meter: Meter | None = None, **settings: Any
+        self, *urls: str, stop: Stop | None = None, meter: RunMetrics | None = None, **settings: Any
     ) -> Report:
         """Run the stage in this process.
 
@@ -77,7 +77,7 @@ class Project:
             groups.setdefault(group, {})[key] = value
         groups.setdefault("rollout", {}).setdefault("max_turns", 8)
         config = load_config(None, groups)
-        asking = Asking(config, config.endpoint, stop or Stop(), meter or Meter(), restart, limit)
+        asking = Asking(config, config.endpoint, stop or Stop(), meter or RunMetrics(), restart, limit)
         return asyncio.run(run_rollout(self.source, self.out, asking))
 
     def chats(self) -> list[Chat]:

@@ -34,10 +34,10 @@ def check(
       soc check --base-url URL --model Qwen/Qwen3-235B-A22B-Instruct-2507 --api-key-env MY_KEY
     """
     from soc_gen.engine.probe import probe
-    from soc_gen.llm.embedded.serve import served
+    from soc_gen.llm.embedded.serve import ensure_endpoint
 
     settings = options.config_from(locals())
-    with download_progress() as progress, served(settings.endpoint, tell, progress) as endpoint:
+    with download_progress() as progress, ensure_endpoint(settings.endpoint, tell, progress) as endpoint:
         findings = asyncio.run(probe(endpoint))
     _show(findings, as_json=as_json)
     if not all(finding.good for finding in findings):

@@ -122,9 +122,9 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     if as_json:
         import orjson
 
-        from soc_gen.io.files import printable
+        from soc_gen.io.files import path_to_text
 
-        files = {"out": printable(report.out), "rejected_out": printable(report.rejected_out)}
+        files = {"out": path_to_text(report.out), "rejected_out": path_to_text(report.rejected_out)}
         facts = {**files, **report.as_dict()}
         out.print(orjson.dumps(facts).decode(), markup=False)
         return

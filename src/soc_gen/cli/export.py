@@ -13,7 +13,7 @@ from soc_gen.cli.options import output_folder
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
-    from soc_gen.export.writers import Exported
+    from soc_gen.export.writers import ExportResult
 
 _BAD_LINES_SHOWN = 5
 
@@ -80,7 +80,7 @@ def _count_lines(path: Path) -> int | None:
         return sum(1 for _ in file)
 
 
-def _report(done: Exported, folder: Path, *, as_json: bool) -> None:
+def _report(done: ExportResult, folder: Path, *, as_json: bool) -> None:
     import orjson
 
     for bad in done.bad_lines[:_BAD_LINES_SHOWN]:

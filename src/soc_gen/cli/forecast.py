@@ -11,7 +11,7 @@ from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
     from soc_gen.config import Config
-    from soc_gen.stages.rollout.forecast import Paid
+    from soc_gen.stages.rollout.forecast import JournalProgress
 
 
 def show_forecast(
@@ -21,13 +21,13 @@ def show_forecast(
     import orjson
 
     from soc_gen.io.jsonl import BadLine, read_jsonl
-    from soc_gen.io.manifest import beside
+    from soc_gen.io.manifest import sidecar_path
     from soc_gen.llm.types import CHARACTERS_PER_TOKEN
     from soc_gen.models import Experience
     from soc_gen.stages.rollout import forecast
 
     records = islice(read_jsonl(source, Experience), limit)
-    before = _paid(beside(chats, "journal.jsonl"), config) if chats else None
+    before = _paid(sidecar_path(chats, "journal.jsonl"), config) if chats else None
     expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config, before)
     if as_json:
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
@@ -48,9 +48,9 @@ def show_forecast(
     )
 
 
-def _paid(journal: Path, config: Config) -> Paid:
+def _paid(journal: Path, config: Config) -> JournalProgress:
     """Return what ``journal`` has, or nothing when it began with another run, which is said."""
-    from soc_gen.engine.compatibility import OTHER, differences
+    from soc_gen.engine.compatibility import RESTART_HINT, differences
     from soc_gen.stages.rollout import forecast
     from soc_gen.stages.rollout.run import rollout_inputs
 
@@ -59,5 +59,5 @@ def _paid(journal: Path, config: Config) -> Paid:
     other = before.inputs and differences(before.inputs, rollout_inputs(config, model))
     if not other:
         return before
-    err.print(f"{journal}: not counted, it is of another run: {other}. {OTHER}.", markup=False)
-    return forecast.Paid()
+    err.print(f"{journal}: not counted, it is of another run: {other}. {RESTART_HINT}.", markup=False)
+    return forecast.JournalProgress()

@@ -23,14 +23,14 @@ def init(
 
       soc init local.toml --preset qwen3-vllm
     """
-    from soc_gen.io.files import writing
+    from soc_gen.io.files import wrap_write_errors
     from soc_gen.io.resources import preset_names, shipped
 
     if preset not in preset_names():
         raise UsageError(f"no preset {preset!r}", hint=f"There are: {', '.join(preset_names())}")
     if path.exists():
         raise UsageError("exists already", where=str(path), hint="Name another file, or remove it")
-    with writing(path):
+    with wrap_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((shipped("configs") / f"{preset}.toml").read_text("utf-8"), "utf-8")
     out.print(f"Wrote {path}. Change it, then: soc run --config {as_word(path)}", markup=False)

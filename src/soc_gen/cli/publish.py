@@ -12,8 +12,8 @@ from soc_gen.cli.bars import step_progress
 from soc_gen.cli.console import err, out, table
 
 if TYPE_CHECKING:
-    from soc_gen.publish.hub import Pushed, Wanted
-    from soc_gen.publish.staging import Staged
+    from soc_gen.publish.hub import PushOptions, PushResult
+    from soc_gen.publish.staging import StagedDataset
 
 
 def push_to_hub(
@@ -55,9 +55,9 @@ def push_to_hub(
       soc push-to-hub data/clean.jsonl team/chats --create-pr --token-env TEAM_TOKEN
     """
     from soc_gen.io.datasets import quiet_hub_clients
-    from soc_gen.publish.hub import Wanted, check_wanted, connect, push, read_token
+    from soc_gen.publish.hub import PushOptions, check_wanted, connect, push, read_token
 
-    wanted = Wanted(repo, private, create_pr, tag, revision, licence, card_only)
+    wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only)
     check_wanted(wanted)
     if dry_run:
         _rehearse(file, wanted, parquet=parquet, as_json=as_json)
@@ -70,43 +70,43 @@ def push_to_hub(
         _report(pushed, staged, wanted, as_json=as_json)
 
 
-def _rehearse(file: Path, wanted: Wanted, *, parquet: bool, as_json: bool) -> None:
+def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) -> None:
     import shutil
 
     import orjson
 
-    from soc_gen.io.files import printable, writing
+    from soc_gen.io.files import path_to_text, wrap_write_errors
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
 
     folder = file.with_name(f"{file.stem}.hub")
     with tempfile.TemporaryDirectory(prefix="soc-push-") as aside:
         staged = _stage(file, Path(aside), parquet=parquet)
         write_card_file(staged, wanted, wanted.licence or DEFAULT_LICENCE, staged.files(), None)
-        with writing(folder):
+        with wrap_write_errors(folder):
             if folder.exists():
                 shutil.rmtree(folder)
             shutil.copytree(aside, folder)
         if as_json:
             files = {name: (staged.folder / name).stat().st_size for name in staged.files()}
-            facts = {"repo": wanted.repo, "folder": printable(folder), "files": files}
+            facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": files}
             out.print(orjson.dumps(facts).decode(), markup=False)
             return
         table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
 
 
-def _stage(file: Path, folder: Path, *, parquet: bool) -> Staged:
+def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
     from soc_gen.publish.staging import stage
 
     with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
         return stage(file, folder, parquet=parquet, advance=advance)
 
 
-def _sizes(staged: Staged) -> list[tuple[str, str]]:
+def _sizes(staged: StagedDataset) -> list[tuple[str, str]]:
     return [(name, f"{(staged.folder / name).stat().st_size:,}") for name in staged.files()]
 
 
-def _report(pushed: Pushed, staged: Staged, wanted: Wanted, *, as_json: bool) -> None:
+def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, as_json: bool) -> None:
     import orjson
 
     if as_json:

@@ -102,14 +102,14 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
     if as_json:
         import orjson
 
-        from soc_gen.io.files import printable
+        from soc_gen.io.files import path_to_text
 
         done = [facts(report) for report in reports]
         if cleaned:
-            done.append({"stage": "clean", "out": printable(cleaned.out), **cleaned.as_dict()})
+            done.append({"stage": "clean", "out": path_to_text(cleaned.out), **cleaned.as_dict()})
         out.print(orjson.dumps(done).decode(), markup=False)
         return
-    chat = richest(cleaned.out) if cleaned else None
+    chat = most_diverse_chat(cleaned.out) if cleaned else None
     if chat:
         show_chat(chat)
     rows = [stage_row(report) for report in reports]
@@ -126,7 +126,7 @@ def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) 
         out.print(f"Next: soc push-to-hub {file} USER/NAME, or soc export {file}", markup=False)
 
 
-def richest(path: Path) -> Chat | None:
+def most_diverse_chat(path: Path) -> Chat | None:
     """Return the chat that repeats its words least: the one to show.
 
     By Guiraud's index, different words over the square root of all, which favours neither long nor short.

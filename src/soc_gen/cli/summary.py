@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def facts(report: Report) -> dict[str, object]:
     """Return a report as ``--json`` prints it."""
-    from soc_gen.io.files import printable
+    from soc_gen.io.files import path_to_text
 
     meter = report.meter
     return {
         "stage": report.stage,
-        "out": printable(report.out),
+        "out": path_to_text(report.out),
         "records": report.records,
         "failed": len(report.failures),
         "model": report.model,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from soc_gen.config import Config
     from soc_gen.engine.execute import Asking, Report
-    from soc_gen.engine.metrics import Meter
+    from soc_gen.engine.metrics import RunMetrics
     from soc_gen.engine.stop import Stop
     from soc_gen.settings import EndpointConfig
 
@@ -36,10 +36,10 @@ def run_stages(
     config: Config, stages: Iterable[tuple[str, Stage]], *, restart: bool, limit: int | None = None
 ) -> list[Report]:
     """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
-    from soc_gen.llm.embedded.serve import served
+    from soc_gen.llm.embedded.serve import ensure_endpoint
 
     _collect_rarely()
-    with download_progress() as progress, served(config.endpoint, tell, progress) as endpoint:
+    with download_progress() as progress, ensure_endpoint(config.endpoint, tell, progress) as endpoint:
         try:
             return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
         except asyncio.CancelledError:
@@ -63,16 +63,16 @@ async def _run(
     limit: int | None,
 ) -> list[Report]:
     from soc_gen.engine.execute import Asking
-    from soc_gen.engine.metrics import Meter
+    from soc_gen.engine.metrics import RunMetrics
     from soc_gen.engine.stop import Stop
     from soc_gen.llm.types import Usage
 
-    stop, meter = Stop(), Meter()
+    stop, meter = Stop(), RunMetrics()
     _stop_on_signals(stop, connected=lambda: meter.total is not None)
     reports: list[Report] = []
     spent, seconds = Usage(), 0.0
     for name, stage in stages:
-        meter = Meter(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
+        meter = RunMetrics(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
         asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit, say=tell)
         async with _progress(name, meter):
             reports.append(await stage(asking))
@@ -98,7 +98,7 @@ def _stop_on_signals(stop: Stop, connected: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
+async def _progress(name: str, meter: RunMetrics) -> AsyncIterator[None]:
     show = _show_live if err.is_terminal else _show_lines
     task = asyncio.create_task(show(name, meter))
     try:
@@ -109,14 +109,14 @@ async def _progress(name: str, meter: Meter) -> AsyncIterator[None]:
             await task
 
 
-async def _show_lines(name: str, meter: Meter) -> None:
+async def _show_lines(name: str, meter: RunMetrics) -> None:
     await asyncio.sleep(_FIRST_LINE_SECONDS)
     while True:
         tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
         await asyncio.sleep(_LINE_SECONDS)
 
 
-async def _show_live(name: str, meter: Meter) -> None:
+async def _show_live(name: str, meter: RunMetrics) -> None:
     from rich.live import Live
 
     with Live(_frame(name, meter), console=err, auto_refresh=False, transient=True) as live:
@@ -125,7 +125,7 @@ async def _show_live(name: str, meter: Meter) -> None:
             live.update(_frame(name, meter), refresh=True)
 
 
-def _frame(name: str, meter: Meter) -> Table:
+def _frame(name: str, meter: RunMetrics) -> Table:
     """Return the bar with what is done, and below it, over the whole width, how it goes."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -143,18 +143,18 @@ def _frame(name: str, meter: Meter) -> Table:
     return whole
 
 
-def _done(meter: Meter) -> str:
+def _done(meter: RunMetrics) -> str:
     failed = f", {meter.failed} failed" if meter.failed else ""
     return f"{meter.resumed + meter.done}/{meter.total or '?'} done{failed}"
 
 
-def _pace(meter: Meter) -> str:
+def _pace(meter: RunMetrics) -> str:
     rate = meter.replies / meter.seconds if meter.seconds else 0.0
     turns = f"{rate:.1f} turns/s" if rate >= 1 else f"{60 * rate:.0f} turns/min"
     return f"{meter.open} open, {meter.in_flight} in flight, {turns}"
 
 
-def _costs(meter: Meter) -> str:
+def _costs(meter: RunMetrics) -> str:
     usage = meter.usage
     share = usage.cached / usage.prompt if usage.prompt else 0.0
     parts = [f"{_short(usage.prompt)} tokens in ({share:.0%} cached), {_short(usage.completion)} out"]
@@ -169,7 +169,7 @@ def _costs(meter: Meter) -> str:
     return " · ".join(parts)
 
 
-def _remaining(meter: Meter) -> str:
+def _remaining(meter: RunMetrics) -> str:
     seconds = meter.eta()
     return "" if seconds is None else f", {duration(seconds)} left"
 

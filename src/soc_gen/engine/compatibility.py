@@ -13,7 +13,7 @@ ROW_BYTES = 8
 """Of the digest that stands for one record of the input."""
 _SHOWN = 4
 """Differences that are named: with another preset there are a dozen."""
-OTHER = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
+RESTART_HINT = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
 """What to do about a journal of another run."""
 
 
@@ -24,9 +24,11 @@ def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> N
         JournalError: They differ; says in what.
     """
     if found["kind"] != "header" or found["version"] != VERSION:
-        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=OTHER)
+        raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=RESTART_HINT)
     if shown := differences(found["inputs"], inputs):
-        raise JournalError(f"the run that began here was another one: {shown}", where=str(path), hint=OTHER)
+        raise JournalError(
+            f"the run that began here was another one: {shown}", where=str(path), hint=RESTART_HINT
+        )
 
 
 def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
@@ -52,7 +54,7 @@ def _brief(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def places_of(old: bytes, new: bytes, needed: Callable[[int], bool]) -> dict[int, int] | None:
+def map_rows(old: bytes, new: bytes, needed: Callable[[int], bool]) -> dict[int, int] | None:
     """Return where the rows of ``old`` are in ``new``, or None where one that is ``needed`` is not.
 
     Those that are needed are looked for in their order; any other may have gone, changed or moved.

@@ -92,7 +92,7 @@ class Slots:
                 pass
 
 
-class AutoLimit:
+class AdaptiveConcurrency:
     """Finds how many conversations to keep open: more while more gets done, fewer on overload.
 
     Slots are doubled while that raises the throughput, then one step is tried now and then; a step that

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from soc_gen.engine.concurrency import AutoLimit, Slots
+from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import Capabilities, Endpoint, read_key
 from soc_gen.llm.embedded.machine import allow_open_files
-from soc_gen.llm.faults import Transient
-from soc_gen.llm.rate_limit import Pacer
-from soc_gen.llm.router import Fleet, Replica, Sleep
+from soc_gen.llm.faults import TransientError
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
+from soc_gen.llm.router import Replica, Router, Sleep
 from soc_gen.settings import EndpointConfig
 
 _AUTO_START = 8
@@ -26,11 +26,11 @@ _NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 class Connection:
     """What was opened, and what a manifest may say of it."""
 
-    fleet: Fleet
+    fleet: Router
     model: str
     capabilities: Capabilities
     slots: Slots
-    auto: AutoLimit | None
+    auto: AdaptiveConcurrency | None
     absent: tuple[str, ...] = ()
     """URLs of replicas that did not answer when it was opened."""
 
@@ -67,9 +67,11 @@ async def connect(
         for endpoint in endpoints:
             endpoint.model = model
         replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
-        fleet = Fleet(replicas, config.give_up_seconds, sleep, notice)
+        fleet = Router(replicas, config.give_up_seconds, sleep, notice)
         highest = _open_at_most(config, say)
-        auto = AutoLimit(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
+        auto = (
+            AdaptiveConcurrency(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
+        )
         slots = Slots(auto.limit if auto else highest)
         yield Connection(fleet, model, capabilities, slots, auto, absent)
 
@@ -87,10 +89,10 @@ def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:
     return min(wanted, possible)
 
 
-def _pacer(config: EndpointConfig) -> Pacer:
+def _pacer(config: EndpointConfig) -> AdaptiveRateLimiter:
     replicas = len(config.base_urls)
     requests, tokens = config.requests_per_minute, config.tokens_per_minute
-    return Pacer(requests and requests / replicas, tokens and tokens / replicas)
+    return AdaptiveRateLimiter(requests and requests / replicas, tokens and tokens / replicas)
 
 
 async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
@@ -104,21 +106,23 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tup
         UsageError: They list none, and none was named.
     """
     found = await asyncio.gather(*map(_listed, endpoints))
-    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, Transient)]
+    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, TransientError)]
     if not there:
         raise _absent(found)
     for endpoint, answer in there:
         if isinstance(answer, EndpointError):
             raise answer
         wanted = _choose(endpoint, answer, wanted)
-    return wanted or "", tuple(endpoint.url for endpoint, answer in found if isinstance(answer, Transient))
+    return wanted or "", tuple(
+        endpoint.url for endpoint, answer in found if isinstance(answer, TransientError)
+    )
 
 
-async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | Transient | None]:
+async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | TransientError | None]:
     """Return what a replica says that it has, or what it fails with."""
     try:
         return endpoint, await endpoint.models()
-    except (EndpointError, Transient) as error:
+    except (EndpointError, TransientError) as error:
         return endpoint, error
 
 

@@ -14,14 +14,14 @@ from typing import Any, Generic, TypeVar
 from soc_gen.config import Config
 from soc_gen.engine.connect import Connection
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.metrics import Meter, cost
+from soc_gen.engine.metrics import RunMetrics, cost
 from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import Job, Run, Session, run_jobs
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import OutputError
-from soc_gen.io.files import printable
+from soc_gen.io.files import path_to_text
 from soc_gen.io.jsonl import write_jsonl
-from soc_gen.io.manifest import beside, write_manifest
+from soc_gen.io.manifest import sidecar_path, write_manifest
 from soc_gen.llm.types import Usage
 from soc_gen.models import Failure, Record
 from soc_gen.prompts.loader import prompt_hashes
@@ -41,7 +41,7 @@ class Asking:
     endpoint: EndpointConfig
     """With URLs in it."""
     stop: Stop
-    meter: Meter
+    meter: RunMetrics
     restart: bool = False
     limit: int | None = None
     """Records at most, from the start of the input."""
@@ -79,7 +79,7 @@ class Report:
     out: Path
     records: int
     """In the output now."""
-    meter: Meter
+    meter: RunMetrics
     model: str = ""
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
@@ -94,7 +94,7 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
     Raises:
         SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
     """
-    path = beside(out, "journal.jsonl")
+    path = sidecar_path(out, "journal.jsonl")
     with Journal(path, work.inputs, rows=work.rows, restart=asking.restart) as journal:
         output = OrderedOutput(out, journal, restart=asking.restart)
         run = Run(
@@ -138,9 +138,9 @@ async def ask(work: Work[J], out: Path, asking: Asking, connection: Connection) 
 def _write_beside(out: Path, work: Work[J], asking: Asking, connection: Connection, journal: Journal) -> None:
     """Write the failures and the manifest of ``out``, however the run ended."""
     owed = [journal.owed[index] for index in sorted(journal.owed)]
-    write_jsonl(beside(out, "failures.jsonl"), owed)
+    write_jsonl(sidecar_path(out, "failures.jsonl"), owed)
     facts = _facts(asking, connection, journal) | {"inputs_of_the_run": work.inputs} | work.facts
-    facts["outputs"] = [{"path": printable(out.name), "records": journal.done}]
+    facts["outputs"] = [{"path": path_to_text(out.name), "records": journal.done}]
     facts["reasons"] = Counter(failure.reason for failure in owed)
     write_manifest(out, work.stage, facts)
 
@@ -150,7 +150,7 @@ class _Account:
     """The time and the repeats of a run, put into its journal as they come, since it may be killed."""
 
     journal: Journal
-    meter: Meter
+    meter: RunMetrics
     seconds: float = 0.0
     """In the journal already, as are the retries."""
     retries: Counter[str] = field(default_factory=Counter)

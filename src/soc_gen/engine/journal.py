@@ -26,10 +26,10 @@ from typing import Any
 
 import orjson
 
-from soc_gen.engine.compatibility import OTHER, VERSION, check_header, places_of
+from soc_gen.engine.compatibility import RESTART_HINT, VERSION, check_header, map_rows
 from soc_gen.engine.lock import lock, sync_folder
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.io.files import drop_torn_tail, writing
+from soc_gen.io.files import drop_torn_tail, wrap_write_errors
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 
@@ -85,7 +85,7 @@ class Journal:
         self._rows = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
-        with writing(path):
+        with wrap_write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock(path)
             try:
@@ -149,12 +149,12 @@ class Journal:
         """
         if rows == self._rows:
             return False
-        places = places_of(self._rows, rows, self.is_done)
+        places = map_rows(self._rows, rows, self.is_done)
         if places is None:
             raise JournalError(
                 "finished records of the input were taken out, changed or put in another order",
                 where=str(self.path),
-                hint=OTHER,
+                hint=RESTART_HINT,
             )
         moved = {places[index]: self._done[index] for index in self.done_indexes()}
         done = array("Q", bytes(8 * (max(moved, default=-1) + 1)))
@@ -321,7 +321,7 @@ class Journal:
     def _write(self, data: bytes) -> None:
         descriptor = self._file.fileno()
         self._check_place(descriptor)
-        with writing(self.path):
+        with wrap_write_errors(self.path):
             try:
                 view = memoryview(data)
                 while view:

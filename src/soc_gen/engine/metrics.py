@@ -18,7 +18,7 @@ def cost(prices: Prices, usage: Usage) -> float:
 
 
 @dataclass
-class Meter:
+class RunMetrics:
     """What has happened so far in this process."""
 
     prices: Prices = field(default_factory=Prices)

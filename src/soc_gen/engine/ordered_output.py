@@ -16,7 +16,7 @@ from typing import IO
 
 from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError
-from soc_gen.io.files import replacing, writing
+from soc_gen.io.files import atomic_write, wrap_write_errors
 
 
 class OrderedOutput:
@@ -60,7 +60,7 @@ class OrderedOutput:
             self._next += 1
 
     def _append(self, line: bytes) -> None:
-        with writing(self._path):
+        with wrap_write_errors(self._path):
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
             # One write, so that a reader, or a kill, finds whole lines.
@@ -79,7 +79,7 @@ class OrderedOutput:
             self._rewrite()
 
     def _rewrite(self) -> None:
-        with replacing(self._path) as handle:
+        with atomic_write(self._path) as handle:
             for index in self._journal.done_indexes():
                 handle.write(self._journal.record(index) + b"\n")
 

@@ -19,14 +19,14 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from soc_gen.engine.concurrency import AutoLimit, Slots
+from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.metrics import Meter
+from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.ordered_output import OrderedOutput
-from soc_gen.engine.stop import Stop, Stopped
-from soc_gen.errors import ConversationFailed
-from soc_gen.llm.faults import ContextTooLong, Refused, Transient
-from soc_gen.llm.router import Fleet
+from soc_gen.engine.stop import Stop, StopRequested
+from soc_gen.errors import ConversationError
+from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
+from soc_gen.llm.router import Router
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Failure, Record
 from soc_gen.settings import Budget
@@ -53,15 +53,15 @@ class Job(Generic[J]):
 class Run:
     """What all conversations of a run share."""
 
-    fleet: Fleet
+    fleet: Router
     journal: Journal
     slots: Slots
     stop: Stop
-    meter: Meter
+    meter: RunMetrics
     budget: Budget
     give_up_seconds: float = 600.0
     """How long an overloaded endpoint is asked the same."""
-    auto: AutoLimit | None = None
+    auto: AdaptiveConcurrency | None = None
     """None: the number of slots stays as it is."""
 
 
@@ -74,7 +74,7 @@ class Session:
         self.notes: dict[str, Counter[str]] = {}
         """What was counted in this conversation, by kind, replayed replies and all."""
         self._attempts = AsyncRetrying(
-            retry=retry_if_exception_type(Transient),
+            retry=retry_if_exception_type(TransientError),
             wait=_wait,
             stop=self._hopeless,
             sleep=self._pause,
@@ -91,7 +91,7 @@ class Session:
         return self._run.slots.lent(self._index)
 
     async def wait_for(self, awaitable: Awaitable[T]) -> T:
-        """Wait for other conversations, holding no slot, or raise ``Stopped`` when the run is to stop."""
+        """Wait for other conversations, holding no slot; raise ``StopRequested`` when the run is to stop."""
         async with self.waiting():
             return await self._run.stop.race(awaitable)
 
@@ -113,24 +113,24 @@ class Session:
         """Make exchanges until one succeeds: the one place where a request is repeated."""
         try:
             return await self._attempts(self._exchange, request)
-        except Transient as fault:
-            raise ConversationFailed(
+        except TransientError as fault:
+            raise ConversationError(
                 "endpoint", f"gave up after repeated faults, the last: {fault.kind}"
             ) from None
-        except ContextTooLong as error:
-            raise ConversationFailed("context_length", str(error)[:200]) from None
-        except Refused as error:
-            raise ConversationFailed("refused", str(error)[:200]) from None
+        except ContextLengthError as error:
+            raise ConversationError("context_length", str(error)[:200]) from None
+        except RequestRejectedError as error:
+            raise ConversationError("refused", str(error)[:200]) from None
 
     async def _exchange(self, request: Request) -> Reply:
         run = self._run
         if run.stop.is_set():
-            raise Stopped
+            raise StopRequested
         started = time.monotonic()
         run.meter.in_flight += 1
         try:
             reply = await run.fleet.ask(request)
-        except Transient as fault:
+        except TransientError as fault:
             run.meter.retries[fault.kind] += 1
             if run.auto and fault.overload:
                 run.slots.resize(run.auto.overloaded(time.monotonic(), started))
@@ -160,9 +160,9 @@ class Session:
             await self._run.stop.sleep(seconds)
 
 
-def _fault(state: RetryCallState) -> Transient:
+def _fault(state: RetryCallState) -> TransientError:
     fault = state.outcome.exception() if state.outcome else None
-    if not isinstance(fault, Transient):
+    if not isinstance(fault, TransientError):
         msg = "only transient faults are repeated"
         raise TypeError(msg)
     return fault
@@ -172,7 +172,7 @@ def _wait(state: RetryCallState) -> float:
     return wait_seconds(_fault(state), state.attempt_number)
 
 
-def wait_seconds(fault: Transient, faults: int) -> float:
+def wait_seconds(fault: TransientError, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
     After a 429 it goes straight back into the row, since the whole fleet waits there; it waits there too
@@ -257,9 +257,9 @@ class _Conversations(Generic[J]):
         run, session = self.run, Session(self.run, job.index)
         try:
             record = await self.work(job, session)
-        except Stopped:
+        except StopRequested:
             return
-        except ConversationFailed as verdict:
+        except ConversationError as verdict:
             failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
             await run.journal.add_failure(failure)
             self.failures.append(failure)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from soc_gen.engine.journal import Totals
-from soc_gen.engine.metrics import Meter, cost
+from soc_gen.engine.metrics import RunMetrics, cost
 from soc_gen.errors import EndpointError
 from soc_gen.settings import Budget
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
 
 
-class Stopped(Exception):  # noqa: N818 - a wish, not an error
+class StopRequested(Exception):  # noqa: N818 - a wish, not an error
     """The run was told to stop; what is open is owed to the next run."""
 
 
@@ -40,27 +40,27 @@ class Stop:
         return self._event.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, or raise ``Stopped`` as soon as the run is told to stop."""
+        """Wait, or raise ``StopRequested`` as soon as the run is told to stop."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
             return
-        raise Stopped
+        raise StopRequested
 
     async def race(self, awaitable: Awaitable[T]) -> T:
-        """Wait for ``awaitable``, or raise ``Stopped`` as soon as the run is told to stop."""
+        """Wait for ``awaitable``, or raise ``StopRequested`` as soon as the run is told to stop."""
         wanted = asyncio.ensure_future(awaitable)
         stopped = asyncio.ensure_future(self._event.wait())
         try:
             await asyncio.wait({wanted, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if not wanted.done():
-                raise Stopped
+                raise StopRequested
             return wanted.result()
         finally:
             wanted.cancel()
             stopped.cancel()
 
-    def check(self, budget: Budget, totals: Totals, meter: Meter) -> None:
+    def check(self, budget: Budget, totals: Totals, meter: RunMetrics) -> None:
         """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
         if budget.max_cost is None and budget.max_tokens is None:
             return
@@ -72,7 +72,7 @@ class Stop:
         if totals.replies and not spent.prompt:
             self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
 
-    def set_in_time(self, budget: Budget, meter: Meter) -> asyncio.TimerHandle | None:
+    def set_in_time(self, budget: Budget, meter: RunMetrics) -> asyncio.TimerHandle | None:
         """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
         if budget.max_minutes is None:
             return None

@@ -12,7 +12,7 @@ from soc_gen.models import content_id
 SplitBy = Literal["conversation", "persona"]
 
 
-class Cast(NamedTuple):
+class Participants(NamedTuple):
     """A chat and who is in it."""
 
     chat_id: str
@@ -27,7 +27,7 @@ class Split(NamedTuple):
     """Chats of one person of each part: in neither, lest the test know somebody."""
 
 
-def split(casts: Sequence[Cast], test_size: float, by: SplitBy, random_seed: int) -> Split:
+def split(casts: Sequence[Participants], test_size: float, by: SplitBy, random_seed: int) -> Split:
     """Choose about ``test_size`` (0 to 1) of the chats for testing, the same ones on every call.
 
     Raises:
@@ -42,12 +42,12 @@ def split(casts: Sequence[Cast], test_size: float, by: SplitBy, random_seed: int
     return Split(frozenset(cast.chat_id for cast in drawn), frozenset())
 
 
-def _by_persona(casts: Sequence[Cast], wanted: int, random_seed: int) -> Split:
+def _by_persona(casts: Sequence[Participants], wanted: int, random_seed: int) -> Split:
     """Take whole circles of people, small ones first, then a growing part of the next, until it is enough.
 
     Growing along conversations keeps the chats that cross the border, which are lost, few.
     """
-    chats_of: dict[str, list[Cast]] = defaultdict(list)
+    chats_of: dict[str, list[Participants]] = defaultdict(list)
     for cast in casts:
         for person in cast.people:
             chats_of[person].append(cast)
@@ -66,7 +66,7 @@ def _by_persona(casts: Sequence[Cast], wanted: int, random_seed: int) -> Split:
     return Split(test, left_out)
 
 
-def _by_circle(chats_of: Mapping[str, Iterable[Cast]], random_seed: int) -> list[str]:
+def _by_circle(chats_of: Mapping[str, Iterable[Participants]], random_seed: int) -> list[str]:
     """Return everybody, circle by circle, the smallest first, each from one member outwards."""
     waiting = sorted(chats_of, key=lambda person: content_id("split", random_seed, person))
     seen: set[str] = set()
@@ -74,7 +74,7 @@ def _by_circle(chats_of: Mapping[str, Iterable[Cast]], random_seed: int) -> list
     return [person for circle in sorted(circles, key=len) for person in circle]
 
 
-def _circle(first: str, chats_of: Mapping[str, Iterable[Cast]], seen: set[str]) -> list[str]:
+def _circle(first: str, chats_of: Mapping[str, Iterable[Participants]], seen: set[str]) -> list[str]:
     if first in seen:
         return []
     seen.add(first)

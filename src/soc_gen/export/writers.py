@@ -12,8 +12,8 @@ import orjson
 
 from soc_gen.errors import UsageError
 from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
-from soc_gen.export.split import Cast, Split, SplitBy, split
-from soc_gen.io.files import replacing, writing
+from soc_gen.export.split import Participants, Split, SplitBy, split
+from soc_gen.io.files import atomic_write, wrap_write_errors
 from soc_gen.io.jsonl import BadLine
 from soc_gen.models import Chat
 
@@ -39,7 +39,7 @@ class ExportPlan:
 
 
 @dataclass(slots=True)
-class Exported:
+class ExportResult:
     """What an export came to."""
 
     files: dict[str, int] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Exported:
     bad_lines: list[BadLine] = field(default_factory=list)
 
 
-def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], None]) -> Exported:
+def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], None]) -> ExportResult:
     """Write the rows of the chats that ``read`` gives, and the files that describe them, to ``folder``.
 
     Args:
@@ -68,14 +68,14 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
     parts = _split(read, plan, advance)
     suffix = "parquet" if plan.form == "parquet" else "jsonl"
     names = [f"train.{suffix}", *([f"test.{suffix}"] if parts.test else [])]
-    done = Exported(files=dict.fromkeys(names, 0))
+    done = ExportResult(files=dict.fromkeys(names, 0))
     earlier = _earlier(folder)
     for name in (*names, *_NOTES):
         if name not in earlier and (folder / name).exists():
             raise UsageError(
                 "is there, and of no earlier export", where=str(folder / name), hint="Choose another --out"
             )
-    with writing(folder):
+    with wrap_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writers = {name: stack.enter_context(_writer(folder / name, plan.form)) for name in names}
@@ -122,11 +122,13 @@ def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Spli
     for item in read():
         advance(1)
         if isinstance(item, Chat):
-            casts.append(Cast(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id)))
+            casts.append(
+                Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
+            )
     return split(casts, plan.test_size, plan.split_by, plan.random_seed)
 
 
-def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: Exported) -> list[Row]:
+def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> list[Row]:
     """Return the rows of ``chat`` and count what becomes of it."""
     done.chats += 1
     if chat.chat_id in parts.left_out:
@@ -143,7 +145,7 @@ def _writer(path: Path, form: Format) -> Iterator[Write]:
         with _parquet_writer(path) as write:
             yield write
         return
-    with replacing(path) as handle:
+    with atomic_write(path) as handle:
         yield lambda row: _write_line(handle.write, fields(row, form))
 
 
@@ -161,7 +163,7 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
         [("messages", pa.list_(message)), ("chat_id", pa.string()), ("perspective", pa.string())]
     )
     waiting: list[dict[str, object]] = []
-    with replacing(path) as handle, pq.ParquetWriter(handle, schema) as writer:
+    with atomic_write(path) as handle, pq.ParquetWriter(handle, schema) as writer:
 
         def write(row: Row) -> None:
             waiting.append(fields(row, "parquet"))
@@ -179,16 +181,16 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
 def _write_notes(folder: Path, names: list[str], plan: ExportPlan, earlier: set[str]) -> None:
     import yaml  # noqa: PLC0415
 
-    with writing(folder):
+    with wrap_write_errors(folder):
         for old in earlier - set(names):
             (folder / old).unlink(missing_ok=True)  # of an export with another format or split
     if plan.start == "user":  # LLaMA-Factory takes no other rows
         notes = {f"soc_{Path(name).stem}": llama_factory_entry(name, plan.form) for name in names}
-        with replacing(folder / "dataset_info.json") as handle:
+        with atomic_write(folder / "dataset_info.json") as handle:
             handle.write(orjson.dumps(notes, option=orjson.OPT_INDENT_2) + b"\n")
     keys = ("datasets", "test_datasets")
     snippet = {key: [axolotl_entry(name, plan.form)] for key, name in zip(keys, names, strict=False)}
-    with replacing(folder / "axolotl.yaml") as handle:
+    with atomic_write(folder / "axolotl.yaml") as handle:
         handle.write(yaml.safe_dump(snippet, sort_keys=False).encode())
 
 

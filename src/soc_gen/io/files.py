@@ -19,7 +19,7 @@ PACKED = frozenset({".gz", ".zst", ".zstd"})
 _BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
 
 
-def printable(path: Path | str) -> str:
+def path_to_text(path: Path | str) -> str:
     """Return the name of a file as text that can be written, also when it is not valid UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
@@ -56,13 +56,13 @@ def is_full(error: OSError) -> bool:
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def unwritten(error: OSError) -> str:
+def write_error_message(error: OSError) -> str:
     """Return what became of something that could not be written."""
     return "the disk is full" if is_full(error) else f"cannot be written ({error.strerror or error})"
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def wrap_write_errors(path: Path) -> Iterator[None]:
     """Turn the ``OSError`` of writing to ``path`` into an ``OutputError`` that says what to do."""
     try:
         yield
@@ -70,10 +70,10 @@ def writing(path: Path) -> Iterator[None]:
         full = is_full(error)
         again = "and run the same command again"
         hint = f"Make room {again}" if full else f"Mend that {again}; in another place it begins anew"
-        raise OutputError(unwritten(error), where=str(path), hint=hint) from error
+        raise OutputError(write_error_message(error), where=str(path), hint=hint) from error
 
 
-def is_special(path: Path) -> bool:
+def is_pipe_or_device(path: Path) -> bool:
     """Whether ``path`` is a pipe or a device: reading may never end, and root would replace it by a file."""
     # Path.exists raises for a name that is too long; what is wrong with it, opening it says.
     return exists(path) and not (path.is_file() or path.is_dir())  # noqa: PTH110
@@ -87,7 +87,7 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
     """
     if out.is_dir():
         what = "is a folder, no file"
-    elif is_special(out):
+    elif is_pipe_or_device(out):
         what = "is a pipe or a device, no file"
     elif realpath(out) in map(realpath, inputs):  # Path.resolve raises for a loop of links
         what = "is an input and would be replaced"
@@ -99,17 +99,17 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Write a file aside and put it in the place of ``path`` when the block ends without an error.
 
     Raises:
         OutputError: It cannot be written, or ``path`` is a pipe or a device.
     """
-    if is_special(path):
+    if is_pipe_or_device(path):
         raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
     path = Path(realpath(path))  # what a link leads to is replaced, not the link
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with writing(path):
+    with wrap_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with aside.open("wb", buffering=_BUFFER) as handle:

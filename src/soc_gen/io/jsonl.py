@@ -11,7 +11,7 @@ import jsonlines
 import orjson
 from pydantic import ValidationError
 
-from soc_gen.io.files import open_input, printable, replacing
+from soc_gen.io.files import atomic_write, open_input, path_to_text
 from soc_gen.models import Record
 
 R = TypeVar("R", bound=Record)
@@ -40,7 +40,7 @@ def read_jsonl(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
             except EOFError:
                 return
             except jsonlines.InvalidLineError as error:
-                yield BadLine(f"{printable(path)}:{error.lineno}", _why(error))
+                yield BadLine(f"{path_to_text(path)}:{error.lineno}", _why(error))
 
 
 def _why(error: jsonlines.InvalidLineError) -> str:
@@ -66,6 +66,6 @@ def is_json(text: str | bytes) -> bool:
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> None:
     """Replace ``path`` with ``records``, one a line."""
-    with replacing(path) as handle:
+    with atomic_write(path) as handle:
         for record in records:
             handle.write(record.to_json() + b"\n")

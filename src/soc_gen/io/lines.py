@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
 from soc_gen.errors import MissingExtraError, UsageError
-from soc_gen.io.files import is_special, open_input, printable
+from soc_gen.io.files import is_pipe_or_device, open_input, path_to_text
 
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 2000  # bytes kept of a line that is too long
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     """Bytes of the whole line."""
 
 
-def expand(patterns: Sequence[str | Path]) -> list[Path]:
+def expand_globs(patterns: Sequence[str | Path]) -> list[Path]:
     """Return the files that ``patterns`` name, each once, in the order given (a glob's files sorted).
 
     Raises:
@@ -72,7 +72,7 @@ class LineReader:
         self._before = 0
         self._raw: IO[bytes] | None = None
         for path in paths:
-            if is_special(path):
+            if is_pipe_or_device(path):
                 raise UsageError("is a pipe or a device; give a file, which is read twice", where=str(path))
             open_input(path).close()
         self.size = sum(path.stat().st_size for path in paths)
@@ -98,7 +98,7 @@ class LineReader:
                 self._raw = None
 
     def _lines(self, path: Path, raw: IO[bytes]) -> Iterator[Line]:
-        number, name = 0, printable(path)
+        number, name = 0, path_to_text(path)
         with _opened(path, raw) as handle:
             while data := handle.readline(self._longest + 2):
                 number += 1

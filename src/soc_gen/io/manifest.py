@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soc_gen import __version__
 from soc_gen.errors import UsageError
-from soc_gen.io.files import PACKED, open_input, replacing
+from soc_gen.io.files import PACKED, atomic_write, open_input
 
 
-def beside(out: Path, kind: str) -> Path:
+def sidecar_path(out: Path, kind: str) -> Path:
     """Return the path of a file that belongs to ``out``: ``chats.jsonl`` → ``chats.{kind}``.
 
     So it is for ``chats.jsonl.gz``, which was packed after the stage that wrote it.
@@ -38,9 +38,9 @@ def file_sha256(path: Path) -> str:
 
 def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
     """Write the manifest of ``out``; return its path."""
-    path = beside(out, "manifest.json")
+    path = sidecar_path(out, "manifest.json")
     document = {"soc_gen": __version__, "stage": stage, **facts}
-    with replacing(path) as handle:
+    with atomic_write(path) as handle:
         handle.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n")
     return path
 
@@ -88,7 +88,7 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
     found: dict[Path, Manifest] = {}
     waiting = [data]
     while waiting:
-        path = beside(waiting.pop(0), "manifest.json")
+        path = sidecar_path(waiting.pop(0), "manifest.json")
         if path in found or not path.is_file():
             continue
         found[path] = read_manifest(path)
@@ -99,7 +99,7 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
 def _nearby(folder: Path, recorded: str) -> Path:
     """Return an input where it lay then, or beside the manifest if the folder has moved since."""
     there = Path(recorded)
-    return there if beside(there, "manifest.json").is_file() else folder / there.name
+    return there if sidecar_path(there, "manifest.json").is_file() else folder / there.name
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -23,9 +23,9 @@ import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from soc_gen.errors import UsageError
-from soc_gen.llm.faults import Refused, SchemaRefused, Transient, from_status
-from soc_gen.llm.response import decode, decode_context, decode_models, refuse_if_full
-from soc_gen.urls import basic_auth, is_loopback, joined, public_url, secrets_in, without_user
+from soc_gen.llm.faults import RequestRejectedError, TransientError, UnsupportedSchemaError, from_status
+from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
+from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Capabilities:
         """
         if refused == self.structure:
             if refused not in _WEAKER:
-                raise SchemaRefused
+                raise UnsupportedSchemaError
             self.structure = _WEAKER[refused]
             self.say(
                 f"The endpoint takes no response_format {refused}; {self.structure} has to do for this run."
@@ -119,7 +119,7 @@ def _response_format(schema: dict[str, Any], structure: Structure) -> dict[str, 
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
 
 
-def without_echo(text: str, request: Request) -> str:
+def strip_prefill(text: str, request: Request) -> str:
     """Return what was added to the message that was to be continued; llama.cpp repeats all of it."""
     return text.removeprefix(request.messages[-1]["content"])
 
@@ -140,8 +140,8 @@ class Endpoint:
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
         self._secrets = [secret for secret in (key or "", *secrets_in(url)) if len(secret) >= _SECRET]
-        self._chat_url = httpx2.URL(joined(url, "chat/completions"))
-        self._list_url = joined(url, "models")
+        self._chat_url = httpx2.URL(join_url(url, "chat/completions"))
+        self._list_url = join_url(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
@@ -165,9 +165,9 @@ class Endpoint:
             structure = self._capabilities.structure
             try:
                 reply = await self._exchange(request, structure)
-            except SchemaRefused as refusal:
+            except UnsupportedSchemaError as refusal:
                 if not request.schema or structure in {"text", self._taken}:
-                    raise Refused(f"{self.url} refuses the request: {refusal}") from None
+                    raise RequestRejectedError(f"{self.url} refuses the request: {refusal}") from None
                 self._capabilities.weaken(structure)
             else:
                 self._taken = structure if request.schema else self._taken
@@ -184,7 +184,7 @@ class Endpoint:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await self._http.post(self._chat_url, content=body, headers=headers)
         except TimeoutError:
-            raise Transient("timeout", overload=True) from None
+            raise TransientError("timeout", overload=True) from None
         except (httpx2.HTTPError, aiohttp.ClientError) as error:
             raise _transport_fault(error) from None
         if not answer.is_success:
@@ -193,8 +193,8 @@ class Endpoint:
         if isinstance(found, dict) and found.get("error"):
             found = self._readable(answer.content)
         reply = decode(found, self.url, time.monotonic() - started)
-        refuse_if_full(reply, self._capabilities.context)
-        return replace(reply, text=without_echo(reply.text, request)) if request.continue_final else reply
+        raise_if_context_full(reply, self._capabilities.context)
+        return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 
     def _refusal(self, answer: httpx2.Response) -> Exception:
         """Return the fault that an answer other than a 200 stands for."""
@@ -221,7 +221,7 @@ class Endpoint:
             async with asyncio.timeout(_LIST_SECONDS):
                 answer = await self._client.get(self._list_url, cast_to=httpx2.Response)
         except TimeoutError:
-            raise Transient("timeout") from None
+            raise TransientError("timeout") from None
         except openai.AuthenticationError as error:
             raise self._refusal(error.response) from None
         except openai.APIStatusError:
@@ -248,19 +248,19 @@ def _parsed(answer: httpx2.Response) -> object:
     try:
         return json.loads(answer.content)  # takes half a surrogate pair, which a model may well write
     except (ValueError, RecursionError):
-        raise Transient("bad_body") from None
+        raise TransientError("bad_body") from None
 
 
-def _transport_fault(error: BaseException | None) -> Transient:
+def _transport_fault(error: BaseException | None) -> TransientError:
     """Return the fault that an exception of the HTTP client stands for."""
     if error is not None and isinstance(error.__cause__, aiohttp.ClientSSLError):
-        return Transient("tls")
+        return TransientError("tls")
     # A connection that breaks before it is made counts as a timeout there.
     if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
-        return Transient("timeout", overload=True)
+        return TransientError("timeout", overload=True)
     if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError | httpx2.DecodingError):
-        return Transient("bad_body")
-    return Transient("connection")
+        return TransientError("bad_body")
+    return TransientError("connection")
 
 
 def _headers(client: AsyncOpenAI) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """What can go wrong with one HTTP exchange, sorted by what has to be done about it.
 
-``Transient``       repeat the very same request, later (connection, timeout, 408, 409, 429, 5xx, a 200
-                    that carries an error, HTML, a cut body or no choices).
-``ContextTooLong``  the conversation is longer than the server takes; repeating cannot help.
-``SchemaRefused``   this server knows no ``response_format``; ask without, for the whole run.
-``Refused``         any other 4xx: where others were answered, the trouble is this conversation (a content
-                    filter, say); where none was, it is the settings.
-``EndpointError``   nothing can work until the user changes something (401, 402, 403, 404, a 429 for want
-                    of money).
+* ``TransientError``: repeat the very same request, later (connection, timeout, 408, 409, 429, 5xx, a 200
+  that carries an error, HTML, a cut body or no choices).
+* ``ContextLengthError``: the conversation is longer than the server takes; repeating cannot help.
+* ``UnsupportedSchemaError``: this server knows no ``response_format``; ask without, for the whole run.
+* ``RequestRejectedError``: any other 4xx. Where others were answered, the cause is this conversation (a
+  content filter, say); where none was, it is the settings.
+* ``EndpointError``: nothing can work until the user changes something (401, 402, 403, 404, a 429 for want
+  of money).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _HOPELESS = {
 }
 
 
-class Transient(Exception):  # noqa: N818 - a passing state of the endpoint, not a verdict
+class TransientError(Exception):
     """One exchange failed in a way that may pass.
 
     Args:
@@ -69,15 +69,15 @@ class Transient(Exception):  # noqa: N818 - a passing state of the endpoint, not
         return self.kind == "http_429"
 
 
-class ContextTooLong(Exception):  # noqa: N818
+class ContextLengthError(Exception):
     """The prompt and the reply asked for do not fit into the server's context."""
 
 
-class SchemaRefused(Exception):  # noqa: N818
+class UnsupportedSchemaError(Exception):
     """The server does not take this ``response_format``."""
 
 
-class Refused(Exception):  # noqa: N818
+class RequestRejectedError(Exception):
     """The server does not want this request, for a reason of its own."""
 
 
@@ -124,24 +124,24 @@ def from_status(status: int, body: object, headers: Mapping[str, str], url: str)
     if status in TRANSIENT_STATUSES or status >= 500:
         # A proxy's 500 may wrap a refusal that repeating will not cure.
         if status == 500 and _mentions(body, CONTEXT_WORDS):
-            return ContextTooLong(message)
+            return ContextLengthError(message)
         overload = status in OVERLOAD_STATUSES
-        return Transient(f"http_{status}", retry_after=parse_retry_after(headers), overload=overload)
+        return TransientError(f"http_{status}", retry_after=parse_retry_after(headers), overload=overload)
     if status in {400, 413, 422} and _mentions(body, CONTEXT_WORDS):
-        return ContextTooLong(message)
+        return ContextLengthError(message)
     if status in SCHEMA_STATUSES and _mentions(body, SCHEMA_WORDS):
-        return SchemaRefused(message)
-    return Refused(f"{url} answers {status}: {message[:200]}")
+        return UnsupportedSchemaError(message)
+    return RequestRejectedError(f"{url} answers {status}: {message[:200]}")
 
 
 def from_error_body(error: object, url: str) -> Exception:
     """Return the fault that a 200 with an ``error`` in its body stands for."""
     code = str(error.get("code") if isinstance(error, dict) else "")
     if _mentions(error, CONTEXT_WORDS):
-        return ContextTooLong(error_message(error))
+        return ContextLengthError(error_message(error))
     if code in {"401", "402", "403", "429"}:
         return from_status(int(code), error, {}, url)
-    return Transient("error_body", overload=code in {"503", "529"})
+    return TransientError("error_body", overload=code in {"503", "529"})
 
 
 def error_message(body: object) -> str:

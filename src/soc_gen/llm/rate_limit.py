@@ -18,7 +18,7 @@ _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that m
 _TOKENS = 2000.0  # of one exchange, before any was seen
 
 
-class Place(NamedTuple):
+class Reservation(NamedTuple):
     """A place in the row."""
 
     wait: float
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     row: int
     """Which one: each refusal has it formed anew."""
     age: float
-    """Of the row, see ``Pacer``."""
+    """Of the row, see ``AdaptiveRateLimiter``."""
 
 
 class _Round(NamedTuple):
@@ -42,7 +42,7 @@ class _Round(NamedTuple):
     """Pace a little earlier."""
 
 
-class Pacer:
+class AdaptiveRateLimiter:
     """Spaces requests so that a rate limit is used, not run into.
 
     Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
@@ -92,10 +92,10 @@ class Pacer:
         learned = self._base * math.exp(min(grown * grown, 20.0))
         return min(self._request_rate, self._token_rate / self._tokens, learned)
 
-    def reserve(self, now: float) -> Place:
+    def reserve(self, now: float) -> Reservation:
         """Take the next place in the row. Once its time has come, ask whether it ``holds``."""
         start = max(now, self._next, self._resume)
-        place = Place(start - now, self._row, self._next_age)
+        place = Reservation(start - now, self._row, self._next_age)
         gap = 1 / self._pace(self._next_age)
         self._next = start + max(gap, self._alone)
         self._alone = 0.0
@@ -103,7 +103,7 @@ class Pacer:
             self._next_age += min(gap, _GAP)
         return place
 
-    def holds(self, place: Place, now: float) -> bool:
+    def holds(self, place: Reservation, now: float) -> bool:
         """Whether a request may go now; else the row was formed anew, and another place must be taken."""
         if place.row != self._row:
             return False

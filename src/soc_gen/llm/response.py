@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from soc_gen.llm.faults import ContextTooLong, Transient, from_error_body
+from soc_gen.llm.faults import ContextLengthError, TransientError, from_error_body
 from soc_gen.llm.types import Reply, Usage
 
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -30,14 +30,14 @@ def decode(found: object, url: str, seconds: float) -> Reply:
         EndpointError: The error in the body is about the key or the account.
     """
     if not isinstance(found, dict):
-        raise Transient("not_json")
+        raise TransientError("not_json")
     if error := found.get("error"):
         raise from_error_body(error, url)
     choices = found.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise Transient("no_choices")
+        raise TransientError("no_choices")
     reason = choice.get("finish_reason")
     return Reply(
         text=strip_thinking(_content(message)),
@@ -90,7 +90,7 @@ def decode_context(found: object) -> int | None:
     return min(filter(None, sizes), default=None)
 
 
-def refuse_if_full(reply: Reply, context: int | None) -> None:
+def raise_if_context_full(reply: Reply, context: int | None) -> None:
     """Refuse a reply that was cut because prompt and reply fill the server's context.
 
     vLLM takes a request whose ``max_tokens`` do not fit, and quietly gives it what room is left. Asking
@@ -100,4 +100,4 @@ def refuse_if_full(reply: Reply, context: int | None) -> None:
         ContextTooLong: There is no more room.
     """
     if context and reply.finish_reason == "length" and reply.usage.total >= context:
-        raise ContextTooLong(f"the reply was cut where the server's context of {context} tokens is full")
+        raise ContextLengthError(f"the reply was cut where the server's context of {context} tokens is full")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from soc_gen.errors import EndpointError
-from soc_gen.llm.faults import Refused, Transient
-from soc_gen.llm.rate_limit import Pacer
+from soc_gen.llm.faults import RequestRejectedError, TransientError
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.types import Reply, Request
 
 _LONGEST_ASIDE = 30.0
@@ -40,7 +40,7 @@ class Replica:
     """One server and what is known of its health."""
 
     endpoint: Exchange
-    pacer: Pacer
+    pacer: AdaptiveRateLimiter
     conversations: set[str] = field(default_factory=set)
     faults: int = 0
     """In a row."""
@@ -73,7 +73,7 @@ class Replica:
         self.times_aside = min(self.times_aside + 1, 10)
 
 
-class Fleet:
+class Router:
     """All replicas of a run.
 
     Args:
@@ -115,10 +115,10 @@ class Fleet:
         sent_at = time.monotonic()
         try:
             reply = await replica.endpoint.ask(request)
-        except Transient as fault:
+        except TransientError as fault:
             self._note(replica, fault, sent_at)
             raise
-        except Refused as refusal:
+        except RequestRejectedError as refusal:
             self._refusals += 1
             if self._refusals >= _REFUSALS_IN_A_ROW:
                 raise EndpointError(str(refusal), hint=_REFUSED) from None
@@ -129,7 +129,7 @@ class Fleet:
         self._last_success, self._failing_since = time.monotonic(), None
         return reply
 
-    def _note(self, replica: Replica, fault: Transient, sent_at: float) -> None:
+    def _note(self, replica: Replica, fault: TransientError, sent_at: float) -> None:
         now = time.monotonic()
         self._last_fault = fault.kind
         if self._failing_since is None:
@@ -171,7 +171,7 @@ class Fleet:
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 
-    async def _queue(self, pacer: Pacer) -> None:
+    async def _queue(self, pacer: AdaptiveRateLimiter) -> None:
         """Wait until it is this request's turn."""
         while True:
             place = pacer.reserve(time.monotonic())

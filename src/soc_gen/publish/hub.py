@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from soc_gen.errors import HubError, UsageError
 from soc_gen.publish.card import Facts
 from soc_gen.publish.card_file import licence_of, write_card
-from soc_gen.publish.staging import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, Staged
+from soc_gen.publish.staging import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, StagedDataset
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
@@ -30,7 +30,7 @@ _WRITE_HINT = "Make a token with write access at https://huggingface.co/settings
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PushOptions:
     """What the user asked for."""
 
     repo: str
@@ -46,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
+class PushResult:
     """What came of a push."""
 
     url: str
@@ -56,7 +56,7 @@ class Pushed:
     """False: the Hub had all of it already, and no commit was made."""
 
 
-def check_wanted(wanted: Wanted) -> None:
+def check_wanted(wanted: PushOptions) -> None:
     """Refuse what cannot work, before anything is read or sent.
 
     Raises:
@@ -90,7 +90,7 @@ def read_token(token_env: str | None) -> str:
     return token
 
 
-def connect(wanted: Wanted, token: str, endpoint: str | None = None) -> HfApi:
+def connect(wanted: PushOptions, token: str, endpoint: str | None = None) -> HfApi:
     """Return a client whose token the Hub has accepted and that may write.
 
     Args:
@@ -119,7 +119,7 @@ def _may_write(access: dict[str, Any]) -> bool:
     return access.get("role") != "read"
 
 
-def push(api: HfApi, staged: Staged, wanted: Wanted) -> Pushed:
+def push(api: HfApi, staged: StagedDataset, wanted: PushOptions) -> PushResult:
     """Create the repo if needed, write the card, upload in one commit, tag.
 
     Raises:
@@ -134,10 +134,10 @@ def push(api: HfApi, staged: Staged, wanted: Wanted) -> Pushed:
         info = _upload(api, staged, wanted, head)
         if wanted.tag:
             _tag(api, wanted, info.oid)
-    return Pushed(info.pr_url or info.commit_url, info.oid, info.oid != head)
+    return PushResult(info.pr_url or info.commit_url, info.oid, info.oid != head)
 
 
-def _open_repo(api: HfApi, wanted: Wanted) -> str:
+def _open_repo(api: HfApi, wanted: PushOptions) -> str:
     """Return the commit the push goes on top of, in a repo and branch that exist from now on."""
     from huggingface_hub.errors import RevisionNotFoundError  # noqa: PLC0415 - heavy
 
@@ -155,19 +155,19 @@ def _open_repo(api: HfApi, wanted: Wanted) -> str:
     return str(info.sha)
 
 
-def _check_tag(api: HfApi, wanted: Wanted, head: str) -> None:
+def _check_tag(api: HfApi, wanted: PushOptions, head: str) -> None:
     """Refuse a tag that stands on another commit; on ``head`` it may be that nothing will change."""
     at = _tag_commit(api, wanted) if wanted.tag else None
     if at not in (None, head):
         raise HubError(f"the tag {wanted.tag} exists already", where=wanted.repo, hint="Choose another --tag")
 
 
-def _tag_commit(api: HfApi, wanted: Wanted) -> str | None:
+def _tag_commit(api: HfApi, wanted: PushOptions) -> str | None:
     tags = api.list_repo_refs(wanted.repo, repo_type="dataset").tags
     return next((tag.target_commit for tag in tags if tag.name == wanted.tag), None)
 
 
-def _tag(api: HfApi, wanted: Wanted, commit: str) -> None:
+def _tag(api: HfApi, wanted: PushOptions, commit: str) -> None:
     at = _tag_commit(api, wanted)
     if at is None:
         api.create_tag(wanted.repo, tag=str(wanted.tag), revision=commit, repo_type="dataset")
@@ -176,7 +176,7 @@ def _tag(api: HfApi, wanted: Wanted, commit: str) -> None:
         raise HubError(what, where=wanted.repo, hint="Run again with another --tag")
 
 
-def _check_same_data(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> None:
+def _check_same_data(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> None:
     """Refuse a card about other data than the repo has."""
     from huggingface_hub import RepoFile  # noqa: PLC0415 - heavy
     from huggingface_hub.utils import sha  # noqa: PLC0415
@@ -192,7 +192,7 @@ def _check_same_data(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> N
         raise HubError(what, where=wanted.repo, hint="Push without --card-only")
 
 
-def _write_card(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> None:
+def _write_card(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> None:
     old = _old_card(api, wanted.repo, head)
     licence = wanted.licence or licence_of(old, wanted.repo) or DEFAULT_LICENCE
     files = staged.files()
@@ -202,7 +202,7 @@ def _write_card(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> None:
 
 
 def write_card_file(
-    staged: Staged, wanted: Wanted, licence: str, files: tuple[str, ...], old: str | None
+    staged: StagedDataset, wanted: PushOptions, licence: str, files: tuple[str, ...], old: str | None
 ) -> Path:
     """Write the card into the staged folder and return its path."""
     facts = Facts(wanted.repo, staged.manifests, staged.statistics, staged.sample, licence, files)
@@ -222,7 +222,7 @@ def _old_card(api: HfApi, repo: str, head: str) -> str | None:
         return Path(path).read_text("utf-8", errors="replace")
 
 
-def _upload(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> CommitInfo:
+def _upload(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> CommitInfo:
     """Upload in one commit on top of ``head``; what an earlier push left and this one lacks is deleted."""
     ours = [PARQUET, SETTINGS, f"{MANIFESTS}/*"]
     return api.upload_folder(
@@ -238,7 +238,7 @@ def _upload(api: HfApi, staged: Staged, wanted: Wanted, head: str) -> CommitInfo
     )
 
 
-def _message(staged: Staged) -> str:
+def _message(staged: StagedDataset) -> str:
     return f"Push {staged.statistics.chats:,} conversations with soc_gen"
 
 

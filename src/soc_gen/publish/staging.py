@@ -13,7 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from soc_gen.errors import UsageError
-from soc_gen.io.files import writing
+from soc_gen.io.files import wrap_write_errors
 from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.manifest import Manifest, find_manifests
 from soc_gen.io.schema import write_parquet
@@ -27,7 +27,7 @@ _SETTINGS_HEAD = "# The settings behind data.jsonl; addresses are left out.\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedDataset:
     """A folder with all files but the card, and what the card is written from."""
 
     folder: Path
@@ -42,7 +42,7 @@ class Staged:
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in found))
 
 
-def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], None]) -> Staged:
+def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], None]) -> StagedDataset:
     """Validate ``data`` and write the files of its repo to ``folder``.
 
     Args:
@@ -57,18 +57,18 @@ def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], N
     """
     statistics = Statistics()
     sample: Chat | None = None
-    with writing(folder), (folder / DATA).open("wb") as out:
+    with wrap_write_errors(folder), (folder / DATA).open("wb") as out:
         for chat in _valid_chats(data):
             sample = sample or chat
             statistics.add(chat)
             advance(out.write(chat.to_json() + b"\n"))
     if sample is None:
         raise UsageError("holds no conversations", where=str(data))
-    with writing(folder):
+    with wrap_write_errors(folder):
         if parquet:
             write_parquet(folder / PARQUET, _valid_chats(folder / DATA))
         manifests = _write_notes(data, folder)
-    return Staged(folder, statistics, sample, manifests)
+    return StagedDataset(folder, statistics, sample, manifests)
 
 
 def _valid_chats(path: Path) -> Iterator[Chat]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from soc_gen.text.tokens import tokens
+from soc_gen.text.tokens import tokenize
 
 _AI = r"(?:an? )?(?:ai|artificial intelligence|(?:large )?language model|chatbot)"
 _KIND = r"(?: (?:language )?model| assistant| chatbot| system| program)?"
@@ -25,7 +25,7 @@ Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
 
 def _phrases(*rows: tuple[str, str]) -> Phrases:
     """Compile patterns over lower-case lines, each after words of which one must be there to look at all."""
-    return tuple((frozenset(tokens(needed)), re.compile(pattern)) for needed, pattern in rows)
+    return tuple((frozenset(tokenize(needed)), re.compile(pattern)) for needed, pattern in rows)
 
 
 # People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
@@ -113,19 +113,19 @@ def breaks_character(text: str, there: frozenset[bytes] | None = None) -> bool:
     return _says(text, there, _BREAKS)
 
 
-def refusal(text: str, there: frozenset[bytes] | None = None) -> bool:
+def is_refusal(text: str, there: frozenset[bytes] | None = None) -> bool:
     """Is ``text`` a model declining to go on?"""
     return _says(text, there, _REFUSES)
 
 
-def assistant_speak(text: str, there: frozenset[bytes] | None = None) -> bool:
+def is_assistant_speak(text: str, there: frozenset[bytes] | None = None) -> bool:
     """Does ``text`` talk like an assistant: offers of service, a refusal, "as an AI"?"""
     return _says(text, there, _ASSISTS, _REFUSES, _BREAKS)
 
 
 def _says(text: str, there: frozenset[bytes] | None, *kinds: Phrases) -> bool:
     if there is None:
-        there = model_words(tokens(text))
+        there = model_words(tokenize(text))
     patterns = [pattern for phrases in kinds for needed, pattern in phrases if not needed.isdisjoint(there)]
     if not patterns:
         return False

@@ -61,7 +61,7 @@ def may_be_farewell(text: str) -> bool:
     return "<" in text or contains_any(_BYE_HINTS, text.lower())
 
 
-def farewell(text: str) -> bool:
+def is_farewell(text: str) -> bool:
     """Is ``text`` a goodbye? A question, or a goodbye that is told about, is not."""
     if not may_be_farewell(text):
         return False

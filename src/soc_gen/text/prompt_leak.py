@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from soc_gen.text.ngrams import runs
-from soc_gen.text.tokens import tokens
+from soc_gen.text.ngrams import ngrams
+from soc_gen.text.tokens import tokenize
 
 _NAME_SLOT = "{{name}}"
 
@@ -20,7 +20,7 @@ LEAK_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class PromptGrams:
+class PromptNgramIndex:
     """What a recited prompt is found by."""
 
     runs: frozenset[bytes]
@@ -33,17 +33,17 @@ class PromptGrams:
     """One of these is in every such line."""
 
 
-def prompt_grams(texts: Iterable[str]) -> PromptGrams:
+def index_prompts(texts: Iterable[str]) -> PromptNgramIndex:
     """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
     texts = list(texts)
-    said = [found for text in texts if len(found := tokens(text)) >= LEAK_WORDS]
+    said = [found for text in texts if len(found := tokenize(text)) >= LEAK_WORDS]
     grams = {
-        size: frozenset(run for one in said for run in runs(one, size)) for size in range(1, LEAK_WORDS + 1)
+        size: frozenset(run for one in said for run in ngrams(one, size)) for size in range(1, LEAK_WORDS + 1)
     }
     lines = (line for text in texts for line in text.splitlines() if _NAME_SLOT in line)
     orders = [_OTHER_SLOT.sub("", line).strip().rstrip(".").split(_NAME_SLOT) for line in lines]
     shapes = "|".join(r"[^\n]{1,60}".join(map(re.escape, order)) for order in orders)
-    return PromptGrams(
+    return PromptNgramIndex(
         grams.pop(LEAK_WORDS),
         grams,
         re.compile(rf"^(?:[^\w\n]|_)*+(?:{shapes})(?:[^\w\n]|_)*+$".replace("'", "['’]"), re.MULTILINE)
@@ -53,7 +53,7 @@ def prompt_grams(texts: Iterable[str]) -> PromptGrams:
     )
 
 
-def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
+def may_contain_prompt(shingles: list[bytes], size: int, grams: PromptNgramIndex) -> bool:
     """Could a text with these runs of ``size`` words recite the prompt? No misses, few alarms.
 
     A recital of ``LEAK_WORDS`` words has so many runs in a row that looking at some of them is enough.
@@ -62,12 +62,12 @@ def may_leak(shingles: list[bytes], size: int, grams: PromptGrams) -> bool:
     return bool(grams.runs) and (hints is None or not hints.isdisjoint(shingles[:: LEAK_WORDS - size + 1]))
 
 
-def leaks_prompt(text: str, grams: PromptGrams) -> bool:
-    """Does ``text`` recite the prompt whose ``prompt_grams`` are given?
+def leaks_prompt(text: str, grams: PromptNgramIndex) -> bool:
+    """Does ``text`` recite the prompt whose ``index_prompts`` are given?
 
     That is ``LEAK_WORDS`` of its words in a row, or a line that says whose turn it is.
     """
-    said = tokens(text)
-    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(runs(said, LEAK_WORDS)):
+    said = tokenize(text)
+    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(ngrams(said, LEAK_WORDS)):
         return True
     return bool(grams.orders and grams.orders.search(text))

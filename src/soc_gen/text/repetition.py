@@ -12,18 +12,18 @@ from soc_gen.text.tags import parse, text_of
 from soc_gen.text.tokens import WORD
 
 
-def near_repeat(message: str, earlier: Iterable[str]) -> bool:
+def is_near_duplicate(message: str, earlier: Iterable[str]) -> bool:
     """Does ``message`` say again what one of ``earlier`` said, in nearly the same words?
 
     Messages of fewer than four words ("ok", "lol same") repeat in every talk and never count. Two
     messages are alike when they share 85 % of their words and 75 % of their neighbouring pairs, so
     that "at 8 then" and "at 9 then" are different answers.
     """
-    return repeats(words(message), map(words, earlier))
+    return is_repeat(words(message), map(words, earlier))
 
 
-def repeats(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
-    """Like ``near_repeat``, for messages that are ``words`` already."""
+def is_repeat(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
+    """Like ``is_near_duplicate``, for messages that are ``words`` already."""
     if len(said) < 4:
         return False
     known, least, most = set(said), 0.7 * len(said), len(said) / 0.7

@@ -29,7 +29,7 @@ def romance(text: str) -> str:
     return found[0] if found else ""
 
 
-def romance_with_minor(personas: Iterable[Persona], texts: Iterable[str]) -> str:
+def find_romance_with_minor(personas: Iterable[Persona], texts: Iterable[str]) -> str:
     """Return what in ``texts`` speaks of romance, or "" where there is nothing or nobody is under 18."""
     if all(persona.age >= ADULT for persona in personas):
         return ""

@@ -22,16 +22,16 @@ _NO_WIDE_START = bytes({*range(256)} - {0xE0, *range(0xE3, 0xEA)})
 _WIDE_MARKS = ("\u3000".encode()[:2], "！".encode()[:2])  # how wide spaces and punctuation begin
 
 
-def tokens(text: str) -> list[bytes]:
+def tokenize(text: str) -> list[bytes]:
     """Return the words of ``text`` as UTF-8; ASCII and wide punctuation, dashes, … and “” part them.
 
     Where a script has no spaces, a character is a word. Only ASCII letters become lower-case, and an
     apostrophe is nothing (``Don't`` is ``dont``): it is compared, not shown.
     """
-    return tokens_of(text.encode("utf-8", "replace"))
+    return tokenize_bytes(text.encode("utf-8", "replace"))
 
 
-def tokens_of(data: bytes, rare: bytes | None = None) -> list[bytes]:
+def tokenize_bytes(data: bytes, rare: bytes | None = None) -> list[bytes]:
     """Return the words of a text in UTF-8, as ``tokens`` does.
 
     Args:

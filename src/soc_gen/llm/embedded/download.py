@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 
 from soc_gen.errors import EmbeddedModelError
-from soc_gen.io.files import is_full, unwritten
+from soc_gen.io.files import is_full, write_error_message
 from soc_gen.llm.embedded.catalog import HubSource, Weights, WheelSource
 
 Progress = Callable[[str, int, int], None]
@@ -66,7 +66,7 @@ def _room(folder: Path) -> Iterator[None]:
     except OSError as error:
         again = "Make room and run the same command again"
         hint = again if is_full(error) else "Set SOC_CACHE to another folder"
-        raise EmbeddedModelError(unwritten(error), where=str(folder), hint=hint) from error
+        raise EmbeddedModelError(write_error_message(error), where=str(folder), hint=hint) from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ EMBEDDED_SLOTS = 4
 
 
 @contextmanager
-def served(
+def ensure_endpoint(
     config: EndpointConfig, say: Callable[[str], None], progress: Progress
 ) -> Iterator[EndpointConfig]:
     """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.

@@ -16,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.ngrams import joined
+from soc_gen.text.ngrams import join_ngrams
 
 SLOTS = 128
 SEED = 42
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
 def fingerprint(said: Said) -> Fingerprint:
     """Return the fingerprint of a chat, repaired."""
     chat = said.chat
-    spoken = joined(said.words, said.shingles, said.shingle_words)
+    spoken = join_ngrams(said.words, said.shingles, said.shingle_words)
     return Fingerprint(
         chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
         # Without a word (all punctuation), the messages still tell a chat from others.

@@ -21,7 +21,7 @@ from soc_gen.stages.clean.dedup import Fingerprint, duplicates, fingerprint, rep
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.rejections import reject
 from soc_gen.stages.clean.repairs.repairer import Change, Repairer, UnsettledError
-from soc_gen.text.prompt_leak import PromptGrams, prompt_grams
+from soc_gen.text.prompt_leak import PromptNgramIndex, index_prompts
 from soc_gen.text.tags import END
 
 
@@ -42,7 +42,7 @@ class Rules:
     """What a chat is examined by."""
 
     config: CleanConfig
-    grams: PromptGrams = field(default_factory=lambda: prompt_grams([]))
+    grams: PromptNgramIndex = field(default_factory=lambda: index_prompts([]))
     """What a recited prompt is found by."""
     failed: frozenset[str] = frozenset()
     """Ids of chats whose rollout failed."""
@@ -80,7 +80,7 @@ def clean_chats(
         prompts: Texts of the prompts that made them, to find leaked instructions by.
         failed: Ids of chats whose rollout failed.
     """
-    rules = Rules(config, prompt_grams(prompts), frozenset(failed))
+    rules = Rules(config, index_prompts(prompts), frozenset(failed))
     repairer, seen = rules.repairer(), duplicates(config)
     outcomes: list[Chat | Rejection] = []
     accepted: list[tuple[int, Chat, Examined]] = []  # by number: place among outcomes, as read, examined

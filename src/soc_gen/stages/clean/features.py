@@ -6,10 +6,10 @@ import string
 from functools import cached_property
 
 from soc_gen.models import Chat
-from soc_gen.text.assistant_speak import assistant_speak, model_words
-from soc_gen.text.ngrams import runs
+from soc_gen.text.assistant_speak import is_assistant_speak, model_words
+from soc_gen.text.ngrams import ngrams
 from soc_gen.text.tags import END, WELL_WRITTEN
-from soc_gen.text.tokens import tokens_of
+from soc_gen.text.tokens import tokenize_bytes
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})
@@ -49,9 +49,9 @@ class Said:
         """``data`` without line breaks and printable ASCII."""
         self.one_line_each = odd.count(b"\n") < max(1, len(self.messages))
         """No message has a line break in it."""
-        self.words = tokens_of(self.data, self.rare)
+        self.words = tokenize_bytes(self.data, self.rare)
         """All words."""
-        self.shingles = runs(self.words, shingle_words)
+        self.shingles = ngrams(self.words, shingle_words)
         """Every run of ``shingle_words`` words: what near-duplicates are found by."""
 
     @cached_property
@@ -73,4 +73,4 @@ class Said:
     @cached_property
     def talks_like_a_model(self) -> bool:
         """Something in it is assistant-speak, of which a refusal and a break of character are kinds."""
-        return bool(self.model_words) and assistant_speak(self.text, self.model_words)
+        return bool(self.model_words) and is_assistant_speak(self.text, self.model_words)

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from soc_gen.errors import MissingExtraError
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import Said
-from soc_gen.text.assistant_speak import assistant_speak, breaks_character, refusal
-from soc_gen.text.farewell import farewell, may_be_farewell
-from soc_gen.text.repetition import near_repeat, words
+from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
+from soc_gen.text.farewell import is_farewell, may_be_farewell
+from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
-from soc_gen.text.tokens import tokens
+from soc_gen.text.tokens import tokenize
 
 REASONS = {
     "invalid_record": "not a chat: broken JSON, a missing or wrong field, a key that comes twice",
@@ -124,7 +124,7 @@ def _echo(said: Said, config: CleanConfig) -> str | None:
     if config.max_echo == 1 or len(parts) < 3 or said.repetition < _WORTH_A_LOOK:
         return None
     pairs = itertools.pairwise(parts)
-    echoes = sum(any(near_repeat(m, heard.messages) for m in part.messages) for heard, part in pairs)
+    echoes = sum(any(is_near_duplicate(m, heard.messages) for m in part.messages) for heard, part in pairs)
     return (
         f"{echoes} of {len(parts)} parts say again what was just said"
         if echoes > config.max_echo * len(parts)
@@ -137,9 +137,9 @@ def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
     for part in reversed(said.chat.chat_parts):
         spoken = [message for message in part.messages if message != END]
         together = "\n".join(spoken)
-        if may_be_farewell(together) and any(map(farewell, spoken)):
+        if may_be_farewell(together) and any(map(is_farewell, spoken)):
             farewells += 1
-        elif len(tokens(together)) > _FEW_WORDS:
+        elif len(tokenize(together)) > _FEW_WORDS:
             break
     return f"{farewells} parts at the end say goodbye" if farewells > config.max_farewells else None
 
@@ -166,8 +166,8 @@ CHECKS: dict[str, Check] = {
     "too_few_messages": _too_few_messages,
     "too_few_words": _too_few_words,
     "breaks_character": _talks_like(breaks_character),
-    "refusal": _talks_like(refusal),
-    "assistant_speak": _talks_like(assistant_speak),
+    "refusal": _talks_like(is_refusal),
+    "assistant_speak": _talks_like(is_assistant_speak),
     "speaks_for_other": _speaks_for_other,
     "looping": _looping,
     "echo": _echo,

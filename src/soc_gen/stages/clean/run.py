@@ -23,10 +23,10 @@ from rensa import RMinHash
 from soc_gen.engine.executors.processes import examined_lines
 from soc_gen.errors import SocError, UsageError
 from soc_gen.io.datasets import read_source
-from soc_gen.io.files import check_output, printable, replacing, writing
+from soc_gen.io.files import atomic_write, check_output, path_to_text, wrap_write_errors
 from soc_gen.io.jsonl import BadLine, read_jsonl
-from soc_gen.io.lines import LineReader, expand
-from soc_gen.io.manifest import beside, file_sha256, write_manifest
+from soc_gen.io.lines import LineReader, expand_globs
+from soc_gen.io.manifest import file_sha256, sidecar_path, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.prompts.loader import load_prompt, prompt_names
 from soc_gen.stages.clean.config import CleanConfig
@@ -35,9 +35,9 @@ from soc_gen.stages.clean.examine import Outcome, Rules
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs.repairer import Change
 from soc_gen.stages.clean.spool import Spool, Spooled
-from soc_gen.text.ngrams import runs
-from soc_gen.text.prompt_leak import prompt_grams
-from soc_gen.text.tokens import tokens
+from soc_gen.text.ngrams import ngrams
+from soc_gen.text.prompt_leak import index_prompts
+from soc_gen.text.tokens import tokenize
 
 MEBIBYTE = 1 << 20
 
@@ -105,19 +105,19 @@ def clean_files(job: CleanJob) -> CleanReport:
         SocError: Nothing was kept, and there is an output with chats that would be lost.
         OutputError: The output cannot be written; what was there before is still there.
     """
-    paths = expand(job.inputs)
-    with writing(job.out):
+    paths = expand_globs(job.inputs)
+    with wrap_write_errors(job.out):
         report = CleanReport(job.out, _check_outputs(job, paths))
     reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
     hashes = {path: file_sha256(path) for path in paths}
     with ExitStack() as stack:
-        stack.enter_context(writing(job.out))
-        rejected = stack.enter_context(replacing(report.rejected_out))
+        stack.enter_context(wrap_write_errors(job.out))
+        rejected = stack.enter_context(atomic_write(report.rejected_out))
         spool = stack.enter_context(Spool(job.out.parent))
         run = _Run(job, report, spool, rejected)
         run.fix_against()
         run.take_all(reader, paths)
-        with replacing(job.out) as handle:
+        with atomic_write(job.out) as handle:
             run.write(handle)
             run.balance()
             _spare(job.out, report)
@@ -129,7 +129,7 @@ def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
     """Return where the rejected go, when nothing stands in the way of what is to be written."""
     inputs: tuple[str | Path, ...] = (*paths, *job.config.against)
     check_output(job.out, inputs)
-    rejected, manifest = beside(job.out, "rejected.jsonl"), beside(job.out, "manifest.json")
+    rejected, manifest = sidecar_path(job.out, "rejected.jsonl"), sidecar_path(job.out, "manifest.json")
     check_output(rejected, inputs)
     check_output(manifest, inputs)
     if job.out.exists() and job.out.stat().st_size and not manifest.exists():
@@ -166,7 +166,7 @@ class _Run:
                     self._report.against_unread += 1
                 else:
                     self._report.against += 1
-                    self._fix(record, f"{printable(source)}:{index + 1}")
+                    self._fix(record, f"{path_to_text(source)}:{index + 1}")
             if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
         self._others = len(self._spool)
@@ -184,7 +184,7 @@ class _Run:
         Raises:
             UsageError: There is none.
         """
-        rules = Rules(self._job.config, prompt_grams(prompt_texts()), failed_ids(paths))
+        rules = Rules(self._job.config, index_prompts(prompt_texts()), failed_ids(paths))
         lines = islice(iter(reader), self._job.limit)
         for outcome in examined_lines(lines, rules, self._job.workers):
             self._report.read += 1
@@ -229,8 +229,8 @@ class _Run:
     def _sketch(self, line: bytes) -> RMinHash:
         """Return the sketch of a chat that was put aside: it needs no checking any more."""
         parts = orjson.loads(line)["chat_parts"]
-        said = tokens("\n".join([message for part in parts for message in part["messages"]]))
-        return sketch(runs(said, self._job.config.shingle_words))
+        said = tokenize("\n".join([message for part in parts for message in part["messages"]]))
+        return sketch(ngrams(said, self._job.config.shingle_words))
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._report.repairs.update({change.repair for change in changes})
@@ -284,7 +284,7 @@ def prompt_texts() -> tuple[str, ...]:
 
 def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
     """Return the ids in the failures files that lie beside ``paths``."""
-    found = (beside(path, "failures.jsonl") for path in paths)
+    found = (sidecar_path(path, "failures.jsonl") for path in paths)
     records = (record for path in found if path.is_file() for record in read_jsonl(path, Failure))
     return frozenset(record.id for record in records if isinstance(record, Failure))
 
@@ -298,18 +298,18 @@ def _name(line: bytes, where: str) -> str:
 
 
 def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
-    config = job.config.model_dump(mode="json") | {"against": list(map(printable, job.config.against))}
+    config = job.config.model_dump(mode="json") | {"against": list(map(path_to_text, job.config.against))}
     facts = {
         "random_seed": job.random_seed,
         "config": {"clean": config},
         "limit": job.limit,
         "inputs": [
-            {"path": printable(path), "sha256": hashes[path], "records": reader.records[path]}
+            {"path": path_to_text(path), "sha256": hashes[path], "records": reader.records[path]}
             for path in hashes
         ],
         "outputs": [
-            {"path": printable(report.out.name), "records": report.kept},
-            {"path": printable(report.rejected_out.name), "records": report.rejected.total()},
+            {"path": path_to_text(report.out.name), "records": report.kept},
+            {"path": path_to_text(report.rejected_out.name), "records": report.rejected.total()},
         ],
         "counts": report.as_dict(),
     }

@@ -20,7 +20,7 @@ from soc_gen.seeding import child_seed
 from soc_gen.stages.experiences.config import ExperiencesConfig
 
 
-class Hub:
+class ExamplePool:
     """The pool of examples, for one run.
 
     Every job must be reported in the end: jobs of later rounds of its block wait for it. A waiting job

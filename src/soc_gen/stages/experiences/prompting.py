@@ -54,7 +54,7 @@ class ExperienceJob:
     """From this the seed of each attempt is derived."""
 
 
-class Asker:
+class ExperienceRequester:
     """One attempt at one experience: a request or a few, each a turn of its own."""
 
     def __init__(self, job: ExperienceJob, llm: LLM, sampling: Sampling, attempt: int) -> None:
@@ -79,13 +79,17 @@ class Asker:
         return await self._llm.complete(request)
 
 
-async def from_json(job: ExperienceJob, examples: Sequence[Experience], ask: Asker) -> Draft | None:
+async def from_json(
+    job: ExperienceJob, examples: Sequence[Experience], ask: ExperienceRequester
+) -> Draft | None:
     """Have an object written; None when the reply holds none."""
     reply = await ask.json(json_messages(job, examples))
     return read_json(reply.text)
 
 
-async def from_lines(job: ExperienceJob, _examples: Sequence[Experience], ask: Asker) -> Draft | None:
+async def from_lines(
+    job: ExperienceJob, _examples: Sequence[Experience], ask: ExperienceRequester
+) -> Draft | None:
     """Have three lines continued, one after the other; None when one is empty or does not end."""
     *prompt, opening = lines_messages(job)
     written, lines = opening["content"], []

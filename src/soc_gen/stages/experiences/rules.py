@@ -14,7 +14,7 @@ from itertools import pairwise
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience, Persona
 from soc_gen.text.names import short_names
-from soc_gen.text.safety import romance_with_minor
+from soc_gen.text.safety import find_romance_with_minor
 from soc_gen.text.tokens import WORD
 
 MAX_SITUATION = 300
@@ -62,7 +62,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class DraftContext:
     """What the model was given, as far as the rules compare with it."""
 
     personas: tuple[Persona, Persona]
@@ -78,7 +78,7 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DraftRejection:
     """Why a reply cannot be used."""
 
     reason: str
@@ -98,21 +98,21 @@ def read_json(text: str) -> Draft | None:
     return Draft(situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
 
 
-def check_draft(draft: Draft | None, brief: Brief) -> Draft | Refusal:
+def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftRejection:
     """Return the draft, or the first reason to refuse it.
 
     White space is made even, and full names become the names that the two are called by.
     """
     if draft is None:
-        return Refusal("wrong_format", "no situation and topic in the reply")
+        return DraftRejection("wrong_format", "no situation and topic in the reply")
     draft = Draft(_tidy(draft.situation, brief), _tidy(draft.topic, brief))
     for rule in RULES:
         if detail := rule(draft, brief):
-            return Refusal(rule.__name__, detail)
+            return DraftRejection(rule.__name__, detail)
     return draft
 
 
-def _tidy(text: str, brief: Brief) -> str:
+def _tidy(text: str, brief: DraftContext) -> str:
     for persona, name in zip(brief.personas, brief.names, strict=True):
         text = text.replace(persona.name, name)
     return " ".join(text.split())
@@ -124,13 +124,13 @@ def sentences(text: str) -> list[str]:
     return [text[begin:end].strip() for begin, end in pairwise([0, *ends, len(text)])]
 
 
-def empty(draft: Draft, _brief: Brief) -> str | None:
+def empty(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a situation or topic of no or next to no words."""
     short = [text for text in (draft.situation, draft.topic) if len(_words(text)) < _FEWEST_WORDS]
     return f"{short[0]!r} says nothing" if short else None
 
 
-def too_long(draft: Draft, _brief: Brief) -> str | None:
+def too_long(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a situation or topic that is a story."""
     if len(draft.situation) > MAX_SITUATION:
         return f"situation of {len(draft.situation)} characters, over {MAX_SITUATION}"
@@ -139,7 +139,7 @@ def too_long(draft: Draft, _brief: Brief) -> str | None:
     return None
 
 
-def topic_sentences(draft: Draft, _brief: Brief) -> str | None:
+def topic_sentences(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a topic of more than two sentences."""
     count = len(sentences(draft.topic))
     return (
@@ -147,7 +147,7 @@ def topic_sentences(draft: Draft, _brief: Brief) -> str | None:
     )
 
 
-def quotes_messages(draft: Draft, _brief: Brief) -> str | None:
+def quotes_messages(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse dialogue: in quotation marks, or a topic that is itself the message."""
     for match in _QUOTATION.finditer(f"{draft.situation} {draft.topic}"):
         words = _words(match[0])
@@ -158,13 +158,13 @@ def quotes_messages(draft: Draft, _brief: Brief) -> str | None:
     return None
 
 
-def tells_the_task(draft: Draft, _brief: Brief) -> str | None:
+def tells_the_task(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse what speaks of the instructions instead of the two people."""
     found = _TASK.search(f"{draft.situation} {draft.topic}")
     return f"speaks of the task: {found[0]}" if found else None
 
 
-def names_nobody(draft: Draft, brief: Brief) -> str | None:
+def names_nobody(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation in which neither of the two is named."""
     text = draft.situation.casefold()
     if any(name.casefold() in text for name in brief.names):
@@ -172,26 +172,26 @@ def names_nobody(draft: Draft, brief: Brief) -> str | None:
     return f"names neither {brief.names[0]} nor {brief.names[1]}"
 
 
-def one_is_dead(draft: Draft, brief: Brief) -> str | None:
+def one_is_dead(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation in which one of the two cannot write any more."""
     names = "|".join(map(re.escape, brief.names))
     found = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
     return f"nobody writes to the dead: {found[0]}" if found else None
 
 
-def minor_in_romance(draft: Draft, brief: Brief) -> str | None:
+def minor_in_romance(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse romance and sex where one of the two is under 18."""
-    found = romance_with_minor(brief.personas, (draft.situation, draft.topic))
+    found = find_romance_with_minor(brief.personas, (draft.situation, draft.topic))
     return f"one of the two is under 18: {found}" if found else None
 
 
-def no_reason(draft: Draft, _brief: Brief) -> str | None:
+def no_reason(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a situation in which the two talk for the sake of talking."""
     found = _IDLE.search(draft.situation)
     return f"no reason to write now, they {found[0]!r}" if found else None
 
 
-def retells_card(draft: Draft, brief: Brief) -> str | None:
+def retells_card(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation that introduces the two: by age, by a list of traits, by their background."""
     if found := _AGE.search(draft.situation):
         return f"introduces someone: {found[0]}"
@@ -203,19 +203,19 @@ def retells_card(draft: Draft, brief: Brief) -> str | None:
     return f"{share:.0%} of it is a background" if share > _MAX_SHARED else None
 
 
-def copies_example(draft: Draft, brief: Brief) -> str | None:
+def copies_example(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse what repeats the words of an example."""
     share = _shared(f"{draft.situation} {draft.topic}", brief.examples)
     return f"{share:.0%} of it is an example's" if share > _MAX_SHARED else None
 
 
-def copies_brief(draft: Draft, brief: Brief) -> str | None:
+def copies_brief(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation that only repeats the relationship or the trigger."""
     share = _shared(draft.situation, brief.given)
     return f"{share:.0%} of it is the relationship or the trigger" if share > _MAX_SHARED else None
 
 
-Rule = Callable[[Draft, Brief], str | None]
+Rule = Callable[[Draft, DraftContext], str | None]
 RULES: tuple[Rule, ...] = (
     empty,
     too_long,

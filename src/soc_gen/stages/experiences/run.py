@@ -9,13 +9,13 @@ from pathlib import Path
 from soc_gen.engine.connect import connect
 from soc_gen.engine.execute import Asking, Report, Work, ask, hashes_of
 from soc_gen.engine.runner import Job, Session
-from soc_gen.io.files import printable
+from soc_gen.io.files import path_to_text
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.io.manifest import file_sha256
 from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.components import load_components
-from soc_gen.stages.experiences.examples import Hub
+from soc_gen.stages.experiences.examples import ExamplePool
 from soc_gen.stages.experiences.stage import ExperienceJob, make_experience, plan_experiences
 
 _SEED_EXPERIENCES = shipped("seeds") / "experiences.jsonl"
@@ -30,7 +30,7 @@ async def run_experiences(personas: Sequence[Persona], out: Path, asking: Asking
     config, stage = asking.config, asking.config.experiences
     components = load_components()
     seeds = [record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)]
-    hub = Hub(seeds, stage, config.random_seed)
+    hub = ExamplePool(seeds, stage, config.random_seed)
 
     async def make(job: Job[ExperienceJob], session: Session, given_up: int) -> Experience:
         examples = await session.wait_for(hub.examples(job.index))
@@ -60,7 +60,7 @@ async def run_experiences(personas: Sequence[Persona], out: Path, asking: Asking
             "experiences": stage.model_dump(mode="json", exclude={"max_attempts", "count"}),
         }
         facts = {
-            "inputs": [{"path": printable(stage.personas), "records": len(personas)}],
+            "inputs": [{"path": path_to_text(stage.personas), "records": len(personas)}],
             "prompts": prompts,
         }
         work = Work("experiences", inputs, jobs, make, settled, facts=facts)

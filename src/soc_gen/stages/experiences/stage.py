@@ -11,15 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationError
 from soc_gen.llm.types import LLM
 from soc_gen.models import Experience, Persona, content_id
 from soc_gen.seeding import child_seed
 from soc_gen.stages.experiences.components import Components, draw, fill_slots, name_personas
 from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.experiences.pairing import pair_by_age
-from soc_gen.stages.experiences.prompting import LINES_EXAMPLES, Asker, ExperienceJob, from_json, from_lines
-from soc_gen.stages.experiences.rules import Brief, Draft, Refusal, check_draft, example_text
+from soc_gen.stages.experiences.prompting import (
+    LINES_EXAMPLES,
+    ExperienceJob,
+    ExperienceRequester,
+    from_json,
+    from_lines,
+)
+from soc_gen.stages.experiences.rules import Draft, DraftContext, DraftRejection, check_draft, example_text
 
 __all__ = ["ExperienceJob", "make_experience", "plan_experiences"]
 
@@ -77,19 +83,19 @@ async def make_experience(
     """
     propose = from_lines if config.format == "lines" else from_json
     shown = [LINES_EXAMPLES] if config.format == "lines" else map(example_text, examples)
-    brief = Brief((job.persona1, job.persona2), (job.relationship, job.trigger), tuple(shown))
-    refusals: list[Refusal] = []
+    brief = DraftContext((job.persona1, job.persona2), (job.relationship, job.trigger), tuple(shown))
+    refusals: list[DraftRejection] = []
     for attempt in range(attempts or config.max_attempts):
-        asker = Asker(job, llm, config.sampling, attempt)
+        asker = ExperienceRequester(job, llm, config.sampling, attempt)
         draft = check_draft(await propose(job, examples, asker), brief)
         if isinstance(draft, Draft):
             return _experience(job, draft)
         refusals.append(draft)
         note("reroll", draft.reason)
-    raise ConversationFailed("bad_experience", _why(refusals))
+    raise ConversationError("bad_experience", _why(refusals))
 
 
-def _why(refusals: list[Refusal]) -> str:
+def _why(refusals: list[DraftRejection]) -> str:
     counts = Counter(refusal.reason for refusal in refusals)
     told = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
     return f"{len(refusals)} replies refused ({told}); the last: {refusals[-1].detail}"

@@ -36,7 +36,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
+class JournalProgress:
     """What earlier runs of an output have paid for."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -47,10 +47,10 @@ class Paid:
     """Of the other chats, how many turns have a reply, by id."""
 
 
-def paid(journal: Path) -> Paid:
+def paid(journal: Path) -> JournalProgress:
     """Read ``journal``, which may be missing or in use, as far as it is whole."""
     if not journal.is_file():
-        return Paid()
+        return JournalProgress()
     inputs: Mapping[str, Any] = {}
     turns: dict[str, int] = {}
     finished: set[str] = set()
@@ -68,10 +68,12 @@ def paid(journal: Path) -> Paid:
                 case {"kind": "done", "id": key}:
                     finished.add(key)
                     turns.pop(key, None)
-    return Paid(inputs, frozenset(finished), turns)
+    return JournalProgress(inputs, frozenset(finished), turns)
 
 
-def forecast(experiences: Iterable[Experience], config: Config, before: Paid | None = None) -> Forecast:
+def forecast(
+    experiences: Iterable[Experience], config: Config, before: JournalProgress | None = None
+) -> Forecast:
     """Return what rolling out ``experiences`` is still expected to take, with no reply asked twice.
 
     Args:
@@ -79,7 +81,7 @@ def forecast(experiences: Iterable[Experience], config: Config, before: Paid | N
         config: What the run would have.
         before: What need not be asked again.
     """
-    form, before = FORMATS[config.rollout.format], before or Paid()
+    form, before = FORMATS[config.rollout.format], before or JournalProgress()
     model = before.inputs.get("model", "")
     first = ""  # prompt of the first conversation; the others begin like it
     finished = conversations = calls = prompt = cached = 0

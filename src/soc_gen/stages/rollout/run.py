@@ -13,13 +13,13 @@ from soc_gen.engine.compatibility import ROW_BYTES
 from soc_gen.engine.connect import connect
 from soc_gen.engine.execute import Asking, Report, Work, ask, hashes_of
 from soc_gen.engine.runner import Job, Session
-from soc_gen.errors import ConversationFailed, UsageError
-from soc_gen.io.files import open_input, printable
+from soc_gen.errors import ConversationError, UsageError
+from soc_gen.io.files import open_input, path_to_text
 from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.manifest import file_sha256
 from soc_gen.models import Chat, Experience, content_id
 from soc_gen.stages.rollout.stage import Rules, chat_id, roll_out
-from soc_gen.text.safety import romance_with_minor
+from soc_gen.text.safety import find_romance_with_minor
 
 
 def check_experiences(source: Path) -> None:
@@ -84,14 +84,14 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
 
         async def play(job: Job[Experience | BadLine], session: Session, given_up: int) -> Chat:
             if isinstance(job.payload, BadLine):
-                raise ConversationFailed("bad_record", f"{job.payload.where}: {job.payload.why}")
+                raise ConversationError("bad_record", f"{job.payload.where}: {job.payload.why}")
             _refuse_romance_with_minors(job.payload)
             attempts = rollout.max_attempts * (1 + given_up)
             rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
             return await roll_out(job.payload, session, rules)
 
         inputs = rollout_inputs(config, connection.model)
-        read = {"path": printable(source), "sha256": digest, "records": total}
+        read = {"path": path_to_text(source), "sha256": digest, "records": total}
         facts = {"inputs": [read], "prompts": inputs["prompts"]}
         work = Work("rollout", inputs, jobs(), play, rows=rows, facts=facts)
         return await ask(work, out, asking, connection)
@@ -100,8 +100,8 @@ async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
 def _refuse_romance_with_minors(experience: Experience) -> None:
     """Refuse what somebody else's experiences may hold; ours never do."""
     texts = experience.relationship, experience.situation, experience.topic
-    if found := romance_with_minor(experience.people, texts):
-        raise ConversationFailed("minor_in_romance", f"one of the two is under 18: {found}")
+    if found := find_romance_with_minor(experience.people, texts):
+        raise ConversationError("minor_in_romance", f"one of the two is under 18: {found}")
 
 
 def _rows(path: Path) -> bytes:

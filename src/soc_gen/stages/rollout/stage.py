@@ -10,14 +10,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from soc_gen.errors import ConversationFailed
+from soc_gen.errors import ConversationError
 from soc_gen.llm.types import CHARACTERS_PER_TOKEN, LLM, Reply, Request
 from soc_gen.models import Chat, ChatPart, Experience, content_id
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.seeding import child_seed
 from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.formats import json_turns, transcript
-from soc_gen.stages.rollout.formats.base import BadTurn, Format, Prompt, Turn
+from soc_gen.stages.rollout.formats.base import Format, InvalidTurnError, Prompt, Turn
 from soc_gen.stages.rollout.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
 from soc_gen.text import tags
 from soc_gen.text.repetition import words
@@ -55,7 +55,7 @@ async def roll_out(experience: Experience, llm: LLM, rules: Rules) -> Chat:
     while len(play.turns) < rules.config.max_turns and not play.ended:
         try:
             tokens = await play.take_turn()
-        except ConversationFailed as verdict:
+        except ConversationError as verdict:
             if not play.may_wind_down(verdict):
                 raise
             rules.note("repair", "wound_down")
@@ -89,21 +89,21 @@ class _Play:
         self._said: deque[list[str]] = deque(maxlen=REMEMBERED)
         self._given = word_runs(f"{experience.situation} {experience.topic}")
 
-    def may_wind_down(self, verdict: ConversationFailed) -> bool:
+    def may_wind_down(self, verdict: ConversationError) -> bool:
         """Whether the chat may end here, too long for the server, by the user's wish."""
         wished = self._rules.config.on_context_length == "wind_down"
         return wished and verdict.reason == "context_length" and len(self.turns) > 1
 
     async def take_turn(self) -> int:
         """Ask until a reply can be used; return how many tokens the conversation has."""
-        trouble = BadTurn("empty")
+        trouble = InvalidTurnError("empty")
         for attempt in range(self._rules.attempts):
             prompt = self._format.render(self.experience, self.turns, len(self.turns) % 2, self._hint)
             request = self._request(prompt, attempt)
             reply = await self._llm.complete(request)
             try:
                 turn = self._accept(reply, closes=prompt.closes)
-            except BadTurn as bad:
+            except InvalidTurnError as bad:
                 trouble = bad
                 self._rules.note("reroll", bad.name)
                 continue
@@ -111,7 +111,7 @@ class _Play:
             self._said.extend(words(message) for message in turn.messages)
             return _size(reply, request)
         detail = f"turn {len(self.turns)} after {self._rules.attempts} replies: {trouble}"
-        raise ConversationFailed("bad_turn", detail)
+        raise ConversationError("bad_turn", detail)
 
     def _request(self, prompt: Prompt, attempt: int) -> Request:
         number = len(self.turns)
@@ -144,13 +144,13 @@ class _Play:
         if ended and early:
             messages, kept = tags.take_out_end(messages), None
             if not messages:
-                raise BadTurn("ended_early")
+                raise InvalidTurnError("ended_early")
             self._rules.note("repair", "early_end")
         check_turn(messages, self._context(speaker))
         goodbye = says_goodbye(messages)
         if goodbye and self._goodbye and not ended:
             if early:
-                raise BadTurn("goodbye_loop")
+                raise InvalidTurnError("goodbye_loop")
             # The chat is over; another reply would cost money to say so.
             messages, kept, ended = [*messages, END], None, True
             self._rules.note("repair", "goodbye_closed")

@@ -1,6 +1,6 @@
 """What makes a turn worth asking for again, while it is cheap. Each check has a name that is counted.
 
-The tests of the text itself are in ``soc_gen.text.assistant_speak``, which cleaning uses too.
+The tests of the text itself are in ``soc_gen.text.is_assistant_speak``, which cleaning uses too.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from soc_gen.stages.rollout.formats.base import BadTurn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError
 from soc_gen.text import tags
-from soc_gen.text.assistant_speak import assistant_speak, refusal
-from soc_gen.text.farewell import farewell
-from soc_gen.text.repetition import repeats
+from soc_gen.text.assistant_speak import is_assistant_speak, is_refusal
+from soc_gen.text.farewell import is_farewell
+from soc_gen.text.repetition import is_repeat
 from soc_gen.text.repetition import words as words_of
 from soc_gen.text.speaker_labels import own_label, speaks_for
 
@@ -61,7 +61,7 @@ def _repeats(messages: Sequence[str], context: TurnContext) -> str:
     said = list(context.said)
     for message in messages:
         words = words_of(message)
-        if repeats(words, said):
+        if is_repeat(words, said):
             return message
         said.append(words)
     return ""
@@ -134,8 +134,8 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "own_label": lambda messages, context: _first(
         lambda message: own_label(message, context.own_names), messages
     ),
-    "refusal": lambda messages, _: _first(refusal, messages),
-    "assistant_speak": lambda messages, _: _first(assistant_speak, messages),
+    "refusal": lambda messages, _: _first(is_refusal, messages),
+    "assistant_speak": lambda messages, _: _first(is_assistant_speak, messages),
     "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),
     "repeat": _repeats,
     "retells": lambda messages, context: _first(lambda message: retells(message, context.given), messages),
@@ -155,10 +155,10 @@ def check_turn(messages: Sequence[str], context: TurnContext) -> None:
     for name, check in CHECKS.items():
         found = check(messages, context)
         if found:
-            raise BadTurn(name, found[:80])
+            raise InvalidTurnError(name, found[:80])
 
 
 def says_goodbye(messages: Sequence[str]) -> bool:
     """Whether a turn ends with a farewell."""
     spoken = [message for message in messages if tags.spoken_text(message).strip()]
-    return bool(spoken) and farewell(spoken[-1])
+    return bool(spoken) and is_farewell(spoken[-1])

@@ -13,7 +13,7 @@ import orjson
 from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import Said
 from soc_gen.text.assistant_speak import QUOTES
-from soc_gen.text.prompt_leak import PromptGrams, leaks_prompt
+from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
 
 Messages = list[str]
 
@@ -192,7 +192,7 @@ def drop_end_notes(messages: Messages) -> Messages:
     return [_END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
 
 
-def drop_leaks(messages: Messages, grams: PromptGrams) -> Messages:
+def drop_leaks(messages: Messages, grams: PromptNgramIndex) -> Messages:
     """Take out the lines that recite the prompt."""
     return [
         "\n".join(line for line in message.split("\n") if not leaks_prompt(line, grams))

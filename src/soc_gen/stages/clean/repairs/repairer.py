@@ -15,7 +15,7 @@ from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
 from soc_gen.text import tags
-from soc_gen.text.prompt_leak import PromptGrams, may_leak
+from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
 from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
 
 MAX_PASSES = 10
@@ -62,7 +62,7 @@ class PartRepair:
     """A closer look where it often has to be made: False where nothing would be changed."""
 
 
-def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
+def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
     """Return the repairs of a part, in the order in which they are made.
 
     Args:
@@ -89,7 +89,8 @@ def part_repairs(grams: PromptGrams) -> tuple[PartRepair, ...]:
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
             may_apply=lambda said: (
-                may_leak(said.shingles, said.shingle_words, grams) or _found(grams.order_words, said.data)
+                may_contain_prompt(said.shingles, said.shingle_words, grams)
+                or _found(grams.order_words, said.data)
             ),
         ),
         PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
@@ -168,7 +169,7 @@ class Repairer:
         grams: What a recited prompt is found by.
     """
 
-    def __init__(self, config: CleanConfig, grams: PromptGrams) -> None:
+    def __init__(self, config: CleanConfig, grams: PromptNgramIndex) -> None:
         self._config = config
         self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
 

@@ -15,7 +15,7 @@ from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 
 
-class BadTurn(Exception):  # noqa: N818 - a verdict on a reply
+class InvalidTurnError(Exception):
     """A reply that cannot be used; ``name`` is counted."""
 
     def __init__(self, name: str, detail: str = "") -> None:

@@ -16,7 +16,7 @@ from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import persona_card
-from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn
 from soc_gen.text.names import short_names
 
 MOST_MESSAGES = 3
@@ -73,18 +73,18 @@ def _next(name: str, hint: str) -> str:
 def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
     """Read the messages out of a reply."""
     if not reply.text.strip():
-        raise BadTurn("empty", f"finish_reason {reply.finish_reason}")
+        raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
     if reply.finish_reason == "length":
-        raise BadTurn("cut_off", "the reply reached max_tokens")
+        raise InvalidTurnError("cut_off", "the reply reached max_tokens")
     found = parse_json_object(reply.text)
     messages = found.get("messages") if found else None
     if isinstance(messages, str):
         messages = [messages]
     if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
-        raise BadTurn("broken_json", reply.text[:80])
+        raise InvalidTurnError("broken_json", reply.text[:80])
     spoken = tuple(message.strip() for message in messages if message.strip())[:MOST_MESSAGES]
     if not spoken:
-        raise BadTurn("empty", "no message in the reply")
+        raise InvalidTurnError("empty", "no message in the reply")
     return Parsed(spoken, kept=reply.text.strip() if _as_asked(reply.text, spoken) else None)
 
 

@@ -16,8 +16,8 @@ from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import introduction
 from soc_gen.seeding import child_seed
-from soc_gen.stages.rollout.formats.base import BadTurn, Parsed, Prompt, Turn
-from soc_gen.stages.rollout.formats.moves import CLOSING_LINES, walk
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn
+from soc_gen.stages.rollout.formats.dialogue_acts import CLOSING_LINES, sample_acts
 from soc_gen.text.names import short_names
 from soc_gen.text.repetition import words
 
@@ -39,7 +39,7 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     names = short_names(*experience.people)
     speakers = [*(turn.speaker for turn in turns), speaker]
     closing = _closing_from([*(turn.hint for turn in turns), hint])
-    moves = walk(experience.id, len(speakers), closing)
+    moves = sample_acts(experience.id, len(speakers), closing)
     labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
     said = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
     return Prompt(
@@ -89,17 +89,17 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     broken_off = reply.finish_reason in _BROKEN_OFF
     if not spoken.strip(_NO_WORDS):
         if broken_off:  # while it thought, say: nobody has ended the talk
-            raise BadTurn("empty", f"finish_reason {reply.finish_reason}")
+            raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
         return Parsed((), ended=True)
     if _END_LINE.search(line):
         return Parsed((spoken,), ended=True, repairs=repairs)
     if broken_off:
         whole = _SENTENCE.match(spoken)
         if not whole:
-            raise BadTurn("cut_off", f"finish_reason {reply.finish_reason}")
+            raise InvalidTurnError("cut_off", f"finish_reason {reply.finish_reason}")
         spoken = whole[1].strip()
     if copies_example(spoken):
-        raise BadTurn("copies_example", spoken)
+        raise InvalidTurnError("copies_example", spoken)
     return Parsed((spoken,), repairs=repairs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.stages.rollout.formats.moves import _AFTER, _CLOSING, FIRST, walk
+from soc_gen.stages.rollout.formats.dialogue_acts import _AFTER, _CLOSING, FIRST, sample_acts
 
 
 def test_every_move_leads_to_another() -> None:
@@ -19,18 +19,18 @@ def test_every_move_leads_to_another() -> None:
 def test_a_longer_walk_begins_with_a_shorter_one(conversation: str, one: int, two: int) -> None:
     """What a turn was told never changes when the talk goes on."""
     short, long = sorted((one, two))
-    assert walk(conversation, long, None)[:short] == walk(conversation, short, None)
+    assert sample_acts(conversation, long, None)[:short] == sample_acts(conversation, short, None)
 
 
 @given(st.text(), st.integers(1, 30), st.integers(1, 30))
 def test_closing_changes_only_what_comes_after(conversation: str, closing: int, count: int) -> None:
     """Moves before the turn at which the talk begins to close stay; from there on they close it."""
-    moves = walk(conversation, count, closing)
-    assert moves[:closing] == walk(conversation, count, None)[:closing]
+    moves = sample_acts(conversation, count, closing)
+    assert moves[:closing] == sample_acts(conversation, count, None)[:closing]
     for past, move in enumerate(moves[closing:]):
         assert move in _CLOSING[min(past, len(_CLOSING) - 1)]
 
 
 def test_talks_take_different_courses() -> None:
     """The course depends on the conversation."""
-    assert len({tuple(walk(str(number), 10, None)) for number in range(50)}) > 45
+    assert len({tuple(sample_acts(str(number), 10, None)) for number in range(50)}) > 45

@@ -53,7 +53,7 @@ CLOSING_LINES = len(_CLOSING)
 """How many lines it takes to close a talk; the last of them is told that it ends it."""
 
 
-def walk(conversation: str, count: int, closing_from: int | None) -> list[str]:
+def sample_acts(conversation: str, count: int, closing_from: int | None) -> list[str]:
     """Return what each of the first ``count`` lines does; a longer walk begins with a shorter one.
 
     Args:
