@@ -14,13 +14,13 @@ from collections import Counter
 from pathlib import Path
 
 from soc_gen.config import Config, load_config
-from soc_gen.engine.execute import Asking
+from soc_gen.engine.context import RunContext
+from soc_gen.engine.execute import run_stage
 from soc_gen.engine.metrics import RunMetrics
-from soc_gen.engine.stop import Stop
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.llm.embedded.serve import ensure_endpoint
 from soc_gen.models import Chat
-from soc_gen.stages.rollout.run import run_rollout
+from soc_gen.stages.rollout.run import RolloutStage
 from soc_gen.text import tags
 from soc_gen.text.assistant_speak import is_assistant_speak
 from soc_gen.text.names import short_names
@@ -37,7 +37,9 @@ def roll_out_all(source: Path, limit: int | None, config: Config, out: Path) -> 
     """Play the first experiences of ``source`` into ``out``, and return the chats and what it took."""
     with ensure_endpoint(config.endpoint, _say, _quiet) as endpoint:
         meter = RunMetrics()  # the clock starts when the model is ready
-        asyncio.run(run_rollout(source, out, Asking(config, endpoint, Stop(), meter, limit=limit)))
+        stage = RolloutStage(source, config.rollout, config.random_seed, limit)
+        context = RunContext(endpoint, metrics=meter, random_seed=config.random_seed, embedded=True)
+        asyncio.run(run_stage(stage, out, context))
     return [chat for chat in read_jsonl(out, Chat) if isinstance(chat, Chat)], meter
 
 

@@ -32,15 +32,14 @@ import aiohttp
 import orjson
 
 from soc_gen.config import load_config
-from soc_gen.engine.execute import Asking
-from soc_gen.engine.metrics import RunMetrics
-from soc_gen.engine.stop import Stop
+from soc_gen.engine.context import RunContext
+from soc_gen.engine.execute import run_stage
 from soc_gen.io.resources import shipped
 from soc_gen.llm.client import Endpoint
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Experience
 from soc_gen.stages.rollout.formats import json_turns
-from soc_gen.stages.rollout.run import run_rollout
+from soc_gen.stages.rollout.run import RolloutStage
 
 ROOT = Path(__file__).parent.parent
 SOC = [sys.executable, "-c", "from soc_gen.cli import main; main()"]
@@ -232,8 +231,8 @@ def cpu(folder: Path, *, quick: bool) -> Iterator[Row]:
         config = load_config(None, groups)
         Endpoint.ask = stamped  # type: ignore[method-assign]
         try:
-            asking = Asking(config, config.endpoint, Stop(), RunMetrics())
-            asyncio.run(run_rollout(source, folder / "cpu-chats.jsonl", asking))
+            stage = RolloutStage(source, config.rollout)
+            asyncio.run(run_stage(stage, folder / "cpu-chats.jsonl", RunContext(config.endpoint)))
         finally:
             Endpoint.ask = real  # type: ignore[method-assign]
         spent: dict[int, list[float]] = {}

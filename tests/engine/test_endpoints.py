@@ -99,7 +99,7 @@ def test_or_it_ends_where_it_stands_if_the_user_wishes(project: Project) -> None
         assert endpoint.answers == paid
     assert first.failures
     assert report.failures == ()
-    assert report.meter.repairs["wound_down"] == len(first.failures)
+    assert report.metrics.repairs["wound_down"] == len(first.failures)
     assert all(2 <= len(chat.chat_parts) < 30 for chat in project.chats())
 
 

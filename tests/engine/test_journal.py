@@ -357,7 +357,7 @@ def test_a_failure_is_counted_and_owed(path: Path) -> None:
     with Journal(path, INPUTS) as journal:
         assert journal.given_up["c"] == 1
         assert journal.failed_indexes == [3]
-        assert journal.owed == {3: Failure(index=3, id="c", reason="bad_turn", detail="x")}
+        assert journal.pending == {3: Failure(index=3, id="c", reason="bad_turn", detail="x")}
         assert not journal.is_done(3)
 
 
@@ -366,14 +366,14 @@ def test_what_is_owed_follows_the_input_until_it_is_done(path: Path) -> None:
         await journal.add_failure(Failure(index=1, id="b", reason="bad_turn", detail="x"))
 
     async def does(journal: Journal) -> None:
-        assert {index: failure.index for index, failure in journal.owed.items()} == {2: 2}
+        assert {index: failure.index for index, failure in journal.pending.items()} == {2: 2}
         await journal.add_done(2, "b", persona("Ben"))
-        assert journal.owed == {}
+        assert journal.pending == {}
 
     keeping(path, fails, rows(*"ab"))
     keeping(path, does, rows(*"axb"))
     with Journal(path, INPUTS, rows=rows(*"axb")) as journal:
-        assert journal.owed == {}
+        assert journal.pending == {}
 
 
 @settings(max_examples=25, deadline=None)
@@ -407,7 +407,7 @@ def test_what_is_not_finished_may_also_move(path: Path) -> None:
     for _ in range(2):
         with Journal(path, INPUTS, rows=rows(*"ba")) as journal:
             assert list(journal.done_indexes()) == [0]
-            assert list(journal.owed) == [1]
+            assert list(journal.pending) == [1]
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: os.truncate(path, 40)], ids=["gone", "cut"])

@@ -77,7 +77,7 @@ def test_the_second_run_goes_on_in_the_middle_of_conversations(
         report = project.rollout(endpoint.url)
         assert set(bodies(endpoint).values()) == {1}
         assert endpoint.repeated == 0
-    assert report.meter.replayed or report.meter.resumed
+    assert report.metrics.replayed or report.metrics.resumed
     assert project.out.read_bytes() == whole
 
 
@@ -97,7 +97,7 @@ def test_bad_replies_are_the_same_ones_on_every_run(tmp_path: Path) -> None:
         with LoopbackEndpoint(Behaviour(end_rate=0.2, bad_rate=0.2)) as endpoint:
             report = project.rollout(endpoint.url, concurrency=slots)
             seeds.add(tuple(sorted(exchange.body["seed"] for exchange in endpoint.log)))
-        assert report.meter.rerolls.total() > 3
+        assert report.metrics.rerolls.total() > 3
         outputs.add(project.out.read_bytes())
     assert len(outputs) == len(seeds) == 1
 
@@ -158,7 +158,7 @@ def test_what_is_asked_again_differs_in_the_seed_alone(project: Project) -> None
     ) as endpoint:
         report = project.rollout(endpoint.url, limit=1)
         first, second = endpoint.log[0].body, endpoint.log[1].body
-    assert report.meter.rerolls == {"cut_off": 1}
+    assert report.metrics.rerolls == {"cut_off": 1}
     assert first.pop("seed") != second.pop("seed")
     assert first == second
 
@@ -178,7 +178,7 @@ def test_a_fault_on_the_way_repeats_the_very_same_request(project: Project, whol
         assert endpoint.requests == endpoint.answers + 2
     assert len(failed) == 2
     assert all(answered[key] == 1 for key in failed)
-    assert report.meter.retries.total() == 2
+    assert report.metrics.retries.total() == 2
     assert project.out.read_bytes() == whole
 
 
@@ -211,7 +211,7 @@ def test_an_input_that_grew_pays_for_what_is_new(project: Project, between: bool
         write_experiences(project.source, every)
         report = project.rollout(endpoint.url)
         assert endpoint.repeated == 0
-    assert report.meter.resumed == 3
+    assert report.metrics.resumed == 3
     assert [chat.experience.id for chat in project.chats()] == [one.id for one in every]
 
 

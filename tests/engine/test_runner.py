@@ -12,18 +12,21 @@ from typing import Any
 import pytest
 
 from soc_gen.engine.concurrency import Slots
+from soc_gen.engine.connect import Connection
+from soc_gen.engine.context import RunContext
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.ordered_output import OrderedOutput
-from soc_gen.engine.runner import Job, Run, Session, run_jobs, wait_seconds
+from soc_gen.engine.runner import ActiveRun, Job, Session, run_jobs, wait_seconds
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import ConversationError, EndpointError, OutputError
+from soc_gen.llm.client import Capabilities
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
-from soc_gen.settings import Budget, Prices, Sampling
+from soc_gen.settings import Budget, EndpointConfig, Prices, Sampling
 from tests.engine.test_journal import INPUTS, persona
 
 TURNS = 3
@@ -73,6 +76,15 @@ class Outcome:
     written: str
 
 
+def active(
+    router: Router, journal: Journal, slots: Slots, stop: Stop, *, metrics: RunMetrics, budget: Budget
+) -> ActiveRun:
+    """Return a run of these parts, at an endpoint that nobody listens at."""
+    endpoint = EndpointConfig(base_urls=("http://127.0.0.1:9/v1",))
+    context = RunContext(endpoint, budget=budget, stop=stop, metrics=metrics)
+    return ActiveRun(context, Connection(router, "m", Capabilities(), slots), journal)
+
+
 def run(
     folder: Path,
     server: Server,
@@ -91,7 +103,7 @@ def run(
     async def main() -> list[Failure]:
         with Journal(folder / "out.journal.jsonl", INPUTS) as journal:
             fleet = Router([Replica(server, AdaptiveRateLimiter())], 0.5, stop.sleep)
-            going = Run(fleet, journal, Slots(slots), stop, meter, budget or Budget())
+            going = active(fleet, journal, Slots(slots), stop, metrics=meter, budget=budget or Budget())
             work_list = jobs() if jobs else (Job(n, f"c{n}", "") for n in range(count))
             return await run_jobs(going, work_list, work, OrderedOutput(out, journal))
 
@@ -315,13 +327,13 @@ def test_a_run_that_is_broken_off_leaves_nothing_half_done(tmp_path: Path) -> No
     async def main() -> set[asyncio.Task[Any]]:
         with Journal(tmp_path / "out.journal.jsonl", INPUTS) as journal:
             stop = Stop()
-            going = Run(
+            going = active(
                 Router([Replica(Stuck(), AdaptiveRateLimiter())], 5, stop.sleep),
                 journal,
                 Slots(3),
                 stop,
-                RunMetrics(),
-                Budget(),
+                metrics=RunMetrics(),
+                budget=Budget(),
             )
             jobs = (Job(n, f"c{n}", "") for n in range(9))
             first = asyncio.Event()

@@ -20,7 +20,7 @@ def test_a_key_of_one_letter_leaves_the_words_of_an_error_whole(monkeypatch: pyt
 
     async def ask(url: str) -> None:
         async with connect(EndpointConfig(base_urls=(url,)), asyncio.sleep, lambda _: None) as connection:
-            await connection.fleet.ask(request)
+            await connection.router.ask(request)
 
     with (
         LoopbackEndpoint(Behaviour(key="x", context_tokens=50)) as endpoint,

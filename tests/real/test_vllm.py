@@ -71,7 +71,7 @@ def ask(url: str, *requests: Request) -> tuple[list[Reply], Capabilities]:
     async def all_of_them() -> tuple[list[Reply], Capabilities]:
         config = EndpointConfig(base_urls=(url,))
         async with connect(config, asyncio.sleep, lambda _: None) as connection:
-            return [await connection.fleet.ask(request) for request in requests], connection.capabilities
+            return [await connection.router.ask(request) for request in requests], connection.capabilities
 
     return asyncio.run(all_of_them())
 

@@ -15,12 +15,13 @@ from typing import Any
 import orjson
 
 from soc_gen.config import load_config
-from soc_gen.engine.execute import Asking, Report
+from soc_gen.engine.context import RunContext
+from soc_gen.engine.execute import StageResult, run_stage
 from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.stop import Stop
 from soc_gen.io.resources import shipped
 from soc_gen.models import Chat, Experience
-from soc_gen.stages.rollout.run import run_rollout
+from soc_gen.stages.rollout.run import RolloutStage
 
 KEY = "sk-a-very-secret-key-0123456789"
 
@@ -58,7 +59,7 @@ class Project:
 
     def rollout(
         self, *urls: str, stop: Stop | None = None, meter: RunMetrics | None = None, **settings: Any
-    ) -> Report:
+    ) -> StageResult:
         """Run the stage in this process.
 
         Args:
@@ -77,8 +78,16 @@ class Project:
             groups.setdefault(group, {})[key] = value
         groups.setdefault("rollout", {}).setdefault("max_turns", 8)
         config = load_config(None, groups)
-        asking = Asking(config, config.endpoint, stop or Stop(), meter or RunMetrics(), restart, limit)
-        return asyncio.run(run_rollout(self.source, self.out, asking))
+        context = RunContext(
+            config.endpoint,
+            budget=config.budget,
+            stop=stop or Stop(),
+            metrics=meter or RunMetrics(prices=config.endpoint.prices),
+            settings=config.model_dump(mode="json"),
+            restart=restart,
+        )
+        stage = RolloutStage(self.source, config.rollout, config.random_seed, limit)
+        return asyncio.run(run_stage(stage, self.out, context))
 
     def chats(self) -> list[Chat]:
         return [Chat.model_validate_json(line) for line in self.out.read_bytes().splitlines()]

@@ -56,7 +56,9 @@ def _paid(journal: Path, config: Config) -> JournalProgress:
 
     before = forecast.paid(journal)
     model = config.endpoint.model or before.inputs.get("model", "")  # what the endpoint has is not asked
-    other = before.inputs and differences(before.inputs, rollout_inputs(config, model))
+    other = before.inputs and differences(
+        before.inputs, rollout_inputs(config.rollout, config.random_seed, model)
+    )
     if not other:
         return before
     err.print(f"{journal}: not counted, it is of another run: {other}. {RESTART_HINT}.", markup=False)

@@ -59,10 +59,10 @@ def experiences(
     from soc_gen.cli.watch import run_stages
     from soc_gen.io.files import check_output
     from soc_gen.stages.experiences.personas import read_bank
-    from soc_gen.stages.experiences.run import run_experiences
+    from soc_gen.stages.experiences.run import ExperiencesStage
 
     check_output(out, [settings.experiences.personas])
     bank = read_bank(settings.experiences)
-    stage = ("experiences", lambda asking: run_experiences(bank, out, asking))
-    reports = run_stages(settings, [stage], restart=restart)
+    plan = (lambda: ExperiencesStage(bank, settings.experiences, settings.random_seed), out)
+    reports = run_stages(settings, [plan], restart=restart)
     finish(reports, f"Next: soc rollout {as_word(out)}", as_json=as_json)

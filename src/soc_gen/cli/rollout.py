@@ -56,7 +56,7 @@ def rollout(
         locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
     )
     from soc_gen.io.files import check_output
-    from soc_gen.stages.rollout.run import check_experiences, run_rollout
+    from soc_gen.stages.rollout.run import RolloutStage, check_experiences
 
     check_output(out, [experiences])
     check_experiences(experiences)
@@ -68,10 +68,6 @@ def rollout(
     from soc_gen.cli.summary import finish
     from soc_gen.cli.watch import run_stages
 
-    reports = run_stages(
-        settings,
-        [("rollout", lambda asking: run_rollout(experiences, out, asking))],
-        restart=restart,
-        limit=limit,
-    )
+    plan = (lambda: RolloutStage(experiences, settings.rollout, settings.random_seed, limit), out)
+    reports = run_stages(settings, [plan], restart=restart)
     finish(reports, f"Next: soc clean {as_word(out)}", as_json=as_json)

@@ -13,9 +13,9 @@ from soc_gen.cli.console import as_word, out, table
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soc_gen.cli.watch import Stage
+    from soc_gen.cli.watch import StagePlan
     from soc_gen.config import Config
-    from soc_gen.engine.execute import Asking, Report
+    from soc_gen.engine.execute import StageResult
     from soc_gen.models import Chat
     from soc_gen.stages.clean.run import CleanReport
 
@@ -70,21 +70,17 @@ def run(
         raise typer.Exit(code)
 
 
-def _asking_stages(folder: Path, config: Config) -> list[tuple[str, Stage]]:
+def _asking_stages(folder: Path, config: Config) -> list[StagePlan]:
     from soc_gen.stages.experiences.personas import read_bank
-    from soc_gen.stages.experiences.run import run_experiences
-    from soc_gen.stages.rollout.run import run_rollout
+    from soc_gen.stages.experiences.run import ExperiencesStage
+    from soc_gen.stages.rollout.run import RolloutStage
 
-    bank = read_bank(config.experiences)
+    bank, seed = read_bank(config.experiences), config.random_seed
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
-
-    async def make(asking: Asking) -> Report:
-        return await run_experiences(bank, experiences, asking)
-
-    async def play(asking: Asking) -> Report:
-        return await run_rollout(experiences, chats, asking)
-
-    return [("experiences", make), ("rollout", play)]
+    return [
+        (lambda: ExperiencesStage(bank, config.experiences, seed), experiences),
+        (lambda: RolloutStage(experiences, config.rollout, seed), chats),
+    ]
 
 
 def _clean(folder: Path, config: Config) -> CleanReport:
@@ -95,7 +91,7 @@ def _clean(folder: Path, config: Config) -> CleanReport:
         return clean_files(CleanJob([chats], clean, config.clean, config.random_seed, progress=progress))
 
 
-def _show(reports: list[Report], cleaned: CleanReport | None, *, as_json: bool) -> None:
+def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: bool) -> None:
     from soc_gen.cli.chat import show_chat
     from soc_gen.cli.summary import COLUMNS, facts, stage_row, tell_trouble
 

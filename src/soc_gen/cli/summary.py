@@ -11,14 +11,14 @@ from soc_gen.cli.console import out, table, tell
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from soc_gen.engine.execute import Report
+    from soc_gen.engine.execute import StageResult
 
 
-def facts(report: Report) -> dict[str, object]:
+def facts(report: StageResult) -> dict[str, object]:
     """Return a report as ``--json`` prints it."""
     from soc_gen.io.files import path_to_text
 
-    meter = report.meter
+    meter = report.metrics
     return {
         "stage": report.stage,
         "out": path_to_text(report.out),
@@ -41,9 +41,9 @@ COLUMNS = ("stage", "records", "lost", "replies", "tokens in", "cached", "out", 
 """Of the summary; ``lost`` is what failed or was rejected."""
 
 
-def stage_row(report: Report) -> tuple[str, ...]:
+def stage_row(report: StageResult) -> tuple[str, ...]:
     """Return the line of the summary for a stage that asked a model."""
-    meter, usage = report.meter, report.meter.usage
+    meter, usage = report.metrics, report.metrics.usage
     share = f"{usage.cached / usage.prompt:.0%}" if usage.prompt else "-"
     return (
         report.stage,
@@ -57,15 +57,15 @@ def stage_row(report: Report) -> tuple[str, ...]:
     )
 
 
-def tell_trouble(report: Report) -> None:
+def tell_trouble(report: StageResult) -> None:
     """Say what came from the journal, what was not obtained, and why the stage ended early, if it did."""
-    resumed, replayed = report.meter.resumed, report.meter.replayed
+    resumed, replayed = report.metrics.resumed, report.metrics.replayed
     kept = [f"{resumed:,} records"] * bool(resumed) + [f"{replayed:,} replies of others"] * bool(replayed)
     if kept:
         tell(f"{report.stage}: {' and '.join(kept)} were there from before, not paid again.")
     if report.failures:
         first = report.failures[0]
-        owed = f"{len(report.failures)} not obtained, owed to the next run of the same command."
+        owed = f"{len(report.failures)} not obtained; the next run of the same command tries again."
         tell(f"{report.stage}: {owed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
@@ -73,14 +73,14 @@ def tell_trouble(report: Report) -> None:
         tell(f"{report.stage}: stopped, {report.stopped}. {again} command goes on where it ended.")
 
 
-def exit_code(reports: list[Report]) -> int:
+def exit_code(reports: list[StageResult]) -> int:
     """Return 130 after Ctrl-C, 1 when a stage has nothing to show, else 0."""
     if any(report.stopped == "interrupted" for report in reports):
         return INTERRUPTED
     return int(any(report.failures and not report.records for report in reports))
 
 
-def finish(reports: list[Report], next_step: str, *, as_json: bool) -> None:
+def finish(reports: list[StageResult], next_step: str, *, as_json: bool) -> None:
     """Print the summary and leave with the right exit code."""
     if as_json:
         import orjson

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,28 +21,27 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from soc_gen.config import Config
-    from soc_gen.engine.execute import Asking, Report
+    from soc_gen.engine.execute import Stage, StageResult
     from soc_gen.engine.metrics import RunMetrics
     from soc_gen.engine.stop import Stop
     from soc_gen.settings import EndpointConfig
 
-    Stage = Callable[[Asking], Awaitable[Report]]
+    StagePlan = tuple[Callable[[], Stage[Any]], Path]
+    """Makes a stage when its turn comes, since it may read what the one before it wrote; and its output."""
 
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
 
 
-def run_stages(
-    config: Config, stages: Iterable[tuple[str, Stage]], *, restart: bool, limit: int | None = None
-) -> list[Report]:
+def run_stages(config: Config, stages: Iterable[StagePlan], *, restart: bool) -> list[StageResult]:
     """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
     _collect_rarely()
     with download_progress() as progress, ensure_endpoint(config.endpoint, tell, progress) as endpoint:
         try:
-            return asyncio.run(_run(config, endpoint, stages, restart=restart, limit=limit))
+            return asyncio.run(_run(config, endpoint, stages, restart=restart))
         except asyncio.CancelledError:
             tell("Left without waiting for replies. The same command goes on where it ended.")
             raise typer.Exit(INTERRUPTED) from None
@@ -55,31 +55,38 @@ def _collect_rarely() -> None:
 
 
 async def _run(
-    config: Config,
-    endpoint: EndpointConfig,
-    stages: Iterable[tuple[str, Stage]],
-    *,
-    restart: bool,
-    limit: int | None,
-) -> list[Report]:
-    from soc_gen.engine.execute import Asking
+    config: Config, endpoint: EndpointConfig, stages: Iterable[StagePlan], *, restart: bool
+) -> list[StageResult]:
+    from soc_gen.engine.context import RunContext
+    from soc_gen.engine.execute import run_stage
     from soc_gen.engine.metrics import RunMetrics
     from soc_gen.engine.stop import Stop
     from soc_gen.llm.types import Usage
 
-    stop, meter = Stop(), RunMetrics()
-    _stop_on_signals(stop, connected=lambda: meter.total is not None)
-    reports: list[Report] = []
+    stop, metrics = Stop(), RunMetrics()
+    _stop_on_signals(stop, connected=lambda: metrics.total is not None)
+    results: list[StageResult] = []
     spent, seconds = Usage(), 0.0
-    for name, stage in stages:
-        meter = RunMetrics(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
-        asking = Asking(config, endpoint, stop, meter, restart=restart, limit=limit, say=tell)
-        async with _progress(name, meter):
-            reports.append(await stage(asking))
-        spent, seconds = spent + reports[-1].spent, seconds + meter.seconds
-        if stop.is_set() or not reports[-1].records:
+    for make_stage, out in stages:
+        metrics = RunMetrics(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
+        stage = make_stage()
+        context = RunContext(
+            endpoint,
+            embedded=not config.endpoint.base_urls,
+            budget=config.budget,
+            stop=stop,
+            metrics=metrics,
+            random_seed=config.random_seed,
+            settings=config.model_dump(mode="json"),
+            restart=restart,
+            on_message=tell,
+        )
+        async with _progress(stage.name, metrics):
+            results.append(await run_stage(stage, out, context))
+        spent, seconds = spent + results[-1].spent, seconds + metrics.seconds
+        if stop.is_set() or not results[-1].records:
             break
-    return reports
+    return results
 
 
 def _stop_on_signals(stop: Stop, connected: Callable[[], bool]) -> None:

@@ -26,11 +26,12 @@ _NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 class Connection:
     """What was opened, and what a manifest may say of it."""
 
-    fleet: Router
+    router: Router
     model: str
     capabilities: Capabilities
     slots: Slots
-    auto: AdaptiveConcurrency | None
+    adaptive: AdaptiveConcurrency | None = None
+    """Finds how many slots to have; None: their number stays as it is."""
     absent: tuple[str, ...] = ()
     """URLs of replicas that did not answer when it was opened."""
 
@@ -46,7 +47,7 @@ async def connect(
 
     Args:
         config: Where the model is; has at least one URL.
-        sleep: How the fleet waits.
+        sleep: How the router waits.
         notice: Is told what the run waits for.
         say: Is told what the endpoint was found not to take, and which replicas do not answer.
 
@@ -67,13 +68,13 @@ async def connect(
         for endpoint in endpoints:
             endpoint.model = model
         replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
-        fleet = Router(replicas, config.give_up_seconds, sleep, notice)
+        router = Router(replicas, config.give_up_seconds, sleep, notice)
         highest = _open_at_most(config, say)
-        auto = (
+        adaptive = (
             AdaptiveConcurrency(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
         )
-        slots = Slots(auto.limit if auto else highest)
-        yield Connection(fleet, model, capabilities, slots, auto, absent)
+        slots = Slots(adaptive.limit if adaptive else highest)
+        yield Connection(router, model, capabilities, slots, adaptive, absent)
 
 
 def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:

@@ -71,7 +71,7 @@ class Journal:
         """How often each conversation has been given up, by id."""
         self.failed_indexes: list[int] = []
         """Positions given up by earlier runs, in that order."""
-        self.owed: dict[int, Failure] = {}
+        self.pending: dict[int, Failure] = {}
         """What was given up and has not been finished since, by position."""
         self.notes: dict[str, Counter[str]] = {}
         """What was counted on the way to the finished records, by kind."""
@@ -162,9 +162,9 @@ class Journal:
             done[index] = offset
         self._done, self._rows = done, rows
         self.failed_indexes = [places[index] for index in self.failed_indexes if index in places]
-        self.owed = {
+        self.pending = {
             places[index]: failure.model_copy(update={"index": places[index]})
-            for index, failure in self.owed.items()
+            for index, failure in self.pending.items()
             if index in places
         }
         return True
@@ -188,14 +188,14 @@ class Journal:
                 failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
                 self.given_up[failure.id] += 1
                 self.failed_indexes.append(failure.index)
-                self.owed[failure.index] = failure
+                self.pending[failure.index] = failure
 
     def _mark_done(self, index: int, offset: int) -> None:
         if index >= len(self._done):
             self._done.extend([0] * (index + 1 - len(self._done)))
         self.done += self._done[index] == 0
         self._done[index] = offset + 1
-        self.owed.pop(index, None)
+        self.pending.pop(index, None)
 
     def _count(self, notes: Mapping[str, Mapping[str, int]]) -> None:
         for kind, counts in notes.items():
@@ -279,7 +279,7 @@ class Journal:
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
         self.given_up[failure.id] += 1
-        self.owed[failure.index] = failure
+        self.pending[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 
     async def add_time(self, seconds: float, retries: Mapping[str, int]) -> None:

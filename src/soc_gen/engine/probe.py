@@ -75,7 +75,7 @@ async def _ask(
         messages = (*messages, {"role": "assistant", "content": prefill})
     stop = ("\n",) if prefill else ()
     request = Request("probe", turn, 0, messages, _SAMPLING, 1, schema, stop, continue_final=bool(prefill))
-    return await connection.fleet.ask(request)
+    return await connection.router.ask(request)
 
 
 def _structured(reply: Reply, connection: Connection) -> Finding:

@@ -19,17 +19,15 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
+from soc_gen.engine.connect import Connection
+from soc_gen.engine.context import RunContext
 from soc_gen.engine.journal import Journal
-from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.ordered_output import OrderedOutput
-from soc_gen.engine.stop import Stop, StopRequested
+from soc_gen.engine.stop import StopRequested
 from soc_gen.errors import ConversationError
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
-from soc_gen.llm.router import Router
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Failure, Record
-from soc_gen.settings import Budget
 
 J = TypeVar("J")
 T = TypeVar("T")
@@ -49,34 +47,32 @@ class Job(Generic[J]):
     payload: J
 
 
-@dataclass
-class Run:
-    """What all conversations of a run share."""
+@dataclass(frozen=True)
+class ActiveRun:
+    """A run under way: what all its conversations share."""
 
-    fleet: Router
+    context: RunContext
+    connection: Connection
     journal: Journal
-    slots: Slots
-    stop: Stop
-    meter: RunMetrics
-    budget: Budget
-    give_up_seconds: float = 600.0
-    """How long an overloaded endpoint is asked the same."""
-    auto: AdaptiveConcurrency | None = None
-    """None: the number of slots stays as it is."""
 
 
 class Session:
     """The model as one conversation sees it."""
 
-    def __init__(self, run: Run, index: int) -> None:
-        self._run = run
+    def __init__(self, run: ActiveRun, job_id: str, index: int) -> None:
+        context, connection = run.context, run.connection
+        self._journal, self._metrics, self._stop = run.journal, context.metrics, context.stop
+        self._budget, self._give_up_seconds = context.budget, context.endpoint.give_up_seconds
+        self._slots, self._router, self._adaptive = connection.slots, connection.router, connection.adaptive
         self._index = index
+        self.previous_failures = self._journal.given_up[job_id]
+        """How many runs have given this conversation up before."""
         self.notes: dict[str, Counter[str]] = {}
         """What was counted in this conversation, by kind, replayed replies and all."""
         self._attempts = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             wait=_wait,
-            stop=self._hopeless,
+            stop=self._should_give_up,
             sleep=self._pause,
             reraise=True,
         )
@@ -84,29 +80,28 @@ class Session:
     def note(self, kind: str, name: str) -> None:
         """Count a ``reroll`` or a ``repair``."""
         self.notes.setdefault(kind, Counter())[name] += 1
-        {"reroll": self._run.meter.rerolls, "repair": self._run.meter.repairs}[kind][name] += 1
+        {"reroll": self._metrics.rerolls, "repair": self._metrics.repairs}[kind][name] += 1
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
         """Lend the slot to others while this conversation waits for something but the model."""
-        return self._run.slots.lent(self._index)
+        return self._slots.lent(self._index)
 
     async def wait_for(self, awaitable: Awaitable[T]) -> T:
         """Wait for other conversations, holding no slot; raise ``StopRequested`` when the run is to stop."""
         async with self.waiting():
-            return await self._run.stop.race(awaitable)
+            return await self._stop.race(awaitable)
 
     async def complete(self, request: Request) -> Reply:
         """Answer from the journal, or ask, and keep the reply before anybody sees it."""
-        run = self._run
-        kept = run.journal.find(request)
+        kept = self._journal.find(request)
         if kept is not None:
-            run.meter.replayed += 1
+            self._metrics.replayed += 1
             return kept
-        await run.slots.yield_if_over(self._index)
+        await self._slots.yield_if_over(self._index)
         reply = await self._ask(request)
-        run.meter.count(reply.usage)
-        await run.journal.add_reply(request, reply)
-        run.stop.check(run.budget, run.journal.totals, run.meter)
+        self._metrics.count(reply.usage)
+        await self._journal.add_reply(request, reply)
+        self._stop.check(self._budget, self._journal.totals, self._metrics)
         return reply
 
     async def _ask(self, request: Request) -> Reply:
@@ -123,41 +118,40 @@ class Session:
             raise ConversationError("refused", str(error)[:200]) from None
 
     async def _exchange(self, request: Request) -> Reply:
-        run = self._run
-        if run.stop.is_set():
+        if self._stop.is_set():
             raise StopRequested
         started = time.monotonic()
-        run.meter.in_flight += 1
+        self._metrics.in_flight += 1
         try:
-            reply = await run.fleet.ask(request)
+            reply = await self._router.ask(request)
         except TransientError as fault:
-            run.meter.retries[fault.kind] += 1
-            if run.auto and fault.overload:
-                run.slots.resize(run.auto.overloaded(time.monotonic(), started))
+            self._metrics.retries[fault.kind] += 1
+            if self._adaptive and fault.overload:
+                self._slots.resize(self._adaptive.overloaded(time.monotonic(), started))
             raise
         finally:
-            run.meter.in_flight -= 1
-        if run.auto:
-            busy = run.slots.used >= run.slots.limit
-            run.slots.resize(run.auto.replied(time.monotonic(), reply.seconds, busy=busy))
+            self._metrics.in_flight -= 1
+        if self._adaptive:
+            busy = self._slots.used >= self._slots.limit
+            self._slots.resize(self._adaptive.replied(time.monotonic(), reply.seconds, busy=busy))
         return reply
 
-    def _hopeless(self, state: RetryCallState) -> bool:
+    def _should_give_up(self, state: RetryCallState) -> bool:
         fault, seconds = _fault(state), state.seconds_since_start or 0.0
         if state.attempt_number < _FAULTS_OF_ONE_REQUEST:
             return False
         if fault.overload and fault.kind != "timeout":
-            return seconds > self._run.give_up_seconds
+            return seconds > self._give_up_seconds
         # While nobody is answered it is the endpoint, not the request; the fleet gives up on that. With
         # nobody else asking, it is the request where the endpoint is there to say so.
-        alone = self._run.meter.open <= 1 and fault.kind not in {"connection", "timeout"}
-        return alone or self._run.fleet.silent_for() < seconds
+        alone = self._metrics.open <= 1 and fault.kind not in {"connection", "timeout"}
+        return alone or self._router.silent_for() < seconds
 
     async def _pause(self, seconds: float) -> None:
         if seconds <= 0:
             return
         async with self.waiting():
-            await self._run.stop.sleep(seconds)
+            await self._stop.sleep(seconds)
 
 
 def _fault(state: RetryCallState) -> TransientError:
@@ -189,7 +183,7 @@ def wait_seconds(fault: TransientError, faults: int) -> float:
 
 
 async def run_jobs(
-    run: Run,
+    run: ActiveRun,
     jobs: Iterable[Job[J]],
     work: Callable[[Job[J], Session], Awaitable[Record]],
     output: OrderedOutput,
@@ -207,33 +201,33 @@ async def run_jobs(
     Raises:
         SocError: The run cannot go on; what was in flight has been waited for and kept.
     """
-    crowd = _Conversations(run, work, output, settled)
-    run.stop.check(run.budget, run.journal.totals, run.meter)
-    timer = run.stop.set_in_time(run.budget, run.meter)
+    pool = _TaskPool(run, work, output, settled)
+    run.context.stop.check(run.context.budget, run.journal.totals, run.context.metrics)
+    timer = run.context.stop.set_in_time(run.context.budget, run.context.metrics)
     try:
         for job in jobs:
             if run.journal.is_done(job.index):
-                run.meter.resumed += 1
-                crowd.note(job.index)
-            elif not await crowd.open(job):
+                run.context.metrics.resumed += 1
+                pool.note(job.index)
+            elif not await pool.open(job):
                 break
-        await crowd.ended()
+        await pool.wait_all()
     finally:
         if timer is not None:
             timer.cancel()
-        await crowd.leave()
+        await pool.cancel_all()
         await run.journal.flush()
         output.finish()
-    if run.stop.error is not None:
-        raise run.stop.error
-    return sorted(crowd.failures, key=lambda failure: failure.index)
+    if run.context.stop.error is not None:
+        raise run.context.stop.error
+    return sorted(pool.failures, key=lambda failure: failure.index)
 
 
 @dataclass
-class _Conversations(Generic[J]):
+class _TaskPool(Generic[J]):
     """Those that are open, one task and one slot each."""
 
-    run: Run
+    run: ActiveRun
     work: Callable[[Job[J], Session], Awaitable[Record]]
     output: OrderedOutput
     settled: Callable[[int, bytes | None], None] | None
@@ -242,19 +236,19 @@ class _Conversations(Generic[J]):
 
     async def open(self, job: Job[J]) -> bool:
         """Begin ``job`` when a slot is free; False when the run is to stop instead."""
-        slots = self.run.slots
+        slots = self.run.connection.slots
         await slots.acquire(job.index)
-        if self.run.stop.is_set():
+        if self.run.context.stop.is_set():
             slots.release()
             return False
-        self.run.meter.open += 1
+        self.run.context.metrics.open += 1
         task = asyncio.create_task(self._play(job))
         self.tasks.add(task)
         task.add_done_callback(partial(self._close, job))
         return True
 
     async def _play(self, job: Job[J]) -> None:
-        run, session = self.run, Session(self.run, job.index)
+        run, session = self.run, Session(self.run, job.id, job.index)
         try:
             record = await self.work(job, session)
         except StopRequested:
@@ -263,21 +257,21 @@ class _Conversations(Generic[J]):
             failure = Failure(index=job.index, id=job.id, reason=verdict.reason, detail=verdict.detail)
             await run.journal.add_failure(failure)
             self.failures.append(failure)
-            run.meter.failures[verdict.reason] += 1
+            run.context.metrics.failures[verdict.reason] += 1
         else:
             await run.journal.add_done(job.index, job.id, record, session.notes)
-            run.meter.done += 1
+            run.context.metrics.done += 1
         self.note(job.index)
 
     def _close(self, job: Job[J], task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
-        self.run.meter.open -= 1
-        self.run.fleet.forget(job.id)
-        self.run.slots.release()
+        self.run.context.metrics.open -= 1
+        self.run.connection.router.forget(job.id)
+        self.run.connection.slots.release()
         # Whatever it is, a run that goes on without this conversation would hide it.
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self.run.stop.set("error", error)
+            self.run.context.stop.set("error", error)
 
     def note(self, index: int) -> None:
         """Tell whoever wants to know that ``index`` has an outcome."""
@@ -286,13 +280,13 @@ class _Conversations(Generic[J]):
             self.settled(index, journal.record(index) if journal.is_done(index) else None)
         self.output.settle(index)
 
-    async def ended(self) -> None:
+    async def wait_all(self) -> None:
         """Wait until none is open."""
         while self.tasks:
             await asyncio.wait(self.tasks)
 
-    async def leave(self) -> None:
+    async def cancel_all(self) -> None:
         """Break off those that are still open: what they wait for is not kept."""
         for task in self.tasks:
             task.cancel()
-        await self.ended()
+        await self.wait_all()

@@ -1,13 +1,12 @@
-"""``soc generate experiences`` without the printing: the bank, the stage and its output file."""
+"""Stage one as the engine runs it: personas in, experiences out, and what its result depends on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from soc_gen.engine.connect import connect
-from soc_gen.engine.execute import Asking, Report, Work, ask, hashes_of
+from soc_gen.engine.execute import Stage, hashes_of
 from soc_gen.engine.runner import Job, Session
 from soc_gen.io.files import path_to_text
 from soc_gen.io.jsonl import read_jsonl
@@ -15,56 +14,78 @@ from soc_gen.io.manifest import file_sha256
 from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.components import load_components
+from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.experiences.examples import ExamplePool
 from soc_gen.stages.experiences.stage import ExperienceJob, make_experience, plan_experiences
 
 _SEED_EXPERIENCES = shipped("seeds") / "experiences.jsonl"
 
 
-async def run_experiences(personas: Sequence[Persona], out: Path, asking: Asking) -> Report:
-    """Make ``config.experiences.count`` experiences into ``out``.
+class ExperiencesStage(Stage[ExperienceJob]):
+    """From personas to experiences.
 
-    Raises:
-        SocError: The run cannot go on.
+    Args:
+        personas: A checked bank (``read_bank``, ``check_bank``).
+        config: How many, and how they are asked for.
+        random_seed: All chance comes from it.
     """
-    config, stage = asking.config, asking.config.experiences
-    components = load_components()
-    seeds = [record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)]
-    hub = ExamplePool(seeds, stage, config.random_seed)
 
-    async def make(job: Job[ExperienceJob], session: Session, given_up: int) -> Experience:
-        examples = await session.wait_for(hub.examples(job.index))
-        attempts = stage.max_attempts * (1 + given_up)
-        return await make_experience(
-            job.payload, examples, session, stage, attempts=attempts, note=session.note
-        )
+    name = "experiences"
 
-    def settled(index: int, record: bytes | None) -> None:
-        hub.report(index, Experience.model_validate_json(record) if record else None)
+    def __init__(self, personas: Sequence[Persona], config: ExperiencesConfig, random_seed: int = 0) -> None:
+        self._personas, self._config, self._random_seed = personas, config, random_seed
+        seeds = [one for one in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(one, Experience)]
+        self._examples = ExamplePool(seeds, config, random_seed)
 
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
-        asking.meter.total = stage.count
-        jobs = (
-            Job(planned.index, planned.id, planned)
-            for planned in plan_experiences(personas, components, stage, config.random_seed)
-        )
-        prompts = hashes_of("experience")
-        inputs = {
-            "personas": _digest(persona.to_json() for persona in personas),
+    @property
+    def config(self) -> ExperiencesConfig:
+        """Return how experiences are made."""
+        return self._config
+
+    @property
+    def total(self) -> int:
+        """Return how many experiences are wanted."""
+        return self._config.count
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what the experiences depend on."""
+        return {
+            "personas": _digest(persona.to_json() for persona in self._personas),
             "components": file_sha256(shipped("seeds") / "components.json"),
             "seed_experiences": file_sha256(_SEED_EXPERIENCES),
-            "model": connection.model,
-            "random_seed": config.random_seed,
-            "prompts": prompts,
+            "model": self.model,
+            "random_seed": self._random_seed,
+            "prompts": hashes_of("experience"),
             # A larger count only goes on where a smaller one ended.
-            "experiences": stage.model_dump(mode="json", exclude={"max_attempts", "count"}),
+            "experiences": self._config.model_dump(mode="json", exclude={"max_attempts", "count"}),
         }
-        facts = {
-            "inputs": [{"path": path_to_text(stage.personas), "records": len(personas)}],
-            "prompts": prompts,
-        }
-        work = Work("experiences", inputs, jobs, make, settled, facts=facts)
-        return await ask(work, out, asking, connection)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the bank that was read, and the prompts."""
+        read = {"path": path_to_text(self._config.personas), "records": len(self._personas)}
+        return {"inputs": [read], "prompts": hashes_of("experience")}
+
+    def jobs(self) -> Iterator[Job[ExperienceJob]]:
+        """Yield a planned pair for each experience."""
+        components = load_components()
+        for job in plan_experiences(self._personas, components, self._config, self._random_seed):
+            yield Job(job.index, job.id, job)
+
+    async def process(self, job: Job[ExperienceJob], session: Session) -> Experience:
+        """Have the model invent why the two write, unlike the examples of its round.
+
+        Raises:
+            ConversationError: Every reply was rejected.
+        """
+        examples = await session.wait_for(self._examples.examples(job.index))
+        attempts = self._config.max_attempts * (1 + session.previous_failures)
+        return await make_experience(
+            job.payload, examples, session, self._config, attempts=attempts, note=session.note
+        )
+
+    def on_result(self, index: int, record: bytes | None) -> None:
+        """Show the experience to later ones."""
+        self._examples.report(index, Experience.model_validate_json(record) if record else None)
 
 
 def _digest(lines: Iterable[bytes]) -> str:

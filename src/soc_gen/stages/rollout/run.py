@@ -1,25 +1,26 @@
-"""The stages with their inputs and outputs, in order: each ``run_…`` is one command, less the printing."""
+"""The rollout as the engine runs it: experiences in, a chat for each, and what its result depends on."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from soc_gen.config import Config
 from soc_gen.engine.compatibility import ROW_BYTES
-from soc_gen.engine.connect import connect
-from soc_gen.engine.execute import Asking, Report, Work, ask, hashes_of
+from soc_gen.engine.execute import Stage, hashes_of
 from soc_gen.engine.runner import Job, Session
 from soc_gen.errors import ConversationError, UsageError
 from soc_gen.io.files import open_input, path_to_text
 from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.manifest import file_sha256
 from soc_gen.models import Chat, Experience, content_id
+from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.stage import Rules, chat_id, roll_out
 from soc_gen.text.safety import find_romance_with_minor
+
+Given = Experience | BadLine
 
 
 def check_experiences(source: Path) -> None:
@@ -42,59 +43,96 @@ def check_experiences(source: Path) -> None:
     )
 
 
-def rollout_inputs(config: Config, model: str) -> dict[str, Any]:
+def rollout_inputs(config: RolloutConfig, random_seed: int, model: str) -> dict[str, Any]:
     """Return what chats depend on besides experiences; a journal that began with others is refused."""
-    rollout = config.rollout.model_dump(mode="json", exclude={"max_attempts", "on_context_length"})
+    settings = config.model_dump(mode="json", exclude={"max_attempts", "on_context_length"})
     return {
         "model": model,
-        "random_seed": config.random_seed,
+        "random_seed": random_seed,
         "prompts": hashes_of("rollout_"),
-        "rollout": rollout,
+        "rollout": settings,
     }
 
 
-async def run_rollout(source: Path, out: Path, asking: Asking) -> Report:
-    """Play the experiences in ``source`` into ``out``.
+class RolloutStage(Stage[Given]):
+    """From experiences to chats.
+
+    Args:
+        source: A JSONL file of experiences, or experiences.
+        config: How they are played.
+        random_seed: All chance comes from it.
+        limit: Experiences at most, from the start.
 
     Raises:
-        SocError: The input cannot be read, or the run cannot go on.
+        UsageError: The file cannot be read, or there are no experiences.
     """
-    rows = _rows(source)
-    # What is added to the file from now on is the next run's, which will know of it.
-    total = min(len(rows) // ROW_BYTES, asking.limit or len(rows))
-    digest = file_sha256(source)
-    config, rollout = asking.config, asking.config.rollout
-    async with connect(asking.endpoint, asking.stop.sleep, asking.notice, asking.say) as connection:
-        asking.meter.total = total
 
-        def jobs() -> Iterator[Job[Experience | BadLine]]:
-            seen: set[str] = set()
-            for index, record in enumerate(islice(read_jsonl(source, Experience), total)):
-                if isinstance(record, BadLine):
-                    row = rows[index * ROW_BYTES : (index + 1) * ROW_BYTES]
-                    yield Job(index, content_id(row.hex()), record)
-                elif record.id in seen:
-                    twice = BadLine(
-                        f"{source}:{index + 1}", f"an experience before it has the id {record.id}"
-                    )
-                    yield Job(index, content_id("again", record.id), twice)
-                else:
-                    seen.add(record.id)
-                    yield Job(index, chat_id(record, connection.model, config.random_seed), record)
+    name = "rollout"
 
-        async def play(job: Job[Experience | BadLine], session: Session, given_up: int) -> Chat:
-            if isinstance(job.payload, BadLine):
-                raise ConversationError("bad_record", f"{job.payload.where}: {job.payload.why}")
-            _refuse_romance_with_minors(job.payload)
-            attempts = rollout.max_attempts * (1 + given_up)
-            rules = Rules(rollout, config.random_seed, connection.model, attempts, session.note)
-            return await roll_out(job.payload, session, rules)
+    def __init__(
+        self,
+        source: Path | Sequence[Experience],
+        config: RolloutConfig,
+        random_seed: int = 0,
+        limit: int | None = None,
+    ) -> None:
+        self._config, self._random_seed, self._source = config, random_seed, source
+        self.rows = _rows(source)
+        # What is added to the file from now on is the next run's, which will know of it.
+        self._total = min(len(self.rows) // ROW_BYTES, limit or len(self.rows))
+        if isinstance(source, Path):
+            self._read = {"path": path_to_text(source), "sha256": file_sha256(source)}
+        else:
+            self._read = {"path": "(experiences in memory)", "sha256": hashlib.sha256(self.rows).hexdigest()}
 
-        inputs = rollout_inputs(config, connection.model)
-        read = {"path": path_to_text(source), "sha256": digest, "records": total}
-        facts = {"inputs": [read], "prompts": inputs["prompts"]}
-        work = Work("rollout", inputs, jobs(), play, rows=rows, facts=facts)
-        return await ask(work, out, asking, connection)
+    @property
+    def config(self) -> RolloutConfig:
+        """Return how chats are played."""
+        return self._config
+
+    @property
+    def total(self) -> int:
+        """Return how many experiences there are, up to the limit."""
+        return self._total
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what the chats depend on."""
+        return rollout_inputs(self._config, self._random_seed, self.model)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the file that was read, and the prompts."""
+        return {"inputs": [self._read | {"records": self._total}], "prompts": hashes_of("rollout_")}
+
+    def jobs(self) -> Iterator[Job[Given]]:
+        """Yield a job for each record of the input, also for one that cannot be played."""
+        seen: set[str] = set()
+        for index, record in enumerate(islice(self._records(), self._total)):
+            if isinstance(record, BadLine):
+                row = self.rows[index * ROW_BYTES : (index + 1) * ROW_BYTES]
+                yield Job(index, content_id(row.hex()), record)
+            elif record.id in seen:
+                where = f"{self._read['path']}:{index + 1}"
+                twice = BadLine(where, f"an experience before it has the id {record.id}")
+                yield Job(index, content_id("again", record.id), twice)
+            else:
+                seen.add(record.id)
+                yield Job(index, chat_id(record, self.model, self._random_seed), record)
+
+    def _records(self) -> Iterator[Given]:
+        return read_jsonl(self._source, Experience) if isinstance(self._source, Path) else iter(self._source)
+
+    async def process(self, job: Job[Given], session: Session) -> Chat:
+        """Play one experience.
+
+        Raises:
+            ConversationError: It is no experience, or could not be played to its end.
+        """
+        if isinstance(job.payload, BadLine):
+            raise ConversationError("bad_record", f"{job.payload.where}: {job.payload.why}")
+        _refuse_romance_with_minors(job.payload)
+        attempts = self._config.max_attempts * (1 + session.previous_failures)
+        rules = Rules(self._config, self._random_seed, self.model, attempts, session.note)
+        return await roll_out(job.payload, session, rules)
 
 
 def _refuse_romance_with_minors(experience: Experience) -> None:
@@ -104,15 +142,24 @@ def _refuse_romance_with_minors(experience: Experience) -> None:
         raise ConversationError("minor_in_romance", f"one of the two is under 18: {found}")
 
 
-def _rows(path: Path) -> bytes:
-    """Return a digest for each record of ``path``, one after the other.
+def _rows(source: Path | Sequence[Experience]) -> bytes:
+    """Return a digest for each record of ``source``, one after the other.
 
     Raises:
-        UsageError: The file cannot be read, or has none.
+        UsageError: The file cannot be read, or there is no record.
     """
-    with open_input(path) as handle:
-        lines = (line.strip() for line in handle)
-        rows = b"".join(hashlib.blake2b(line, digest_size=ROW_BYTES).digest() for line in lines if line)
+    if isinstance(source, Path):
+        with open_input(source) as handle:
+            rows = _digests(line.strip() for line in handle)
+    else:
+        rows = _digests(experience.to_json() for experience in source)
     if not rows:
-        raise UsageError("is empty: there is nothing to do", where=str(path))
+        where = str(source) if isinstance(source, Path) else None
+        raise UsageError(
+            "is empty: there is nothing to do" if where else "no experiences to play", where=where
+        )
     return rows
+
+
+def _digests(lines: Iterator[bytes]) -> bytes:
+    return b"".join(hashlib.blake2b(line, digest_size=ROW_BYTES).digest() for line in lines if line)

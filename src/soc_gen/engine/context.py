@@ -1,0 +1,34 @@
+"""What a run is told by whoever starts it: the endpoint, bounds, and who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from soc_gen.engine.metrics import RunMetrics
+from soc_gen.engine.stop import Stop
+from soc_gen.settings import Budget, EndpointConfig
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """How a stage is run. Only the endpoint has to be given, with URLs in it."""
+
+    endpoint: EndpointConfig
+    embedded: bool = False
+    """The endpoint is the embedded model's server."""
+    budget: Budget = field(default_factory=Budget)
+    stop: Stop = field(default_factory=Stop)
+    metrics: RunMetrics = field(default_factory=RunMetrics)
+    random_seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """All settings of the run, as JSON, for the manifest."""
+    restart: bool = False
+    """Throw away what an earlier run left."""
+    on_message: Callable[[str], None] = lambda _: None
+    """Is told, one line at a time, what the user should know at once."""
+
+    def on_wait(self, text: str) -> None:
+        """Show what the run waits for."""
+        self.metrics.notice = text
