@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,9 @@ from soc_gen.settings import Budget, EndpointConfig, Settings
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.rollout.config import RolloutConfig
+
+DEFAULT_PRESET = "quickstart"
+"""What a run without a config and without an endpoint takes."""
 
 
 class Config(Settings):
@@ -57,11 +60,41 @@ def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Co
     where = name or "the command line"
     data = _merge(_read_toml(name) if name else {}, overrides or {})
     # A stage's own defaults, also for a group such as its sampling of which only some keys are given.
-    data = _merge(Config().model_dump(), data)
+    return _validated(_merge(Config().model_dump(), data), where)
+
+
+def _validated(data: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
         raise UsageError(_explain(error), where=where) from None
+
+
+def with_overrides(config: Config, overrides: dict[str, Any]) -> Config:
+    """Return ``config`` with ``overrides`` laid over it, as ``load_config`` does.
+
+    Raises:
+        UsageError: An unknown key or a bad value.
+    """
+    try:
+        return _overlaid(config, overrides)
+    except ValidationError as error:
+        raise UsageError(_explain(error), where="the given settings") from None
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def _overlaid(settings: S, overrides: dict[str, Any]) -> S:
+    # Not by way of a dump, from which secrets in URLs are taken out.
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    for name, value in overrides.items():
+        old = values.get(name)
+        if isinstance(old, Settings) and isinstance(value, dict):
+            values[name] = _overlaid(old, value)
+        elif value is not None:
+            values[name] = value
+    return type(settings).model_validate(values)
 
 
 def _read_toml(name: str) -> dict[str, Any]:

@@ -7,12 +7,20 @@ key in every row. Reading drops unknown keys; writing never adds one.
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from soc_gen.display import Bubble, Transcript, to_html, to_rich
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+END = "<end/>"
+"""What closes the last message of a finished conversation."""
 NAMESPACE = uuid.UUID("6f0d1c1e-9d0b-5a52-9a3e-50c250800001")
 
 
@@ -82,6 +90,31 @@ class Chat(Record):
     chat_parts: list[ChatPart]
     model: str
     """The model that wrote the messages."""
+
+    def transcript(self, names: tuple[str, str] | None = None) -> Transcript:
+        """Return the conversation as it is shown.
+
+        Args:
+            names: What persona1 and persona2 are called; their full names when not given.
+        """
+        one, two = self.experience.people
+        called = names or (one.name, two.name)
+        messages = [
+            Bubble(int(part.sender != one.id), called[part.sender != one.id], message)
+            for part in self.chat_parts
+            for message in part.messages
+        ]
+        spoken = [bubble for bubble in messages if bubble.text != END]
+        title = f"{called[0]} and {called[1]}: {self.experience.relationship}"
+        return Transcript(title, self.experience.situation, spoken, ended=len(spoken) < len(messages))
+
+    def _repr_html_(self) -> str:
+        """Return the conversation as a notebook shows it."""
+        return to_html(self.transcript())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield the conversation as ``rich.print`` shows it."""
+        return to_rich(self.transcript(), width=options.max_width, terminal=console.is_terminal)
 
 
 class Failure(Record):
