@@ -35,7 +35,7 @@ from soc_gen.config import load_config
 from soc_gen.engine.context import RunContext
 from soc_gen.engine.execute import run_stage
 from soc_gen.io.resources import shipped
-from soc_gen.llm.client import Endpoint
+from soc_gen.llm.client import EndpointClient
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Experience
 from soc_gen.stages.rollout.formats import json_turns
@@ -219,9 +219,9 @@ def cpu(folder: Path, *, quick: bool) -> Iterator[Row]:
     source = write_experiences(folder / "cpu.jsonl", 12 if quick else 60)
     stamps: list[tuple[int, float]] = []
     bodies: dict[int, bytes] = {}
-    real = Endpoint.ask
+    real = EndpointClient.ask
 
-    async def stamped(self: Endpoint, request: Request) -> Reply:
+    async def stamped(self: EndpointClient, request: Request) -> Reply:
         stamps.append((request.turn, time.process_time()))
         bodies[request.turn] = orjson.dumps({"messages": request.messages, "seed": 1})
         return await real(self, request)
@@ -229,12 +229,12 @@ def cpu(folder: Path, *, quick: bool) -> Iterator[Row]:
     with serving("--no-prefixes") as server:
         groups = {"endpoint": {"base_urls": (server.url,), "concurrency": 1}, "rollout": {"max_turns": 22}}
         config = load_config(None, groups)
-        Endpoint.ask = stamped  # type: ignore[method-assign]
+        EndpointClient.ask = stamped  # type: ignore[method-assign]
         try:
             stage = RolloutStage(source, config.rollout)
             asyncio.run(run_stage(stage, folder / "cpu-chats.jsonl", RunContext(config.endpoint)))
         finally:
-            Endpoint.ask = real  # type: ignore[method-assign]
+            EndpointClient.ask = real  # type: ignore[method-assign]
         spent: dict[int, list[float]] = {}
         for (turn, began), (following, ended) in itertools.pairwise(stamps):
             if following == turn + 1:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from soc_gen.config import load_config
 from soc_gen.errors import UsageError
-from soc_gen.settings import EndpointConfig
+from soc_gen.settings import Endpoint
 from soc_gen.urls import join_url, public_url, secrets_in, validate_url
 
 KEY = "sk-a-very-secret-key"
@@ -67,7 +67,7 @@ def test_what_is_no_url_is_told_before_anything_runs(url: str) -> None:
 
 
 def test_settings_are_written_down_without_what_is_secret_in_urls() -> None:
-    config = EndpointConfig(base_urls=(f"http://me:{KEY}@host/v1?key={KEY}",))
+    config = Endpoint(base_urls=(f"http://me:{KEY}@host/v1?key={KEY}",))
     assert config.model_dump()["base_urls"] == ("http://host/v1",)
     assert KEY not in config.model_dump_json()
     assert KEY in config.base_urls[0]

@@ -31,7 +31,7 @@ from soc_gen.io.jsonl import write_jsonl as write_records
 from soc_gen.io.resources import shipped
 from soc_gen.llm.embedded.serve import ensure_endpoint
 from soc_gen.models import Chat, Experience, Failure, Persona, Record, Rejection
-from soc_gen.settings import EndpointConfig
+from soc_gen.settings import Endpoint
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import PushResult
@@ -519,7 +519,7 @@ async def _produce(
 
 
 @asynccontextmanager
-async def _endpoint(settings: EndpointConfig, on_message: OnMessage) -> AsyncIterator[EndpointConfig]:
+async def _endpoint(settings: Endpoint, on_message: OnMessage) -> AsyncIterator[Endpoint]:
     """Yield the endpoint with URLs in it; the embedded model is started and ended beside the loop."""
     serving = ensure_endpoint(settings, on_message, lambda *_: None)
     endpoint = await asyncio.to_thread(serving.__enter__)

@@ -20,7 +20,7 @@ from pydantic import (
 
 from soc_gen.errors import UsageError
 from soc_gen.io.resources import preset_names, shipped
-from soc_gen.settings import Budget, EndpointConfig, Settings
+from soc_gen.settings import Budget, Endpoint, Settings
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.rollout.config import RolloutConfig
@@ -33,7 +33,7 @@ class Config(Settings):
     """A whole run."""
 
     random_seed: int = Field(0, ge=0)
-    endpoint: EndpointConfig = EndpointConfig()
+    endpoint: Endpoint = Endpoint()
     budget: Budget = Budget()
     experiences: ExperiencesConfig = ExperiencesConfig()
     rollout: RolloutConfig = RolloutConfig()

@@ -59,7 +59,7 @@ class Prices(Settings):
         return any(self.model_dump().values())
 
 
-class EndpointConfig(Settings):
+class Endpoint(Settings):
     """Where the model is. With no ``base_urls``, the embedded model is started."""
 
     base_urls: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Persona
-from soc_gen.settings import Budget, EndpointConfig, Prices, Sampling
+from soc_gen.settings import Budget, Endpoint, Prices, Sampling
 from tests.engine.test_journal import INPUTS, persona
 
 TURNS = 3
@@ -80,7 +80,7 @@ def active(
     router: Router, journal: Journal, slots: Slots, stop: Stop, *, metrics: RunMetrics, budget: Budget
 ) -> ActiveRun:
     """Return a run of these parts, at an endpoint that nobody listens at."""
-    endpoint = EndpointConfig(base_urls=("http://127.0.0.1:9/v1",))
+    endpoint = Endpoint(base_urls=("http://127.0.0.1:9/v1",))
     context = RunContext(endpoint, budget=budget, stop=stop, metrics=metrics)
     return ActiveRun(context, Connection(router, "m", Capabilities(), slots), journal)
 

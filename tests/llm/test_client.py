@@ -14,10 +14,10 @@ import pytest
 
 from soc_gen.engine.connect import choose_model
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.client import Capabilities, Endpoint, read_key, wire_body
+from soc_gen.llm.client import Capabilities, EndpointClient, read_key, wire_body
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import PromptMessage, Reply, Request
-from soc_gen.settings import EndpointConfig, Sampling
+from soc_gen.settings import Endpoint, Sampling
 from tests.support.loopback_endpoint import CONTEXT_FORMS, MODEL, Behaviour, LoopbackEndpoint
 
 T = TypeVar("T")
@@ -48,11 +48,13 @@ def server() -> Iterator[LoopbackEndpoint]:
         yield running
 
 
-def talk(url: str, act: Callable[[Endpoint], Awaitable[T]], *, key: str | None = None, **config: Any) -> T:
+def talk(
+    url: str, act: Callable[[EndpointClient], Awaitable[T]], *, key: str | None = None, **config: Any
+) -> T:
     """Open an endpoint, do ``act`` with it, close it."""
 
     async def main() -> T:
-        endpoint = Endpoint(url, key, EndpointConfig(**config), Capabilities())
+        endpoint = EndpointClient(url, key, Endpoint(**config), Capabilities())
         endpoint.model = MODEL
         try:
             return await act(endpoint)
@@ -187,7 +189,7 @@ def test_a_server_without_schemas_is_asked_plainly_from_then_on(
 ) -> None:
     """Decided once: the second request does not try again what was refused."""
 
-    async def twice(endpoint: Endpoint) -> None:
+    async def twice(endpoint: EndpointClient) -> None:
         await endpoint.ask(request())
         await endpoint.ask(request(turn=1))
 
@@ -201,7 +203,7 @@ def test_a_server_without_schemas_is_asked_plainly_from_then_on(
 def test_a_server_that_took_a_schema_once_is_asked_with_it_from_then_on(schema: object) -> None:
     """One prompt that is refused, in words that might be of schemas, says nothing of the others."""
 
-    async def three(endpoint: Endpoint) -> None:
+    async def three(endpoint: EndpointClient) -> None:
         await endpoint.ask(request(schema=schema))
         with pytest.raises(RequestRejectedError, match="grammar"):
             await endpoint.ask(request(turn=1, schema=schema))
@@ -260,7 +262,7 @@ def models_of(url: str, *, wanted: str | None = None, others: tuple[str, ...] = 
 
 def chosen(url: str, *others: str, wanted: str | None = None) -> tuple[str, tuple[str, ...]]:
     async def main() -> tuple[str, tuple[str, ...]]:
-        endpoints = [Endpoint(one, None, EndpointConfig(), Capabilities()) for one in (url, *others)]
+        endpoints = [EndpointClient(one, None, Endpoint(), Capabilities()) for one in (url, *others)]
         try:
             return await choose_model(endpoints, wanted)
         finally:

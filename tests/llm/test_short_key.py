@@ -9,7 +9,7 @@ import pytest
 from soc_gen.engine.connect import connect
 from soc_gen.llm.faults import ContextLengthError
 from soc_gen.llm.types import Request
-from soc_gen.settings import EndpointConfig, Sampling
+from soc_gen.settings import Endpoint, Sampling
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
 
 
@@ -19,7 +19,7 @@ def test_a_key_of_one_letter_leaves_the_words_of_an_error_whole(monkeypatch: pyt
     request = Request("chat", 0, 0, ({"role": "user", "content": "hello " * 100},), Sampling(), seed=1)
 
     async def ask(url: str) -> None:
-        async with connect(EndpointConfig(base_urls=(url,)), asyncio.sleep, lambda _: None) as connection:
+        async with connect(Endpoint(base_urls=(url,)), asyncio.sleep, lambda _: None) as connection:
             await connection.router.ask(request)
 
     with (

@@ -21,7 +21,7 @@ from soc_gen.engine.connect import connect
 from soc_gen.llm.client import Capabilities
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError
 from soc_gen.llm.types import PromptMessage, Reply, Request
-from soc_gen.settings import EndpointConfig, Sampling
+from soc_gen.settings import Endpoint, Sampling
 
 pytestmark = pytest.mark.vllm
 
@@ -69,7 +69,7 @@ def ask(url: str, *requests: Request) -> tuple[list[Reply], Capabilities]:
     """Return the replies, asked for one after the other, and what the server turned out to take."""
 
     async def all_of_them() -> tuple[list[Reply], Capabilities]:
-        config = EndpointConfig(base_urls=(url,))
+        config = Endpoint(base_urls=(url,))
         async with connect(config, asyncio.sleep, lambda _: None) as connection:
             return [await connection.router.ask(request) for request in requests], connection.capabilities
 

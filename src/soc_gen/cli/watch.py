@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soc_gen.engine.execute import Stage, StageResult
     from soc_gen.engine.metrics import RunMetrics
     from soc_gen.engine.stop import Stop
-    from soc_gen.settings import EndpointConfig
+    from soc_gen.settings import Endpoint
 
     StagePlan = tuple[Callable[[], Stage[Any]], Path]
     """Makes a stage when its turn comes, since it may read what the one before it wrote; and its output."""
@@ -55,7 +55,7 @@ def _collect_rarely() -> None:
 
 
 async def _run(
-    config: Config, endpoint: EndpointConfig, stages: Iterable[StagePlan], *, restart: bool
+    config: Config, endpoint: Endpoint, stages: Iterable[StagePlan], *, restart: bool
 ) -> list[StageResult]:
     from soc_gen.engine.context import RunContext
     from soc_gen.engine.execute import run_stage

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.client import Capabilities, Endpoint, read_key
+from soc_gen.llm.client import Capabilities, EndpointClient, read_key
 from soc_gen.llm.embedded.machine import allow_open_files
 from soc_gen.llm.faults import TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router, Sleep
-from soc_gen.settings import EndpointConfig
+from soc_gen.settings import Endpoint
 
 _AUTO_START = 8
 _AUTO_HIGHEST = 1024
@@ -38,7 +38,7 @@ class Connection:
 
 @asynccontextmanager
 async def connect(
-    config: EndpointConfig,
+    config: Endpoint,
     sleep: Sleep,
     notice: Callable[[str], None],
     say: Callable[[str], None] = lambda _: None,
@@ -60,7 +60,7 @@ async def connect(
     async with AsyncExitStack() as stack:
         endpoints = []
         for url in config.base_urls:
-            endpoints.append(Endpoint(url, key, config, capabilities))
+            endpoints.append(EndpointClient(url, key, config, capabilities))
             stack.push_async_callback(endpoints[-1].close)
         model, absent = await choose_model(endpoints, config.model)
         for url in absent:
@@ -77,7 +77,7 @@ async def connect(
         yield Connection(router, model, capabilities, slots, adaptive, absent)
 
 
-def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:
+def _open_at_most(config: Endpoint, say: Callable[[str], None]) -> int:
     """Return how many conversations may be open: each has a connection, and connections count as files."""
     wanted = _AUTO_HIGHEST if config.concurrency == "auto" else config.concurrency
     replicas = len(config.base_urls)
@@ -90,13 +90,15 @@ def _open_at_most(config: EndpointConfig, say: Callable[[str], None]) -> int:
     return min(wanted, possible)
 
 
-def _pacer(config: EndpointConfig) -> AdaptiveRateLimiter:
+def _pacer(config: Endpoint) -> AdaptiveRateLimiter:
     replicas = len(config.base_urls)
     requests, tokens = config.requests_per_minute, config.tokens_per_minute
     return AdaptiveRateLimiter(requests and requests / replicas, tokens and tokens / replicas)
 
 
-async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tuple[str, tuple[str, ...]]:
+async def choose_model(
+    endpoints: Sequence[EndpointClient], wanted: str | None
+) -> tuple[str, tuple[str, ...]]:
     """Return the model to ask for, and the URLs of replicas that do not answer while others do.
 
     It is the wanted model, or the only one that there is.
@@ -119,7 +121,9 @@ async def choose_model(endpoints: Sequence[Endpoint], wanted: str | None) -> tup
     )
 
 
-async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointError | TransientError | None]:
+async def _listed(
+    endpoint: EndpointClient,
+) -> tuple[EndpointClient, list[str] | EndpointError | TransientError | None]:
     """Return what a replica says that it has, or what it fails with."""
     try:
         return endpoint, await endpoint.models()
@@ -127,7 +131,7 @@ async def _listed(endpoint: Endpoint) -> tuple[Endpoint, list[str] | EndpointErr
         return endpoint, error
 
 
-def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
+def _absent(found: Sequence[tuple[EndpointClient, object]]) -> EndpointError:
     """Return the error for endpoints of which none can be talked to."""
     urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
     if kinds == {"tls"}:
@@ -138,7 +142,7 @@ def _absent(found: Sequence[tuple[Endpoint, object]]) -> EndpointError:
     return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
 
 
-def _choose(endpoint: Endpoint, models: list[str] | None, wanted: str | None) -> str:
+def _choose(endpoint: EndpointClient, models: list[str] | None, wanted: str | None) -> str:
     if wanted and (not models or wanted in models):
         return wanted
     if not models:

@@ -8,14 +8,14 @@ from typing import Any
 
 from soc_gen.engine.metrics import RunMetrics
 from soc_gen.engine.stop import Stop
-from soc_gen.settings import Budget, EndpointConfig
+from soc_gen.settings import Budget, Endpoint
 
 
 @dataclass(frozen=True)
 class RunContext:
     """How a stage is run. Only the endpoint has to be given, with URLs in it."""
 
-    endpoint: EndpointConfig
+    endpoint: Endpoint
     embedded: bool = False
     """The endpoint is the embedded model's server."""
     budget: Budget = field(default_factory=Budget)

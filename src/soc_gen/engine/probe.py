@@ -9,7 +9,7 @@ from typing import Any
 from soc_gen.engine.connect import Connection, connect
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.llm.types import PromptMessage, Reply, Request
-from soc_gen.settings import EndpointConfig, Sampling
+from soc_gen.settings import Endpoint, Sampling
 
 _SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -31,7 +31,7 @@ class Finding:
     """What to do where it is not good."""
 
 
-async def probe(config: EndpointConfig) -> list[Finding]:
+async def probe(config: Endpoint) -> list[Finding]:
     """Ask one structured question and one plain one, and have one message continued.
 
     Raises:

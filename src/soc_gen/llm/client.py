@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soc_gen.llm.types import Reply, Request
-    from soc_gen.settings import EndpointConfig
+    from soc_gen.settings import Endpoint
 
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
@@ -124,7 +124,7 @@ def strip_prefill(text: str, request: Request) -> str:
     return text.removeprefix(request.messages[-1]["content"])
 
 
-class Endpoint:
+class EndpointClient:
     """One OpenAI-compatible server. Made inside a running event loop; ``close`` it.
 
     Args:
@@ -134,7 +134,7 @@ class Endpoint:
         capabilities: Shared by all replicas of a run.
     """
 
-    def __init__(self, url: str, key: str | None, config: EndpointConfig, capabilities: Capabilities) -> None:
+    def __init__(self, url: str, key: str | None, config: Endpoint, capabilities: Capabilities) -> None:
         self.url = public_url(url)
         """Fit to be shown and written down."""
         self.model = ""

@@ -26,7 +26,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Exchange(Protocol):
-    """One server: see ``soc_gen.llm.client.Endpoint``."""
+    """One server: see ``soc_gen.llm.client.EndpointClient``."""
 
     url: str
 

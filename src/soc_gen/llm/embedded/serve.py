@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from soc_gen.errors import UsageError
 from soc_gen.llm.embedded.server import embedded_server, need_engine
 from soc_gen.llm.embedded.weights import Progress, resolve_weights
-from soc_gen.settings import EndpointConfig
+from soc_gen.settings import Endpoint
 
 EMBEDDED_SLOTS = 4
 
 
 @contextmanager
-def ensure_endpoint(
-    config: EndpointConfig, say: Callable[[str], None], progress: Progress
-) -> Iterator[EndpointConfig]:
+def ensure_endpoint(config: Endpoint, say: Callable[[str], None], progress: Progress) -> Iterator[Endpoint]:
     """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
 
     Args:
