@@ -75,3 +75,48 @@ def test_a_number_no_server_takes_is_refused(overrides: dict[str, object]) -> No
 def test_a_value_of_a_union_is_refused_by_the_name_it_was_given(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"endpoint\.concurrency: Input should be"):
         load_config(None, {"endpoint": {"concurrency": 0}})
+
+
+OWN = """
+[endpoint]
+base_urls = ["http://127.0.0.1:1/v1"]
+timeout_seconds = 7
+[rollout.endpoint]
+base_urls = ["http://127.0.0.1:2/v1"]
+model = "small"
+"""
+
+
+def test_a_stage_may_have_an_endpoint_of_its_own(tmp_path: Path) -> None:
+    """What it does not give is that of the common one; the other stage has the common one."""
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    config = load_config(str(path))
+    own, common = config.endpoint_of("rollout"), config.endpoint_of("experiences")
+    assert (own.base_urls, own.model, own.timeout_seconds) == (("http://127.0.0.1:2/v1",), "small", 7)
+    assert (common.base_urls, common.model, common.timeout_seconds) == (("http://127.0.0.1:1/v1",), None, 7)
+
+
+def test_an_option_for_the_endpoint_wins_for_every_stage(tmp_path: Path) -> None:
+    """One --base-url is asked by all stages; what it leaves open stays the stage's own."""
+    path = tmp_path / "own.toml"
+    path.write_text(OWN)
+    config = load_config(str(path), {"endpoint": {"base_urls": ("http://127.0.0.1:3/v1",)}})
+    assert config.endpoint_of("rollout").base_urls == ("http://127.0.0.1:3/v1",)
+    assert config.endpoint_of("experiences").base_urls == ("http://127.0.0.1:3/v1",)
+    assert config.endpoint_of("rollout").model == "small"
+
+
+def test_an_unknown_key_of_a_stages_endpoint_is_told(tmp_path: Path) -> None:
+    """As anywhere else."""
+    path = tmp_path / "own.toml"
+    path.write_text("[rollout.endpoint]\nmodl = 'x'\n")
+    with pytest.raises(UsageError, match=r"rollout\.endpoint\.modl"):
+        load_config(str(path))
+
+
+def test_a_config_without_such_an_endpoint_is_written_as_before() -> None:
+    """Journals and manifests of older versions know no such key."""
+    dumped = Config().model_dump()
+    assert "endpoint" not in dumped["rollout"]
+    assert "endpoint" not in dumped["experiences"]

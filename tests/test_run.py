@@ -39,6 +39,23 @@ def test_200_conversations_go_through_all_stages(endpoint: LoopbackEndpoint, tmp
         assert f"data/{name}" in done.stdout
 
 
+def test_each_stage_asks_its_own_endpoint(tmp_path: Path) -> None:
+    """From one config: experiences of one server, chats of another."""
+    with LoopbackEndpoint() as one, LoopbackEndpoint(Behaviour(end_rate=0.3)) as two:
+        (tmp_path / "two.toml").write_text(
+            f'[endpoint]\nbase_urls = ["{one.url}"]\n[rollout.endpoint]\nbase_urls = ["{two.url}"]\n'
+        )
+        done = soc("run", "--config", "two.toml", "--count", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = tmp_path / "data"
+    asked = {
+        name: json.loads((data / f"{name}.manifest.json").read_text("utf-8"))["endpoint"]["urls"]
+        for name in ("experiences", "chats")
+    }
+    assert asked == {"experiences": [one.url], "chats": [two.url]}
+    assert len(rows(data / "chats.jsonl")) == 3
+
+
 @pytest.mark.real_model
 def test_the_main_job_with_the_real_small_model(tmp_path: Path) -> None:
     """No endpoint, no key: two talks of a real model, each of which comes to an end of its own length."""

@@ -502,12 +502,13 @@ async def _produce(
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="soc-")) if out is None else None
         path = Path(folder, f"{stage.name}.jsonl") if folder else Path(out or "")
         check_output(path)
-        endpoint = await stack.enter_async_context(_endpoint(settings.endpoint, on_message))
+        configured = settings.endpoint_of(stage.name)
+        endpoint = await stack.enter_async_context(_endpoint(configured, on_message))
         context = RunContext(
             endpoint,
-            embedded=not settings.endpoint.base_urls,
+            embedded=not configured.base_urls,
             budget=settings.budget,
-            metrics=RunMetrics(prices=settings.endpoint.prices),
+            metrics=RunMetrics(prices=configured.prices),
             random_seed=settings.random_seed,
             settings=settings.model_dump(mode="json"),
             restart=restart,

@@ -25,6 +25,8 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.experiences.config import ExperiencesConfig
 from soc_gen.stages.rollout.config import RolloutConfig
 
+ASKING_STAGES = ("experiences", "rollout")
+"""Stages that ask a model, each with an ``endpoint`` of its own if need be."""
 DEFAULT_PRESET = "quickstart"
 """What a run without a config and without an endpoint takes."""
 
@@ -33,18 +35,37 @@ class Config(Settings):
     """A whole run."""
 
     random_seed: int = Field(0, ge=0)
+    """All chance comes from it."""
     endpoint: Endpoint = Endpoint()
     budget: Budget = Budget()
     experiences: ExperiencesConfig = ExperiencesConfig()
     rollout: RolloutConfig = RolloutConfig()
     clean: CleanConfig = CleanConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_endpoints(cls, data: object) -> object:
+        """Lay each stage's own endpoint over the common one, of which it gives a part."""
+        if not isinstance(data, dict):
+            return data
+        return data | {
+            name: stage | {"endpoint": _merge(_as_dict(data.get("endpoint")), stage["endpoint"])}
+            for name in ASKING_STAGES
+            if isinstance(stage := data.get(name), dict) and isinstance(stage.get("endpoint"), dict)
+        }
+
     @model_validator(mode="after")
     def _cost_can_be_told(self) -> Config:
-        if self.budget.max_cost is not None and not self.endpoint.prices.given:
+        endpoints = map(self.endpoint_of, ASKING_STAGES)
+        if self.budget.max_cost is not None and not all(endpoint.prices.given for endpoint in endpoints):
             msg = "no prices, so max_cost would never be reached; set them under [endpoint.prices]"
             raise ValueError(msg)
         return self
+
+    def endpoint_of(self, stage: str) -> Endpoint:
+        """Return the endpoint that ``stage`` asks: its own, else the common one."""
+        own = getattr(getattr(self, stage, None), "endpoint", None)
+        return own if isinstance(own, Endpoint) else self.endpoint
 
 
 def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Config:
@@ -59,6 +80,9 @@ def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Co
     """
     where = name or "the command line"
     data = _merge(_read_toml(name) if name else {}, overrides or {})
+    for stage in ASKING_STAGES:
+        if isinstance(own := _as_dict(data.get(stage)).get("endpoint"), dict):
+            data[stage]["endpoint"] = _merge(own, (overrides or {}).get("endpoint", {}))
     # A stage's own defaults, also for a group such as its sampling of which only some keys are given.
     return _validated(_merge(Config().model_dump(), data), where)
 
@@ -76,8 +100,13 @@ def with_overrides(config: Config, overrides: dict[str, Any]) -> Config:
     Raises:
         UsageError: An unknown key or a bad value.
     """
+    own = {
+        stage: {"endpoint": overrides["endpoint"]} | overrides.get(stage, {})
+        for stage in ASKING_STAGES
+        if "endpoint" in overrides and getattr(config, stage).endpoint
+    }
     try:
-        return _overlaid(config, overrides)
+        return _overlaid(config, overrides | own)
     except ValidationError as error:
         raise UsageError(_explain(error), where="the given settings") from None
 
@@ -108,6 +137,10 @@ def _read_toml(name: str) -> dict[str, Any]:
         raise UsageError(f"no such config: {name}", hint=f"Presets: {known}; or a .toml file") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"not a readable TOML file: {error}", where=name) from None
+
+
+def _as_dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -35,12 +35,17 @@ class Sampling(Settings):
     """How the model draws tokens. What is None is not sent: some servers then take the model's own value."""
 
     temperature: float = Field(0.8, ge=0, le=5)
+    """How freely tokens are drawn; 0 always takes the likeliest."""
     top_p: float | None = Field(None, gt=0, le=1)
+    """Draw from the likeliest tokens that have this share of the probability together."""
     top_k: int | None = Field(None, ge=-1)
+    """Draw from so many of the likeliest tokens; -1 or 0: from all."""
     min_p: float | None = Field(None, ge=0, le=1)
+    """Draw from tokens that have at least this share of the likeliest one's probability."""
     presence_penalty: float | None = Field(None, ge=-2, le=2)
+    """Above 0: words that were used before become less likely."""
     max_tokens: int = Field(512, ge=1)
-    """Upper bound of one reply, in tokens."""
+    """Longest reply, in tokens."""
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Sent as they are: ``chat_template_kwargs``, ``repeat_penalty`` and whatever the server knows."""
 
@@ -63,13 +68,14 @@ class Endpoint(Settings):
     """Where the model is. With no ``base_urls``, the embedded model is started."""
 
     base_urls: tuple[str, ...] = ()
-    """OpenAI-compatible URLs, such as ``http://localhost:8000/v1``; several are replicas."""
+    """OpenAI-compatible URL, such as ``http://localhost:8000/v1``; several are replicas. The embedded model
+    when not given."""
     model: str | None = None
     """Name the endpoint knows the model by; asked of the endpoint when not given."""
     api_key_env: str | None = None
-    """Name of the environment variable that has the key; ``SOC_API_KEY`` or ``OPENAI_API_KEY``."""
+    """Variable that has the key; ``SOC_API_KEY`` or ``OPENAI_API_KEY`` when not given."""
     embedded_model: str | None = None
-    """A name from the table, a ``.gguf`` file or a Hub repo; by this machine's memory when not given."""
+    """A name, a ``.gguf`` file or a Hub repo; by this machine's memory when not given."""
     concurrency: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Conversations open at once."""
     timeout_seconds: float = Field(180.0, gt=0)
@@ -100,8 +106,8 @@ class Budget(Settings):
     """When to stop cleanly, with everything kept. None: no bound."""
 
     max_cost: float | None = Field(None, gt=0)
-    """US dollars, by ``endpoint.prices``, which must be there; of all stages and all runs."""
+    """Stop cleanly after so many US dollars of all stages and all runs, by the prices of the endpoint."""
     max_tokens: int | None = Field(None, ge=1)
-    """Prompt and completion tokens together, of all stages and all runs."""
+    """Stop cleanly after so many tokens, prompts and replies together, of all stages and all runs."""
     max_minutes: float | None = Field(None, gt=0)
-    """Of this run, all its stages."""
+    """Stop cleanly after so many minutes of this run."""

@@ -111,7 +111,10 @@ def test_json_is_for_scripts(source: Path, tmp_path: Path) -> None:
     [
         (["nowhere.jsonl"], "no such file"),
         (["."], "is a folder"),
-        (["x.jsonl", "--keep", "shortest"], "'longest' or 'first'"),
+        (
+            ["x.jsonl", "--keep", "shortest"],
+            "'--keep': 'shortest' is not one of 'longest', 'first'",
+        ),
         (["x.jsonl", "--near-duplicates", "2"], "less than or equal to 1"),
         (["x.jsonl", "--out", "."], "is a folder"),
         (["x.jsonl", "--language", "english"], "clean.language"),

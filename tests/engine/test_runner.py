@@ -273,7 +273,7 @@ def test_the_minutes_end_also_while_nothing_is_answered(
 
 def test_a_budget_is_for_all_stages(tmp_path: Path) -> None:
     """What the stage before has spent, in tokens and time, is not there to be spent again."""
-    meter, server = RunMetrics(spent_before=Usage(900, 0, 90)), Server()
+    meter, server = RunMetrics(tokens_before=990), Server()
     run(tmp_path, server, slots=1, budget=Budget(max_tokens=1000), meter=meter)
     assert len(server.asked) == 1
     late = RunMetrics(seconds_before=61)

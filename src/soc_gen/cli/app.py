@@ -23,6 +23,7 @@ from soc_gen.cli.publish import push_to_hub
 from soc_gen.cli.rollout import rollout
 from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
+from soc_gen.cli.settings_options import SettingsGroup, plain
 from soc_gen.errors import INTERRUPTED, SocError
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ app = typer.Typer(
     name="soc",
     help="Make synthetic online conversations: experiences, rollout, clean.",
     no_args_is_help=True,
+    cls=SettingsGroup,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -77,11 +79,11 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
     return run_it
 
 
-generate = typer.Typer(help="Make what a rollout starts from.", no_args_is_help=True)
-generate.command()(_interruptible(experiences))
+generate = typer.Typer(cls=SettingsGroup, help="Make what a rollout starts from.", no_args_is_help=True)
+generate.command()(plain(_interruptible(experiences)))
 app.add_typer(generate, name="generate")
 for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
-    app.command()(_interruptible(command))
+    app.command()(plain(_interruptible(command)))
 
 
 def main() -> None:
@@ -115,5 +117,5 @@ def _wrong_use(error: typer.TyperException) -> str:
     known = getattr(error, "possibilities", None)
     near = difflib.get_close_matches(getattr(error, "option_name", ""), known or (), n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    message = error.message if known else error.format_message()
+    message = error.message if known else error.format_message().replace(": Value error, ", ": ")
     return f"error: {message.rstrip('.')}{hint}"

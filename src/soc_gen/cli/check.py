@@ -10,17 +10,15 @@ import typer
 from soc_gen.cli import options
 from soc_gen.cli.bars import download_progress
 from soc_gen.cli.console import out, table, tell
+from soc_gen.cli.settings_options import MODEL, RunConfig, takes
 
 if TYPE_CHECKING:
     from soc_gen.engine.probe import Finding
 
 
+@takes(*MODEL)
 def check(
-    base_url: options.BaseUrls = None,
-    model: options.Model = None,
-    api_key_env: options.ApiKeyEnv = None,
-    embedded_model: options.EmbeddedModel = None,
-    config: options.ConfigName = None,
+    settings: RunConfig,
     as_json: options.AsJson = False,
 ) -> None:
     """Ask the endpoint one structured question and one plain one; say what it can do and how fast.
@@ -36,7 +34,6 @@ def check(
     from soc_gen.engine.probe import probe
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
-    settings = options.config_from(locals())
     with download_progress() as progress, ensure_endpoint(settings.endpoint, tell, progress) as endpoint:
         findings = asyncio.run(probe(endpoint))
     _show(findings, as_json=as_json)

@@ -3,76 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import clean_progress
 from soc_gen.cli.console import as_word, err, out, table
+from soc_gen.cli.settings_options import SEED, RunConfig, SettingOption, takes
 
 if TYPE_CHECKING:
     from soc_gen.stages.clean.run import CleanReport
 
 _EXAMPLES = 2  # of each repair
 _LONGEST_SHOWN = 160  # characters
-
-
-def _kept(*names: str, **more: Any) -> Any:  # noqa: ANN401 - as typer has it
-    return typer.Option(*names, rich_help_panel="What is kept", show_default=False, **more)
+_KEPT = "What is kept"
 
 
 Chats = Annotated[
     list[str], typer.Argument(help="JSONL of chats, also .gz and .zst; files or globs.", show_default=False)
 ]
 Out = Annotated[Path, typer.Option("--out", help="JSONL of clean chats.")]
-Against = Annotated[
-    list[str] | None,
-    _kept(
-        "--against", metavar="PATH|HUB_ID", help="Chats that must not be repeated; may come several times."
-    ),
-]
-NearDuplicates = Annotated[
-    str | None,
-    _kept(
-        "--near-duplicates",
-        metavar="SIMILARITY|off",
-        help="From which two chats are one; 0.8 when not given.",
-    ),
-]
-Keep = Annotated[
-    str | None,
-    _kept(
-        "--keep", metavar="longest|first", help="Which of near-duplicates stays; the longest when not given."
-    ),
-]
-MinParts = Annotated[int | None, _kept("--min-parts", min=1, help="Fewest chat parts; 2 when not given.")]
-Language = Annotated[
-    str | None, _kept("--language", metavar="CODE", help="Keep chats in this language only.")
-]
-Shuffle = Annotated[bool, typer.Option("--shuffle", help="Write in an order drawn from --seed.")]
 ShowExamples = Annotated[
     bool, typer.Option("--show-examples", help="Print messages before and after each repair.")
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")]
-Config = Annotated[
-    str | None, typer.Option(help="A preset or a .toml file.", rich_help_panel="The run", show_default=False)
-]
 
 
+@takes(
+    SettingOption("--against", "clean.against", _KEPT, metavar="PATH|HUB_ID"),
+    SettingOption("--near-duplicates", "clean.near_duplicates", _KEPT, metavar="SIMILARITY|off"),
+    SettingOption("--keep", "clean.keep", _KEPT),
+    SettingOption("--min-parts", "clean.min_parts", _KEPT),
+    SettingOption("--language", "clean.language", _KEPT, metavar="CODE"),
+    SettingOption("--shuffle", "clean.shuffle", "Options"),
+    SEED,
+)
 def clean(
+    settings: RunConfig,
     chats: Chats,
     to: Out = Path("data/clean.jsonl"),
-    against: Against = None,
-    near_duplicates: NearDuplicates = None,
-    keep: Keep = None,
-    min_parts: MinParts = None,
-    language: Language = None,
-    shuffle: Shuffle = False,
     show_examples: ShowExamples = False,
     workers: Workers = 1,
-    seed: options.Seed = None,
-    config: Config = None,
     limit: options.Limit = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -89,18 +61,8 @@ def clean(
 
       soc clean data/batch2.jsonl --against data/clean.jsonl --out data/clean2.jsonl
     """
-    from soc_gen.config import load_config
     from soc_gen.stages.clean.run import CleanJob, clean_files
 
-    wanted: dict[str, Any] = {
-        "against": tuple(against) if against else None,
-        "near_duplicates": near_duplicates,
-        "keep": keep,
-        "min_parts": min_parts,
-        "language": language,
-        "shuffle": shuffle or None,
-    }
-    settings = load_config(config, {"random_seed": seed, "clean": wanted})
     with clean_progress() as progress:
         job = CleanJob(
             inputs=chats,

@@ -34,7 +34,12 @@ def show_forecast(
         return
     rows = [(name.replace("_", " "), f"{value:,}") for name, value in list(asdict(expected).items())[:-1]]
     rows.append(
-        ("cost", f"${expected.cost:.2f}" if config.endpoint.prices.given else "no prices in the config")
+        (
+            "cost",
+            f"${expected.cost:.2f}"
+            if config.endpoint_of("rollout").prices.given
+            else "no prices in the config",
+        )
     )
     table("Expected; nothing was asked", ("what", "how much"), rows)
     if not expected.conversations:
@@ -55,7 +60,9 @@ def _paid(journal: Path, config: Config) -> JournalProgress:
     from soc_gen.stages.rollout.run import rollout_inputs
 
     before = forecast.paid(journal)
-    model = config.endpoint.model or before.inputs.get("model", "")  # what the endpoint has is not asked
+    model = config.endpoint_of("rollout").model or before.inputs.get(
+        "model", ""
+    )  # what the endpoint has is not asked
     other = before.inputs and differences(
         before.inputs, rollout_inputs(config.rollout, config.random_seed, model)
     )

@@ -9,33 +9,22 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.console import as_word
+from soc_gen.cli.settings_options import ASKING, RunConfig, SettingOption, takes
 
 
+@takes(
+    SettingOption("--max-turns", "rollout.max_turns", "Options"),
+    SettingOption("--min-turns", "rollout.min_turns", "Options"),
+    *ASKING,
+    stages=("rollout",),
+)
 def rollout(
+    settings: RunConfig,
     experiences: Annotated[Path, typer.Argument(help="JSONL of experiences.", show_default=False)],
     out: Annotated[Path, typer.Option(help="JSONL of chats.")] = Path("data/chats.jsonl"),
-    max_turns: Annotated[int | None, typer.Option(min=2, help="Longest chat.", show_default=False)] = None,
-    min_turns: Annotated[
-        int | None, typer.Option(min=0, help="Turns in which no chat may end.", show_default=False)
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take, and ask nothing.", show_default=False)
     ] = False,
-    base_url: options.BaseUrls = None,
-    model: options.Model = None,
-    api_key_env: options.ApiKeyEnv = None,
-    embedded_model: options.EmbeddedModel = None,
-    concurrency: options.Concurrency = None,
-    seed: options.Seed = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    top_k: options.TopK = None,
-    min_p: options.MinP = None,
-    max_tokens: options.MaxTokens = None,
-    max_cost: options.MaxCost = None,
-    max_total_tokens: options.MaxTotalTokens = None,
-    max_minutes: options.MaxMinutes = None,
-    config: options.ConfigName = None,
     limit: options.Limit = None,
     restart: options.Restart = False,
     as_json: options.AsJson = False,
@@ -52,9 +41,6 @@ def rollout(
 
       soc rollout data/experiences.jsonl --config qwen3-235b --base-url URL --max-total-tokens 5000000
     """
-    settings = options.config_from(
-        locals(), "rollout", rollout={"max_turns": max_turns, "min_turns": min_turns}
-    )
     from soc_gen.io.files import check_output
     from soc_gen.stages.rollout.run import RolloutStage, check_experiences
 
@@ -66,8 +52,10 @@ def rollout(
         show_forecast(experiences, settings, limit, None if restart else out, as_json=as_json)
         return
     from soc_gen.cli.summary import finish
-    from soc_gen.cli.watch import run_stages
+    from soc_gen.cli.watch import StagePlan, run_stages
 
-    plan = (lambda: RolloutStage(experiences, settings.rollout, settings.random_seed, limit), out)
+    plan = StagePlan(
+        "rollout", lambda: RolloutStage(experiences, settings.rollout, settings.random_seed, limit), out
+    )
     reports = run_stages(settings, [plan], restart=restart)
     finish(reports, f"Next: soc clean {as_word(out)}", as_json=as_json)

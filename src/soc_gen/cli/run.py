@@ -10,6 +10,7 @@ import typer
 from soc_gen.cli import options
 from soc_gen.cli.bars import clean_progress
 from soc_gen.cli.console import as_word, out, table
+from soc_gen.cli.settings_options import ASKING, RunConfig, SettingOption, takes
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -20,26 +21,14 @@ if TYPE_CHECKING:
     from soc_gen.stages.clean.run import CleanReport
 
 
+@takes(
+    SettingOption("--count", "experiences.count", "Options"),
+    *ASKING,
+    stages=("experiences", "rollout"),
+)
 def run(
-    count: Annotated[
-        int | None, typer.Option(min=1, help="Experiences, and so chats at most.", show_default=False)
-    ] = None,
+    settings: RunConfig,
     out_dir: Annotated[Path, typer.Option(help="Folder for all that is written.")] = Path("data"),
-    base_url: options.BaseUrls = None,
-    model: options.Model = None,
-    api_key_env: options.ApiKeyEnv = None,
-    embedded_model: options.EmbeddedModel = None,
-    concurrency: options.Concurrency = None,
-    seed: options.Seed = None,
-    temperature: options.Temperature = None,
-    top_p: options.TopP = None,
-    top_k: options.TopK = None,
-    min_p: options.MinP = None,
-    max_tokens: options.MaxTokens = None,
-    max_cost: options.MaxCost = None,
-    max_total_tokens: options.MaxTotalTokens = None,
-    max_minutes: options.MaxMinutes = None,
-    config: options.ConfigName = None,
     restart: options.Restart = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -59,7 +48,6 @@ def run(
     from soc_gen.cli.summary import exit_code
     from soc_gen.cli.watch import run_stages
 
-    settings = options.config_from(locals(), "experiences", "rollout", experiences={"count": count})
     options.output_folder("--out-dir", out_dir)
     reports = run_stages(settings, _asking_stages(out_dir, settings), restart=restart)
     cleaned = None
@@ -71,6 +59,7 @@ def run(
 
 
 def _asking_stages(folder: Path, config: Config) -> list[StagePlan]:
+    from soc_gen.cli.watch import StagePlan
     from soc_gen.stages.experiences.personas import read_bank
     from soc_gen.stages.experiences.run import ExperiencesStage
     from soc_gen.stages.rollout.run import RolloutStage
@@ -78,8 +67,8 @@ def _asking_stages(folder: Path, config: Config) -> list[StagePlan]:
     bank, seed = read_bank(config.experiences), config.random_seed
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
     return [
-        (lambda: ExperiencesStage(bank, config.experiences, seed), experiences),
-        (lambda: RolloutStage(experiences, config.rollout, seed), chats),
+        StagePlan("experiences", lambda: ExperiencesStage(bank, config.experiences, seed), experiences),
+        StagePlan("rollout", lambda: RolloutStage(experiences, config.rollout, seed), chats),
     ]
 
 

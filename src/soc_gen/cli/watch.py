@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +27,39 @@ if TYPE_CHECKING:
     from soc_gen.engine.stop import Stop
     from soc_gen.settings import Endpoint
 
-    StagePlan = tuple[Callable[[], Stage[Any]], Path]
-    """Makes a stage when its turn comes, since it may read what the one before it wrote; and its output."""
 
 _FIRST_LINE_SECONDS = 5.0
 _LINE_SECONDS = 30.0
 _FRAME_SECONDS = 0.25
 
 
-def run_stages(config: Config, stages: Iterable[StagePlan], *, restart: bool) -> list[StageResult]:
-    """Start the endpoint if need be, run ``stages`` in order, stop after one that did not come through."""
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage that is to be run."""
+
+    name: str
+    make: Callable[[], Stage[Any]]
+    """Makes the stage when its turn comes, since it may read what the one before it wrote."""
+    out: Path
+
+
+def run_stages(config: Config, plans: Sequence[StagePlan], *, restart: bool) -> list[StageResult]:
+    """Start the endpoints if need be, run ``plans`` in order, stop after one that did not come through."""
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
     _collect_rarely()
-    with download_progress() as progress, ensure_endpoint(config.endpoint, tell, progress) as endpoint:
+    with ExitStack() as stack:
+        progress = stack.enter_context(download_progress())
+        wanted = [config.endpoint_of(plan.name) for plan in plans]
+        # An endpoint that several stages have is started once.
+        started = [
+            (endpoint, stack.enter_context(ensure_endpoint(endpoint, tell, progress)))
+            for number, endpoint in enumerate(wanted)
+            if endpoint not in wanted[:number]
+        ]
+        endpoints = [next(ready for known, ready in started if known == endpoint) for endpoint in wanted]
         try:
-            return asyncio.run(_run(config, endpoint, stages, restart=restart))
+            return asyncio.run(_run(config, list(zip(plans, endpoints, strict=True)), restart=restart))
         except asyncio.CancelledError:
             tell("Left without waiting for replies. The same command goes on where it ended.")
             raise typer.Exit(INTERRUPTED) from None
@@ -55,24 +73,25 @@ def _collect_rarely() -> None:
 
 
 async def _run(
-    config: Config, endpoint: Endpoint, stages: Iterable[StagePlan], *, restart: bool
+    config: Config, plans: Sequence[tuple[StagePlan, Endpoint]], *, restart: bool
 ) -> list[StageResult]:
     from soc_gen.engine.context import RunContext
     from soc_gen.engine.execute import run_stage
-    from soc_gen.engine.metrics import RunMetrics
+    from soc_gen.engine.metrics import RunMetrics, cost
     from soc_gen.engine.stop import Stop
-    from soc_gen.llm.types import Usage
 
     stop, metrics = Stop(), RunMetrics()
     _stop_on_signals(stop, connected=lambda: metrics.total is not None)
     results: list[StageResult] = []
-    spent, seconds = Usage(), 0.0
-    for make_stage, out in stages:
-        metrics = RunMetrics(prices=config.endpoint.prices, spent_before=spent, seconds_before=seconds)
-        stage = make_stage()
+    tokens, dollars, seconds = 0, 0.0, 0.0
+    for plan, endpoint in plans:
+        configured = config.endpoint_of(plan.name)
+        metrics = RunMetrics(
+            prices=configured.prices, tokens_before=tokens, cost_before=dollars, seconds_before=seconds
+        )
         context = RunContext(
             endpoint,
-            embedded=not config.endpoint.base_urls,
+            embedded=not configured.base_urls,
             budget=config.budget,
             stop=stop,
             metrics=metrics,
@@ -81,9 +100,11 @@ async def _run(
             restart=restart,
             on_message=tell,
         )
-        async with _progress(stage.name, metrics):
-            results.append(await run_stage(stage, out, context))
-        spent, seconds = spent + results[-1].spent, seconds + metrics.seconds
+        async with _progress(plan.name, metrics):
+            results.append(await run_stage(plan.make(), plan.out, context))
+        spent = results[-1].spent
+        tokens, dollars = tokens + spent.total, dollars + cost(configured.prices, spent)
+        seconds += metrics.seconds
         if stop.is_set() or not results[-1].records:
             break
     return results

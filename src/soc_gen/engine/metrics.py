@@ -49,8 +49,10 @@ class RunMetrics:
     """What the run is waiting for, if it is."""
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
-    spent_before: Usage = field(default_factory=Usage)
-    """By the stages before this one: a budget is for all of them."""
+    tokens_before: int = 0
+    """Prompt and reply, by the stages before this one: a budget is for all of them."""
+    cost_before: float = 0.0
+    """US dollars."""
     seconds_before: float = 0.0
 
     def count(self, usage: Usage) -> None:

@@ -60,22 +60,22 @@ class Stop:
             wanted.cancel()
             stopped.cancel()
 
-    def check(self, budget: Budget, totals: Totals, meter: RunMetrics) -> None:
+    def check(self, budget: Budget, totals: Totals, metrics: RunMetrics) -> None:
         """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
         if budget.max_cost is None and budget.max_tokens is None:
             return
-        spent = totals.usage + meter.spent_before
-        if budget.max_cost is not None and cost(meter.prices, spent) >= budget.max_cost:
+        dollars = metrics.cost_before + cost(metrics.prices, totals.usage)
+        if budget.max_cost is not None and dollars >= budget.max_cost:
             self.set(f"the budget of ${budget.max_cost:g} is spent")
-        if budget.max_tokens is not None and spent.total >= budget.max_tokens:
+        if budget.max_tokens is not None and metrics.tokens_before + totals.usage.total >= budget.max_tokens:
             self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
-        if totals.replies and not spent.prompt:
+        if totals.replies and not (totals.usage.prompt or metrics.tokens_before):
             self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
 
-    def set_in_time(self, budget: Budget, meter: RunMetrics) -> asyncio.TimerHandle | None:
+    def set_in_time(self, budget: Budget, metrics: RunMetrics) -> asyncio.TimerHandle | None:
         """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
         if budget.max_minutes is None:
             return None
-        left = budget.max_minutes * 60 - meter.seconds_before - meter.seconds
+        left = budget.max_minutes * 60 - metrics.seconds_before - metrics.seconds
         reason = f"the {budget.max_minutes:g} minutes are over"
         return asyncio.get_running_loop().call_later(max(0.0, left), self.set, reason)

@@ -56,7 +56,7 @@ class CleanConfig(Settings):
     min_turns: int = Field(4, ge=0)
     """Chat parts in which an ``<end/>`` that talk follows is taken out, not believed."""
     min_parts: int = Field(2, ge=1)
-    """Fewest chat parts of a chat that is kept."""
+    """Fewest chat parts (turns) of a chat that is kept."""
     min_messages: int = Field(2, ge=0)
     """Fewest messages."""
     min_words: int = Field(0, ge=0)
@@ -76,7 +76,7 @@ class CleanConfig(Settings):
     allow_same_experience: bool = False
     """Keep several chats of one experience."""
     near_duplicates: float | None = Field(0.8, ge=0.5, le=1)
-    """Estimated Jaccard similarity from which two chats are one; None looks for none (``"off"`` in TOML)."""
+    """Estimated Jaccard similarity from which two chats are one; ``off`` looks for none."""
     shingle_words: int = Field(3, ge=1, le=8)
     """Words in a row that are compared."""
     keep: Literal["longest", "first"] = "longest"

@@ -8,18 +8,18 @@ from pydantic import (
     Field,
 )
 
-from soc_gen.settings import Sampling, Settings
+from soc_gen.settings import Endpoint, Sampling, Settings
 
 
 class ExperiencesConfig(Settings):
     """Stage one: who meets, and why."""
 
     count: int = Field(10, ge=1)
-    """Experiences to make."""
+    """How many experiences to make."""
     format: Literal["json", "lines"] = "json"
     """How they are asked for: a JSON object, or three lines that a small model continues."""
     personas: str = "seeds"
-    """``seeds`` for the shipped bank, a JSONL, CSV or Parquet path, or a Hub dataset id."""
+    """JSONL, CSV or Parquet file of personas, or a Hub dataset; ``seeds``: the shipped bank."""
     personas_revision: str | None = None
     """Branch, tag or commit of a Hub dataset."""
     age_strength: float = Field(2.0, ge=0)
@@ -33,3 +33,5 @@ class ExperiencesConfig(Settings):
     max_attempts: int = Field(4, ge=1)
     """Replies asked for before an experience is given up for this run."""
     sampling: Sampling = Sampling(temperature=0.8, max_tokens=400)
+    endpoint: Endpoint | None = Field(None, exclude_if=lambda value: value is None)
+    """This stage's own endpoint: what is not given in it is taken from ``[endpoint]``."""

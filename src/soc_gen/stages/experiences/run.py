@@ -57,7 +57,9 @@ class ExperiencesStage(Stage[ExperienceJob]):
             "random_seed": self._random_seed,
             "prompts": hashes_of("experience"),
             # A larger count only goes on where a smaller one ended.
-            "experiences": self._config.model_dump(mode="json", exclude={"max_attempts", "count"}),
+            "experiences": self._config.model_dump(
+                mode="json", exclude={"max_attempts", "count", "endpoint"}
+            ),
         }
 
     def facts(self) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def forecast(
     usage = Usage(
         round(prompt / CHARACTERS_PER_TOKEN), round(cached / CHARACTERS_PER_TOKEN), calls * form.REPLY_TOKENS
     )
-    price = cost(config.endpoint.prices, usage)
+    price = cost(config.endpoint_of("rollout").prices, usage)
     return Forecast(finished, conversations, calls, usage.prompt, usage.cached, usage.completion, price)
 
 

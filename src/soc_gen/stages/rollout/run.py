@@ -45,7 +45,7 @@ def check_experiences(source: Path) -> None:
 
 def rollout_inputs(config: RolloutConfig, random_seed: int, model: str) -> dict[str, Any]:
     """Return what chats depend on besides experiences; a journal that began with others is refused."""
-    settings = config.model_dump(mode="json", exclude={"max_attempts", "on_context_length"})
+    settings = config.model_dump(mode="json", exclude={"max_attempts", "on_context_length", "endpoint"})
     return {
         "model": model,
         "random_seed": random_seed,
