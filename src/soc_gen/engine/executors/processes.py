@@ -1,110 +1,96 @@
-"""Lines to outcomes: read a line as a chat, examine it; in this process or in several, in order."""
+"""Work done in several processes, in order: chunks go out as workers come free, results come back in turn."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import Any, TypeVar
 
 from soc_gen.errors import SocError
-from soc_gen.io.lines import Line
-from soc_gen.stages.clean.examine import Outcome, Rules, examine_line
-from soc_gen.stages.clean.repairs.repairer import Repairer
 
-CHUNK_LINES = 256
-CHUNK_BYTES = 4 << 20
+C = TypeVar("C")
+R = TypeVar("R")
+S = TypeVar("S")
 
 
-def examined_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterator[Outcome]:
-    """Yield the outcome of each line, in order.
+def map_chunks(
+    chunks: Iterable[C], prepare: Callable[[S], Callable[[C], R]], settings: S, workers: int
+) -> Iterator[tuple[C, R]]:
+    """Yield each chunk with its result, in order; at most two chunks for each worker are read ahead.
+
+    Args:
+        chunks: What is to be worked on, a piece at a time; can be pickled, as can the results.
+        prepare: A function of a module, called once in every worker: makes the function that works on a
+            chunk.
+        settings: What ``prepare`` is given.
+        workers: Processes.
 
     Raises:
         SocError: A worker was killed.
     """
-    if workers == 1:
-        repairer = rules.repairer()
-        yield from (examine_line(line, rules, repairer) for line in lines)
-        return
     try:
-        for outcomes in _in_processes(_chunks(lines), rules, workers):
-            yield from outcomes
+        yield from _in_processes(iter(chunks), prepare, settings, workers)
     except BrokenProcessPool:
         raise SocError("a worker process was killed", hint="Try fewer --workers") from None
 
 
-def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    chunk: list[Line] = []
-    size = 0
-    for line in lines:
-        chunk.append(line)
-        size += len(line.data)
-        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+_work: Callable[[Any], Any] | None = None  # of this process, when it is a worker
 
 
-_worker: tuple[Rules, Repairer] | None = None  # of this process, when it is a worker
-
-
-def _start(rules: Rules) -> None:
-    global _worker  # noqa: PLW0603 - an executor's initializer has no other way to leave something
+def _start(prepare: Callable[[S], Callable[[C], R]], settings: S) -> None:
+    global _work  # noqa: PLW0603 - an executor's initializer has no other way to leave something
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    _worker = (rules, rules.repairer())
-    Thread(target=_end_with_parent, daemon=True).start()
+    _work = prepare(settings)
+    Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    """Leave when the parent was killed: workers hold each other's pipes open, and would wait for ever."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process dies; otherwise workers block on each other's pipes."""
     parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _examine_chunk(chunk: list[Line]) -> list[Outcome]:
-    """Examine a chunk in a worker; what the parent has already is not sent back."""
-    if _worker is None:
+def _work_on(chunk: Any) -> Any:  # noqa: ANN401 - whatever the caller's chunks and results are
+    if _work is None:
         msg = "not a worker"
         raise RuntimeError(msg)
-    rules, repairer = _worker
-    outcomes = (examine_line(line, rules, repairer) for line in chunk)
-    return [
-        one._replace(where="", as_read=b"", line=b"" if one.line == line.data else one.line)
-        for one, line in zip(outcomes, chunk, strict=True)
-    ]
+    return _work(chunk)
 
 
-def _in_processes(chunks: Iterator[list[Line]], rules: Rules, workers: int) -> Iterator[list[Outcome]]:
-    waiting: deque[tuple[list[Line], Future[list[Outcome]]]] = deque()
+def _in_processes(
+    chunks: Iterator[C], prepare: Callable[[S], Callable[[C], R]], settings: S, workers: int
+) -> Iterator[tuple[C, R]]:
+    waiting: deque[tuple[C, Future[R]]] = deque()
     # Not fork: the parent may have threads, and Windows and macOS have no safe one.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (rules,)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (prepare, settings)) as pool:
         try:
             first = list(islice(chunks, 2 * workers))
-            with _interrupts_waiting():
-                waiting.extend((chunk, pool.submit(_examine_chunk, chunk)) for chunk in first)
+            with _interrupts_blocked():
+                waiting.extend((chunk, pool.submit(_work_on, chunk)) for chunk in first)
             while waiting:
                 chunk, future = waiting.popleft()
-                outcomes = [_whole(one, line) for one, line in zip(future.result(), chunk, strict=True)]
+                result = future.result()
                 for following in islice(chunks, 1):
-                    waiting.append((following, pool.submit(_examine_chunk, following)))
-                yield outcomes
+                    waiting.append((following, pool.submit(_work_on, following)))
+                yield chunk, result
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
-def _interrupts_waiting() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block ends; for processes started in it, Ctrl-C waits for ever.
+def _interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait until the block ends; processes started in it never see Ctrl-C.
 
     So it is this process that stops the workers, and none of them writes a trace.
     """
@@ -116,9 +102,3 @@ def _interrupts_waiting() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _whole(outcome: Outcome, line: Line) -> Outcome:
-    unchanged = outcome.fingerprint is not None and not outcome.line
-    written = line.data if unchanged else outcome.line
-    return outcome._replace(where=line.where, as_read=line.data, line=written)

@@ -20,7 +20,6 @@ from typing import IO, Any
 import orjson
 from rensa import RMinHash
 
-from soc_gen.engine.executors.processes import examined_lines
 from soc_gen.errors import SocError, UsageError
 from soc_gen.io.datasets import read_source
 from soc_gen.io.files import atomic_write, check_output, path_to_text, wrap_write_errors
@@ -35,6 +34,7 @@ from soc_gen.stages.clean.examine import Outcome, Rules
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs.repairer import Change
 from soc_gen.stages.clean.spool import Spool, Spooled
+from soc_gen.stages.clean.workers import map_lines
 from soc_gen.text.ngrams import ngrams
 from soc_gen.text.prompt_leak import index_prompts
 from soc_gen.text.tokens import tokenize
@@ -186,7 +186,7 @@ class _Run:
         """
         rules = Rules(self._job.config, index_prompts(prompt_texts()), failed_ids(paths))
         lines = islice(iter(reader), self._job.limit)
-        for outcome in examined_lines(lines, rules, self._job.workers):
+        for outcome in map_lines(lines, rules, self._job.workers):
             self._report.read += 1
             self._take(outcome)
             if self._report.read % 256 == 0:
