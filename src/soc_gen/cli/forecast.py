@@ -28,7 +28,14 @@ def show_forecast(
 
     records = islice(read_jsonl(source, Experience), limit)
     before = _paid(sidecar_path(chats, "journal.jsonl"), config) if chats else None
-    expected = forecast.forecast((r for r in records if not isinstance(r, BadLine)), config, before)
+    prices = config.endpoint_of("rollout").prices
+    expected = forecast.forecast(
+        (record for record in records if not isinstance(record, BadLine)),
+        config.rollout,
+        random_seed=config.random_seed,
+        prices=prices,
+        before=before,
+    )
     if as_json:
         out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
         return
@@ -36,9 +43,7 @@ def show_forecast(
     rows.append(
         (
             "cost",
-            f"${expected.cost:.2f}"
-            if config.endpoint_of("rollout").prices.given
-            else "no prices in the config",
+            f"${expected.cost:.2f}" if prices.given else "no prices in the config",
         )
     )
     table("Expected; nothing was asked", ("what", "how much"), rows)

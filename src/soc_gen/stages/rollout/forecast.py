@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from soc_gen.config import Config
 from soc_gen.engine.metrics import cost
 from soc_gen.llm.types import CHARACTERS_PER_TOKEN, Usage
 from soc_gen.models import Experience
+from soc_gen.settings import Prices
 from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.formats.base import Format, Turn
 from soc_gen.stages.rollout.stage import FORMATS, chat_id
@@ -72,26 +72,33 @@ def paid(journal: Path) -> JournalProgress:
 
 
 def forecast(
-    experiences: Iterable[Experience], config: Config, before: JournalProgress | None = None
+    experiences: Iterable[Experience],
+    config: RolloutConfig,
+    *,
+    random_seed: int = 0,
+    prices: Prices | None = None,
+    before: JournalProgress | None = None,
 ) -> Forecast:
     """Return what rolling out ``experiences`` is still expected to take, with no reply asked twice.
 
     Args:
         experiences: All of them.
-        config: What the run would have.
+        config: How they would be played.
+        random_seed: That of the run.
+        prices: Those of the endpoint; without them the cost is 0.
         before: What need not be asked again.
     """
-    form, before = FORMATS[config.rollout.format], before or JournalProgress()
+    form, before = FORMATS[config.format], before or JournalProgress()
     model = before.inputs.get("model", "")
     first = ""  # prompt of the first conversation; the others begin like it
     finished = conversations = calls = prompt = cached = 0
     for experience in experiences:
-        key = chat_id(experience, model, config.random_seed)
+        key = chat_id(experience, model, random_seed)
         if key in before.finished:
             finished += 1
             continue
         opening = "".join(message["content"] for message in form.render(experience, [], 0, "").messages)
-        sizes = _prompt_sizes(experience, form, config.rollout)
+        sizes = _prompt_sizes(experience, form, config)
         begun = min(before.turns.get(key, 0), len(sizes) - 1)
         conversations += 1
         calls += len(sizes) - begun
@@ -102,7 +109,7 @@ def forecast(
     usage = Usage(
         round(prompt / CHARACTERS_PER_TOKEN), round(cached / CHARACTERS_PER_TOKEN), calls * form.REPLY_TOKENS
     )
-    price = cost(config.endpoint_of("rollout").prices, usage)
+    price = cost(prices or Prices(), usage)
     return Forecast(finished, conversations, calls, usage.prompt, usage.cached, usage.completion, price)
 
 
