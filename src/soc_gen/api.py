@@ -201,7 +201,7 @@ def clean(chats: Iterable[Chat] | Source, *, config: Config | str | Path | None 
         >>> kept = clean(chats)
         >>> kept.rejections[0].reason
     """
-    from soc_gen.stages.clean.examine import clean_chats  # noqa: PLC0415 - heavy
+    from soc_gen.stages.clean.decide import clean_chats  # noqa: PLC0415 - heavy
 
     given = read_chats(chats) if isinstance(chats, str | Path) else chats
     return CleanedChats(clean_chats(given, _config(config).clean))

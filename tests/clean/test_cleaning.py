@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 
 from soc_gen.errors import OutputError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
+from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.examine import clean_chats
+from soc_gen.stages.clean.decide import clean_chats
 from soc_gen.stages.clean.rejections import REASONS
 from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files
 from tests.support.people import TALK, chat
@@ -393,3 +395,29 @@ def test_any_bytes_in_every_record_out(tmp_path: Path, given_lines: list[bytes],
     again = clean(tmp_path, kept)
     assert again.out.read_bytes() == kept
     assert not again.rejected
+
+
+def test_chats_in_memory_and_in_a_file_are_decided_alike(tmp_path: Path) -> None:
+    """Repeats, longer copies and a recited prompt: the same kept chats, the same reasons."""
+    recital = load_prompt("rollout_json_system").text.splitlines()[0]
+    longer = [*TALK, ["and bring the screws", "all of them this time"]]
+    chats = [
+        chat(*TALK, chat_id="a", experience_id="1"),
+        chat(*TALK, chat_id="a", experience_id="2"),
+        chat(*TALK, chat_id="b", experience_id="3"),
+        chat(*longer, chat_id="c", experience_id="4"),
+        chat(*longer, chat_id="d", experience_id="4"),
+        chat([recital], *TALK[1:], chat_id="e", experience_id="5"),
+    ]
+    config = CleanConfig(near_duplicates=0.6)
+    in_memory = list(clean_chats(chats, config))
+    source = tmp_path / "chats.jsonl"
+    source.write_bytes(b"".join(one.to_json() + b"\n" for one in chats))
+    report = clean_files(CleanJob([source], tmp_path / "clean.jsonl", config))
+    kept = [one for one in in_memory if isinstance(one, Chat)]
+    reasons = Counter(one.reason for one in in_memory if isinstance(one, Rejection))
+    written = [Chat.model_validate_json(line) for line in report.out.read_bytes().splitlines()]
+    assert written == kept
+    assert report.rejected == reasons
+    assert reasons["near_duplicate"] >= 1
+    assert not any(recital in message for one in kept for part in one.chat_parts for message in part.messages)

@@ -6,18 +6,16 @@ Pure: chats go in, chats and rejections come out. Files, workers and counts are 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import ValidationError
-from rensa import RMinHash
 
 from soc_gen.io import jsonl
 from soc_gen.io.lines import Line
-from soc_gen.models import Chat, Rejection
+from soc_gen.models import Chat
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.dedup import Fingerprint, duplicates, fingerprint, repeats
+from soc_gen.stages.clean.dedup import Fingerprint, fingerprint
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.rejections import reject
 from soc_gen.stages.clean.repairs.repairer import Change, Repairer, UnsettledError
@@ -64,55 +62,6 @@ def examine(chat: Chat, rules: Rules, repairer: Repairer) -> Examined:
     if rejected:
         return Examined(chat, changes, *rejected)
     return Examined(said.chat, changes, fingerprint=fingerprint(said))
-
-
-def clean_chats(
-    chats: Iterable[Chat], config: CleanConfig, *, prompts: Iterable[str] = (), failed: Iterable[str] = ()
-) -> Iterator[Chat | Rejection]:
-    """Yield each of ``chats``, repaired, or its rejection, in order.
-
-    Holds all of them until the last is read, since a later chat may replace an earlier one that it
-    repeats. For more than fits into memory there is ``soc_gen.stages.clean.run.clean_files``.
-
-    Args:
-        chats: Chats to clean.
-        config: Repairs, bounds, duplicates.
-        prompts: Texts of the prompts that made them, to find leaked instructions by.
-        failed: Ids of chats whose rollout failed.
-    """
-    rules = Rules(config, index_prompts(prompts), frozenset(failed))
-    repairer, seen = rules.repairer(), duplicates(config)
-    outcomes: list[Chat | Rejection] = []
-    accepted: list[tuple[int, Chat, Examined]] = []  # by number: place among outcomes, as read, examined
-    for place, chat in enumerate(chats):
-        examined = examine(chat, rules, repairer)
-        if examined.fingerprint is None:
-            outcomes.append(_rejection(chat, place, examined.reason or "", examined.detail))
-            continue
-        verdict = seen.judge(examined.fingerprint)
-        if verdict.original is not None:
-            original = accepted[verdict.original][2]
-            detail = repeats(original.chat.chat_id, verdict, examined.fingerprint.sketch, _sketch(original))
-            outcomes.append(_rejection(chat, place, str(verdict.kind), detail))
-            continue
-        accepted.append((place, chat, examined))
-        outcomes.append(examined.chat)
-        for number in verdict.replaced:
-            where, was, old = accepted[number]
-            if old.fingerprint:
-                seen.forget(number, old.fingerprint)
-            detail = repeats(examined.chat.chat_id, verdict, examined.fingerprint.sketch, _sketch(old))
-            outcomes[where] = _rejection(was, where, "near_duplicate", detail)
-    yield from outcomes
-
-
-def _sketch(examined: Examined) -> RMinHash | None:
-    return examined.fingerprint.sketch if examined.fingerprint else None
-
-
-def _rejection(chat: Chat, place: int, reason: str, detail: str) -> Rejection:
-    record = chat.model_dump(mode="json")
-    return Rejection(reason=reason, detail=detail, where=f"chat {place}", record=record)
 
 
 def _ended(chat: Chat) -> bool:

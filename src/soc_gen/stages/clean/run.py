@@ -27,9 +27,9 @@ from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.lines import LineReader, expand_globs
 from soc_gen.io.manifest import file_sha256, sidecar_path, write_manifest
 from soc_gen.models import Chat, Failure
-from soc_gen.prompts.loader import load_prompt, prompt_names
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.dedup import Fingerprint, Verdict, duplicates, fingerprint, repeats, sketch
+from soc_gen.stages.clean.decide import Decider, Known, prompt_texts
+from soc_gen.stages.clean.dedup import Fingerprint, fingerprint, sketch
 from soc_gen.stages.clean.examine import Outcome, Rules
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs.repairer import Change
@@ -149,7 +149,7 @@ class _Run:
         self._report = report
         self._spool = spool
         self._rejected = rejected
-        self._seen = duplicates(job.config)
+        self._decider = Decider(job.config, self._known)
         self._others = 0  # numbers below it are chats of other datasets
         self._gone: set[int] = set()
 
@@ -170,11 +170,11 @@ class _Run:
             if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
         self._others = len(self._spool)
-        self._seen.fix()
+        self._decider.freeze_reference()
 
     def _fix(self, chat: Chat, where: str) -> None:
         found = fingerprint(Said(chat, self._job.config.shingle_words))
-        if self._seen.judge(found).number is not None:
+        if self._decider.add_reference(found):
             line = chat.to_json()
             self._spool.add(_spooled(found, where, line, line))
 
@@ -197,40 +197,36 @@ class _Run:
     def _take(self, outcome: Outcome) -> None:
         if outcome.changes:
             self._note(outcome.changes)
-        if outcome.fingerprint is None:
+        found = outcome.fingerprint
+        if found is None:
             self._reject(
                 outcome.reason, outcome.detail, outcome.where, outcome.as_read, is_json=outcome.is_json
             )
             return
-        found = outcome.fingerprint
-        verdict = self._seen.judge(found)
-        if verdict.original is not None:
-            detail = self._repeats(verdict.original, verdict, found)
-            self._reject(str(verdict.kind), detail, outcome.where, outcome.as_read)
+        decision = self._decider.decide(lambda: _name(outcome.line, outcome.where), found)
+        if decision.reason is not None:
+            self._reject(decision.reason, decision.detail, outcome.where, outcome.as_read)
             return
         self._report.repaired += outcome.line != outcome.as_read
         self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
-        for old in verdict.replaced:
-            self._replace(old, _name(outcome.line, outcome.where), verdict, found)
+        for replaced in decision.replaced:
+            was = self._spool.read(replaced.number)
+            self._gone.add(replaced.number)
+            self._report.repaired -= was.as_read != was.line
+            self._reject("near_duplicate", replaced.detail, was.where, was.as_read)
 
-    def _replace(self, old: int, by: str, verdict: Verdict, found: Fingerprint) -> None:
-        was = self._spool.read(old)
-        self._seen.forget(old, Fingerprint(*was.keys, sketch=None))
-        self._gone.add(old)
-        self._report.repaired -= was.as_read != was.line
-        detail = repeats(by, verdict, found.sketch, self._sketch(was.line))
-        self._reject("near_duplicate", detail, was.where, was.as_read)
-
-    def _repeats(self, original: int, verdict: Verdict, found: Fingerprint) -> str:
-        other = self._spool.read(original)
-        known = self._sketch(other.line) if verdict.kind == "near_duplicate" else None
-        return repeats(_name(other.line, other.where), verdict, found.sketch, known)
+    def _known(self, number: int) -> Known:
+        """Return what the decider asks of a chat that was put aside."""
+        was = self._spool.read(number)
+        return Known(
+            _name(was.line, was.where), Fingerprint(*was.keys, sketch=None), lambda: self._sketch(was.line)
+        )
 
     def _sketch(self, line: bytes) -> RMinHash:
         """Return the sketch of a chat that was put aside: it needs no checking any more."""
         parts = orjson.loads(line)["chat_parts"]
-        said = tokenize("\n".join([message for part in parts for message in part["messages"]]))
-        return sketch(ngrams(said, self._job.config.shingle_words))
+        words = tokenize("\n".join([message for part in parts for message in part["messages"]]))
+        return sketch(ngrams(words, self._job.config.shingle_words))
 
     def _note(self, changes: Sequence[Change]) -> None:
         self._report.repairs.update({change.repair for change in changes})
@@ -275,11 +271,6 @@ def _spare(out: Path, report: CleanReport) -> None:
         where=str(out),
         hint="Check the input; with another --out, the rejected are written with their reasons",
     )
-
-
-def prompt_texts() -> tuple[str, ...]:
-    """Return the texts of all prompts, to find leaked instructions by."""
-    return tuple(load_prompt(name).text for name in prompt_names())
 
 
 def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
