@@ -431,3 +431,26 @@ def test_of_many_differences_the_first_are_named_and_the_model_leads() -> None:
     assert differences(old, new) == (
         "model was a, is b; rollout.g was 0, is 1; rollout.h was 0, is 1; rollout.i was 0, is 1; and 3 more"
     )
+
+
+def test_a_refused_journal_leaves_the_lock_free(path: Path) -> None:
+    """The run it belongs to can open it while the error is still being shown."""
+    Journal(path, INPUTS).__exit__()
+    with pytest.raises(JournalError) as refused:
+        Journal(path, INPUTS | {"model": "other"})
+    Journal(path, INPUTS).__exit__()
+    assert refused.value.where == str(path)
+
+
+def test_a_header_that_cannot_be_written_leaves_the_lock_free(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OutputError, match="the disk is full") as failed:
+            Journal(path, INPUTS)
+    Journal(path, INPUTS).__exit__()
+    assert failed.value.where == str(path)

@@ -20,6 +20,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,26 +86,21 @@ class Journal:
         self._rows = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
-        with wrap_write_errors(path):
+        with wrap_write_errors(path), ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(path)
-            try:
-                self._open(inputs, rows, restart=restart)
-                self._reader = path.open("rb")
-            except BaseException:
-                self._lock.close()
-                raise
+            opened.enter_context(lock(path))
+            self._open(opened, inputs, rows, restart=restart)
+            self._reader = opened.enter_context(path.open("rb"))
+            self._opened = opened.pop_all()  # they stay open; on an error they are closed here
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file and give up the lock."""
-        self._file.close()
-        self._reader.close()
-        self._lock.close()
+        self._opened.close()
 
-    def _open(self, inputs: dict[str, Any], rows: bytes, *, restart: bool) -> None:
+    def _open(self, opened: ExitStack, inputs: dict[str, Any], rows: bytes, *, restart: bool) -> None:
         if restart:
             self.path.unlink(missing_ok=True)
         if self.path.exists():
@@ -113,14 +109,10 @@ class Journal:
         if self.path.exists() and self.path.stat().st_size:
             self._read(inputs)
             news = [{"kind": "rows", "rows": rows.hex()}] if self._moved(rows) else []
-        self._file = self.path.open("ab", buffering=0)
+        self._file = opened.enter_context(self.path.open("ab", buffering=0))
         self._end = self._file.tell()
-        try:
-            self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
-            sync_folder(self.path.parent)
-        except BaseException:
-            self._file.close()
-            raise
+        self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
+        sync_folder(self.path.parent)
 
     def _read(self, inputs: dict[str, Any]) -> None:
         offset = 0
