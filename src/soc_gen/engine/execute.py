@@ -78,7 +78,8 @@ class Stage(Protocol[J]):
     def on_result(self, index: int, record: bytes | None) -> None:  # noqa: ARG002 - most do not care
         """Take note of an outcome: the record at ``index`` as JSON, or None for a failure.
 
-        Failures of earlier runs come first, before any job is opened.
+        Failures of earlier runs come first, before any job is opened, at the positions they had then: these
+        are those of now in a stage without ``rows``, whose jobs never move.
         """
         return
 

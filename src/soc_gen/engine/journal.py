@@ -71,7 +71,7 @@ class Journal:
         self.given_up: Counter[str] = Counter()
         """How often each conversation has been given up, by id."""
         self.failed_indexes: list[int] = []
-        """Positions given up by earlier runs, in that order."""
+        """Positions that earlier runs gave up, in that order, as they were then: see ``Stage.on_result``."""
         self.pending: dict[int, Failure] = {}
         """What was given up and has not been finished since, by position."""
         self.notes: dict[str, Counter[str]] = {}
@@ -153,7 +153,6 @@ class Journal:
         for index, offset in moved.items():
             done[index] = offset
         self._done, self._rows = done, rows
-        self.failed_indexes = [places[index] for index in self.failed_indexes if index in places]
         self.pending = {
             places[index]: failure.model_copy(update={"index": places[index]})
             for index, failure in self.pending.items()
