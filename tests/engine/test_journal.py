@@ -501,3 +501,19 @@ def test_a_header_that_cannot_be_written_leaves_the_lock_free(
             Journal(path, INPUTS)
     Journal(path, INPUTS).__exit__()
     assert failed.value.where == str(path)
+
+
+def test_a_conversation_that_is_cancelled_takes_no_line_of_another_with_it(path: Path) -> None:
+    """Both lines were under way together: both are written, and the other one is told so."""
+
+    async def act(journal: Journal) -> None:
+        cancelled = asyncio.create_task(journal.add_reply(request("a"), reply("one")))
+        other = asyncio.create_task(journal.add_reply(request("b"), reply("two")))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait_for(other, 5)
+
+    keeping(path, act)
+    with Journal(path, INPUTS) as journal:
+        assert journal.find(request("a")) == reply("one")
+        assert journal.find(request("b")) == reply("two")
