@@ -402,7 +402,7 @@ def test_a_failure_is_counted_and_owed(path: Path) -> None:
 
     keeping(path, act)
     with Journal(path, INPUTS) as journal:
-        assert journal.given_up["c"] == 1
+        assert journal.failed_attempts["c"] == 1
         assert journal.failed_indexes == [3]
         assert journal.pending == {3: Failure(index=3, id="c", reason="bad_turn", detail="x")}
         assert not journal.is_done(3)

@@ -68,8 +68,8 @@ class Journal:
     ) -> None:
         self.path = path
         self.totals = Totals()
-        self.given_up: Counter[str] = Counter()
-        """How often each conversation has been given up, by id."""
+        self.failed_attempts: Counter[str] = Counter()
+        """How many runs have failed to finish each conversation, by id."""
         self.failed_indexes: list[int] = []
         """Positions that earlier runs gave up, in that order, as they were then: see ``Stage.on_result``."""
         self.pending: dict[int, Failure] = {}
@@ -177,7 +177,7 @@ class Journal:
                 self.seconds += entry["seconds"]
             case "failed":
                 failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
-                self.given_up[failure.id] += 1
+                self.failed_attempts[failure.id] += 1
                 self.failed_indexes.append(failure.index)
                 self.pending[failure.index] = failure
 
@@ -269,7 +269,7 @@ class Journal:
 
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
-        self.given_up[failure.id] += 1
+        self.failed_attempts[failure.id] += 1
         self.pending[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 

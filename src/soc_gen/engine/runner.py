@@ -65,7 +65,7 @@ class Session:
         self._budget, self._give_up_seconds = context.budget, context.endpoint.give_up_seconds
         self._slots, self._router, self._adaptive = connection.slots, connection.router, connection.adaptive
         self._index = index
-        self.previous_failures = self._journal.given_up[job_id]
+        self.previous_failures = self._journal.failed_attempts[job_id]
         """How many runs have given this conversation up before."""
         self.notes: dict[str, Counter[str]] = {}
         """What was counted in this conversation, by kind, replayed replies and all."""
