@@ -52,7 +52,7 @@ def keeping(
     """Open the journal at ``path``, do ``act`` with it, close it."""
 
     async def main() -> None:
-        with Journal(path, inputs or INPUTS, rows=names) as journal:
+        with Journal(path, inputs or INPUTS, row_digests=names) as journal:
             await act(journal)
 
     asyncio.run(main())
@@ -207,7 +207,7 @@ def test_an_input_may_grow_at_its_end_or_between(path: Path, now: str, places: l
 
     keeping(path, first, rows(*"ab"))
     for _ in range(2):
-        with Journal(path, INPUTS, rows=rows(*now)) as journal:
+        with Journal(path, INPUTS, row_digests=rows(*now)) as journal:
             assert list(journal.done_indexes()) == places
             assert [orjson.loads(journal.record(place))["name"] for place in places] == ["Ana", "Ben"]
 
@@ -221,7 +221,7 @@ def test_an_input_that_grows_twice_keeps_what_came_between(path: Path) -> None:
 
     keeping(path, at_zero, rows("b"))
     keeping(path, at_one, rows("b", "c"))
-    with Journal(path, INPUTS, rows=rows("a", "b", "x", "c")) as journal:
+    with Journal(path, INPUTS, row_digests=rows("a", "b", "x", "c")) as journal:
         assert list(journal.done_indexes()) == [1, 3]
 
 
@@ -233,7 +233,7 @@ def test_an_input_that_lost_or_changed_a_finished_record_is_another(path: Path, 
 
     keeping(path, both, rows(*"ab"))
     with pytest.raises(JournalError, match="--restart"):
-        Journal(path, INPUTS, rows=rows(*now))
+        Journal(path, INPUTS, row_digests=rows(*now))
 
 
 @pytest.mark.parametrize(("now", "place"), [("xb", 1), ("b", 0), ("xxb", 2), ("bx", 0)])
@@ -245,7 +245,7 @@ def test_what_is_not_finished_may_be_mended_or_taken_out(path: Path, now: str, p
 
     keeping(path, second, rows(*"ab"))
     for _ in range(2):
-        with Journal(path, INPUTS, rows=rows(*now)) as journal:
+        with Journal(path, INPUTS, row_digests=rows(*now)) as journal:
             assert list(journal.done_indexes()) == [place]
 
 
@@ -419,7 +419,7 @@ def test_what_is_owed_follows_the_input_until_it_is_done(path: Path) -> None:
 
     keeping(path, fails, rows(*"ab"))
     keeping(path, does, rows(*"axb"))
-    with Journal(path, INPUTS, rows=rows(*"axb")) as journal:
+    with Journal(path, INPUTS, row_digests=rows(*"axb")) as journal:
         assert journal.pending == {}
 
 
@@ -452,7 +452,7 @@ def test_what_is_not_finished_may_also_move(path: Path) -> None:
 
     keeping(path, second, rows(*"ab"))
     for _ in range(2):
-        with Journal(path, INPUTS, rows=rows(*"ba")) as journal:
+        with Journal(path, INPUTS, row_digests=rows(*"ba")) as journal:
             assert list(journal.done_indexes()) == [0]
             assert list(journal.pending) == [1]
 

@@ -119,7 +119,7 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
         stage.model = connection.model
         inputs = stage.inputs()
         path = sidecar_path(out, "journal.jsonl")
-        with Journal(path, inputs, rows=stage.rows, restart=context.restart) as journal:
+        with Journal(path, inputs, row_digests=stage.rows, restart=context.restart) as journal:
             output = OrderedOutput(out, journal, restart=context.restart)
             for index in journal.failed_indexes:
                 stage.on_result(index, None)

@@ -53,7 +53,7 @@ class Journal:
     Args:
         path: The journal's file.
         inputs: What the run depends on; names and values are shown when they differ.
-        rows: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
+        row_digests: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
             runs records may be added to it, at its end or between others, and those that are not finished
             may change or go: what was done stays done.
         restart: Throw an existing journal away.
@@ -64,7 +64,7 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, inputs: dict[str, Any], *, rows: bytes = b"", restart: bool = False
+        self, path: Path, inputs: dict[str, Any], *, row_digests: bytes = b"", restart: bool = False
     ) -> None:
         self.path = path
         self.totals = Totals()
@@ -83,13 +83,13 @@ class Journal:
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
         self._done = array("Q")  # index → offset + 1 of its record; 0: none
-        self._rows = b""
+        self._row_digests = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
         with wrap_write_errors(path), ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
             opened.enter_context(lock(path))
-            self._open(opened, inputs, rows, restart=restart)
+            self._open(opened, inputs, row_digests, restart=restart)
             self._reader = opened.enter_context(path.open("rb"))
             self._opened = opened.pop_all()  # they stay open; on an error they are closed here
 
@@ -100,15 +100,15 @@ class Journal:
         """Close the file and give up the lock."""
         self._opened.close()
 
-    def _open(self, opened: ExitStack, inputs: dict[str, Any], rows: bytes, *, restart: bool) -> None:
+    def _open(self, opened: ExitStack, inputs: dict[str, Any], row_digests: bytes, *, restart: bool) -> None:
         if restart:
             self.path.unlink(missing_ok=True)
         if self.path.exists():
             drop_torn_tail(self.path)
-        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": rows.hex()}]
+        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": row_digests.hex()}]
         if self.path.exists() and self.path.stat().st_size:
             self._read(inputs)
-            news = [{"kind": "rows", "rows": rows.hex()}] if self._moved(rows) else []
+            news = [{"kind": "rows", "rows": row_digests.hex()}] if self._moved(row_digests) else []
         self._file = opened.enter_context(self.path.open("ab", buffering=0))
         self._end = self._file.tell()
         self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
@@ -122,7 +122,7 @@ class Journal:
                     entry = orjson.loads(line)
                     if number == 1:
                         check_header(entry, inputs, self.path)
-                        self._rows = bytes.fromhex(entry["rows"])
+                        self._row_digests = bytes.fromhex(entry["rows"])
                     else:
                         self._index(entry, offset)
                 except (ValueError, KeyError, TypeError, AttributeError):
@@ -133,15 +133,15 @@ class Journal:
                     ) from None
                 offset += len(line)
 
-    def _moved(self, rows: bytes) -> bool:
+    def _moved(self, row_digests: bytes) -> bool:
         """Follow the input to what it is now; return whether it has changed.
 
         Raises:
             JournalError: Records that were there are gone, changed, or in another order.
         """
-        if rows == self._rows:
+        if row_digests == self._row_digests:
             return False
-        places = map_rows(self._rows, rows, self.is_done)
+        places = map_rows(self._row_digests, row_digests, self.is_done)
         if places is None:
             raise JournalError(
                 "finished records of the input were taken out, changed or put in another order",
@@ -152,7 +152,7 @@ class Journal:
         done = array("Q", bytes(8 * (max(moved, default=-1) + 1)))
         for index, offset in moved.items():
             done[index] = offset
-        self._done, self._rows = done, rows
+        self._done, self._row_digests = done, row_digests
         self.pending = {
             places[index]: failure.model_copy(update={"index": places[index]})
             for index, failure in self.pending.items()
