@@ -83,8 +83,8 @@ class Session:
         {"reroll": self._metrics.rerolls, "repair": self._metrics.repairs}[kind][name] += 1
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
-        """Lend the slot to others while this conversation waits for something but the model."""
-        return self._slots.lent(self._index)
+        """Release the slot while this conversation waits for anything but the model."""
+        return self._slots.temporarily_released(self._index)
 
     async def wait_for(self, awaitable: Awaitable[T]) -> T:
         """Wait for other conversations, holding no slot; raise ``StopRequested`` when the run is to stop."""
