@@ -266,7 +266,7 @@ class _TaskPool(Generic[J]):
     def _close(self, job: Job[J], task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         self.run.context.metrics.open -= 1
-        self.run.connection.router.forget(job.id)
+        self.run.connection.router.release(job.id)
         self.run.connection.slots.release()
         # Whatever it is, a run that goes on without this conversation would hide it.
         error = None if task.cancelled() else task.exception()
