@@ -61,7 +61,7 @@ def test_a_waiting_conversation_lends_its_slot() -> None:
 
         async def waits() -> None:
             await slots.acquire(0)
-            async with slots.lent(0):
+            async with slots.temporarily_released(0):
                 await go.wait()
             seen.append("first again")
             slots.release()
@@ -91,7 +91,7 @@ def test_a_bad_hour_opens_no_conversations_without_end() -> None:
             nonlocal begun
             await slots.acquire(order)
             begun += 1
-            async with slots.lent(order):
+            async with slots.temporarily_released(order):
                 await end.wait()
             slots.release()
 
@@ -137,7 +137,7 @@ def test_a_cancelled_wait_leaves_the_count_right() -> None:
         async def holder(order: int) -> None:
             await slots.acquire(order)
             try:
-                async with slots.lent(order):
+                async with slots.temporarily_released(order):
                     await asyncio.sleep(3600)
             finally:
                 slots.release()

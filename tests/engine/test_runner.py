@@ -96,13 +96,14 @@ def run(
     budget: Budget | None = None,
     work: Any = talk,
     jobs: Callable[[], Iterator[Job[str]]] | None = None,
+    replica: Replica | None = None,
 ) -> Outcome:
     out = folder / "out.jsonl"
     stop, meter = stop or Stop(), meter or RunMetrics()
 
     async def main() -> list[Failure]:
         with Journal(folder / "out.journal.jsonl", INPUTS) as journal:
-            fleet = Router([Replica(server, AdaptiveRateLimiter())], 0.5, stop.sleep)
+            fleet = Router([replica or Replica(server, AdaptiveRateLimiter())], 0.5, stop.sleep)
             going = active(fleet, journal, Slots(slots), stop, metrics=meter, budget=budget or Budget())
             work_list = jobs() if jobs else (Job(n, f"c{n}", "") for n in range(count))
             return await run_jobs(going, work_list, work, OrderedOutput(out, journal))
@@ -383,6 +384,22 @@ def test_how_long_a_repeat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wait_seconds(TransientError("http_503", retry_after=20), 1) == 20
     assert wait_seconds(TransientError("http_503", retry_after=86400), 1) == 30
     assert wait_seconds(TransientError("http_429", retry_after=90), 1) == 0
+
+
+def test_a_replica_lets_go_of_every_conversation_that_has_ended(tmp_path: Path) -> None:
+    """Finished or failed: never more are counted there than slots are open, and none after the run."""
+    counted: list[int] = []
+    server = Server()
+    replica = Replica(server, AdaptiveRateLimiter())
+
+    def fault(request: Request) -> Exception | None:
+        counted.append(len(replica.conversations))
+        return ContextLengthError("too long") if request.conversation == "c3" else None
+
+    server.fault = fault
+    assert len(run(tmp_path, server, count=20, slots=3, replica=replica).failures) == 1
+    assert max(counted) == 3
+    assert replica.conversations == set()
 
 
 def test_a_failed_conversation_is_data(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_finished_conversation_makes_room() -> None:
         for name in "abc":
             await fleet.ask(request(name))
         for name in "ac":
-            fleet.forget(name)
+            fleet.release(name)
         assert (await fleet.ask(request("d"))).endpoint == "one"
 
     asyncio.run(main())

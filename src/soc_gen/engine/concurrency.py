@@ -14,7 +14,7 @@ OPEN, FRESH = 0, 1
 class Slots:
     """A counter of free places whose size may change while it is used.
 
-    No more than twice as many conversations are open, the others waiting with their slot lent, so that a
+    No more than twice as many conversations are open, the others waiting without their slot, so that a
     bad hour of the endpoint does not open conversations without end.
 
     Args:
@@ -24,7 +24,7 @@ class Slots:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._used = 0
-        self._lent = 0
+        self._released = 0
         self._queue: list[tuple[int, int, asyncio.Future[None]]] = []
 
     @property
@@ -61,7 +61,7 @@ class Slots:
 
     def _wake(self) -> None:
         while self._queue and self._used < self._limit:
-            if self._queue[0][0] == FRESH and self._lent + self._used >= 2 * self._limit:
+            if self._queue[0][0] == FRESH and self._released + self._used >= 2 * self._limit:
                 return
             _, _, future = heapq.heappop(self._queue)
             if not future.done():
@@ -69,9 +69,9 @@ class Slots:
                 future.set_result(None)
 
     @asynccontextmanager
-    async def lent(self, order: int) -> AsyncIterator[None]:
+    async def temporarily_released(self, order: int) -> AsyncIterator[None]:
         """Let others use this conversation's slot while it waits; take one again, before new ones."""
-        self._lent += 1
+        self._released += 1
         self.release()
         try:
             yield
@@ -82,13 +82,13 @@ class Slots:
                 self._used += 1  # its holder is going to release what it never got back
                 raise
             finally:
-                self._lent -= 1
+                self._released -= 1
                 self._wake()
 
     async def yield_if_over(self, order: int) -> None:
         """Between two turns: step back while more slots are held than there are."""
         if self._used > self._limit:
-            async with self.lent(order):
+            async with self.temporarily_released(order):
                 pass
 
 

@@ -78,7 +78,8 @@ class Stage(Protocol[J]):
     def on_result(self, index: int, record: bytes | None) -> None:  # noqa: ARG002 - most do not care
         """Take note of an outcome: the record at ``index`` as JSON, or None for a failure.
 
-        Failures of earlier runs come first, before any job is opened.
+        Failures of earlier runs come first, before any job is opened, at the positions they had then: these
+        are those of now in a stage without ``rows``, whose jobs never move.
         """
         return
 
@@ -118,7 +119,7 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
         stage.model = connection.model
         inputs = stage.inputs()
         path = sidecar_path(out, "journal.jsonl")
-        with Journal(path, inputs, rows=stage.rows, restart=context.restart) as journal:
+        with Journal(path, inputs, row_digests=stage.rows, restart=context.restart) as journal:
             output = OrderedOutput(out, journal, restart=context.restart)
             for index in journal.failed_indexes:
                 stage.on_result(index, None)

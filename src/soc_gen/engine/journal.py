@@ -20,6 +20,7 @@ import os
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Journal:
     Args:
         path: The journal's file.
         inputs: What the run depends on; names and values are shown when they differ.
-        rows: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
+        row_digests: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
             runs records may be added to it, at its end or between others, and those that are not finished
             may change or go: what was done stays done.
         restart: Throw an existing journal away.
@@ -63,14 +64,14 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, inputs: dict[str, Any], *, rows: bytes = b"", restart: bool = False
+        self, path: Path, inputs: dict[str, Any], *, row_digests: bytes = b"", restart: bool = False
     ) -> None:
         self.path = path
         self.totals = Totals()
-        self.given_up: Counter[str] = Counter()
-        """How often each conversation has been given up, by id."""
+        self.failed_attempts: Counter[str] = Counter()
+        """How many runs have failed to finish each conversation, by id."""
         self.failed_indexes: list[int] = []
-        """Positions given up by earlier runs, in that order."""
+        """Positions that earlier runs gave up, in that order, as they were then: see ``Stage.on_result``."""
         self.pending: dict[int, Failure] = {}
         """What was given up and has not been finished since, by position."""
         self.notes: dict[str, Counter[str]] = {}
@@ -82,45 +83,36 @@ class Journal:
         """Finished records."""
         self._replies: dict[str, dict[tuple[int, int], int]] = {}
         self._done = array("Q")  # index → offset + 1 of its record; 0: none
-        self._rows = b""
+        self._row_digests = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
-        with wrap_write_errors(path):
+        with wrap_write_errors(path), ExitStack() as opened:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock(path)
-            try:
-                self._open(inputs, rows, restart=restart)
-                self._reader = path.open("rb")
-            except BaseException:
-                self._lock.close()
-                raise
+            opened.enter_context(lock(path))
+            self._open(opened, inputs, row_digests, restart=restart)
+            self._reader = opened.enter_context(path.open("rb"))
+            self._opened = opened.pop_all()  # they stay open; on an error they are closed here
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file and give up the lock."""
-        self._file.close()
-        self._reader.close()
-        self._lock.close()
+        self._opened.close()
 
-    def _open(self, inputs: dict[str, Any], rows: bytes, *, restart: bool) -> None:
+    def _open(self, opened: ExitStack, inputs: dict[str, Any], row_digests: bytes, *, restart: bool) -> None:
         if restart:
             self.path.unlink(missing_ok=True)
         if self.path.exists():
             drop_torn_tail(self.path)
-        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": rows.hex()}]
+        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": row_digests.hex()}]
         if self.path.exists() and self.path.stat().st_size:
             self._read(inputs)
-            news = [{"kind": "rows", "rows": rows.hex()}] if self._moved(rows) else []
-        self._file = self.path.open("ab", buffering=0)
+            news = [{"kind": "rows", "rows": row_digests.hex()}] if self._moved(row_digests) else []
+        self._file = opened.enter_context(self.path.open("ab", buffering=0))
         self._end = self._file.tell()
-        try:
-            self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
-            sync_folder(self.path.parent)
-        except BaseException:
-            self._file.close()
-            raise
+        self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
+        sync_folder(self.path.parent)
 
     def _read(self, inputs: dict[str, Any]) -> None:
         offset = 0
@@ -130,7 +122,7 @@ class Journal:
                     entry = orjson.loads(line)
                     if number == 1:
                         check_header(entry, inputs, self.path)
-                        self._rows = bytes.fromhex(entry["rows"])
+                        self._row_digests = bytes.fromhex(entry["rows"])
                     else:
                         self._index(entry, offset)
                 except (ValueError, KeyError, TypeError, AttributeError):
@@ -141,15 +133,15 @@ class Journal:
                     ) from None
                 offset += len(line)
 
-    def _moved(self, rows: bytes) -> bool:
+    def _moved(self, row_digests: bytes) -> bool:
         """Follow the input to what it is now; return whether it has changed.
 
         Raises:
             JournalError: Records that were there are gone, changed, or in another order.
         """
-        if rows == self._rows:
+        if row_digests == self._row_digests:
             return False
-        places = map_rows(self._rows, rows, self.is_done)
+        places = map_rows(self._row_digests, row_digests, self.is_done)
         if places is None:
             raise JournalError(
                 "finished records of the input were taken out, changed or put in another order",
@@ -160,8 +152,7 @@ class Journal:
         done = array("Q", bytes(8 * (max(moved, default=-1) + 1)))
         for index, offset in moved.items():
             done[index] = offset
-        self._done, self._rows = done, rows
-        self.failed_indexes = [places[index] for index in self.failed_indexes if index in places]
+        self._done, self._row_digests = done, row_digests
         self.pending = {
             places[index]: failure.model_copy(update={"index": places[index]})
             for index, failure in self.pending.items()
@@ -186,7 +177,7 @@ class Journal:
                 self.seconds += entry["seconds"]
             case "failed":
                 failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
-                self.given_up[failure.id] += 1
+                self.failed_attempts[failure.id] += 1
                 self.failed_indexes.append(failure.index)
                 self.pending[failure.index] = failure
 
@@ -278,7 +269,7 @@ class Journal:
 
     async def add_failure(self, failure: Failure) -> None:
         """Keep the verdict that a conversation was given up for this run."""
-        self.given_up[failure.id] += 1
+        self.failed_attempts[failure.id] += 1
         self.pending[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 

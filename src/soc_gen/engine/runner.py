@@ -65,7 +65,7 @@ class Session:
         self._budget, self._give_up_seconds = context.budget, context.endpoint.give_up_seconds
         self._slots, self._router, self._adaptive = connection.slots, connection.router, connection.adaptive
         self._index = index
-        self.previous_failures = self._journal.given_up[job_id]
+        self.previous_failures = self._journal.failed_attempts[job_id]
         """How many runs have given this conversation up before."""
         self.notes: dict[str, Counter[str]] = {}
         """What was counted in this conversation, by kind, replayed replies and all."""
@@ -83,8 +83,8 @@ class Session:
         {"reroll": self._metrics.rerolls, "repair": self._metrics.repairs}[kind][name] += 1
 
     def waiting(self) -> AbstractAsyncContextManager[None]:
-        """Lend the slot to others while this conversation waits for something but the model."""
-        return self._slots.lent(self._index)
+        """Release the slot while this conversation waits for anything but the model."""
+        return self._slots.temporarily_released(self._index)
 
     async def wait_for(self, awaitable: Awaitable[T]) -> T:
         """Wait for other conversations, holding no slot; raise ``StopRequested`` when the run is to stop."""
@@ -266,7 +266,7 @@ class _TaskPool(Generic[J]):
     def _close(self, job: Job[J], task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)
         self.run.context.metrics.open -= 1
-        self.run.connection.router.forget(job.id)
+        self.run.connection.router.release(job.id)
         self.run.connection.slots.release()
         # Whatever it is, a run that goes on without this conversation would hide it.
         error = None if task.cancelled() else task.exception()

@@ -181,13 +181,13 @@ class Router:
                 return
 
     def _move(self, conversation: str, replica: Replica) -> Replica:
-        self.forget(conversation)
+        self.release(conversation)
         replica.conversations.add(conversation)
         self._home[conversation] = replica
         return replica
 
-    def forget(self, conversation: str) -> None:
-        """Let go of a conversation that has ended."""
+    def release(self, conversation: str) -> None:
+        """Stop counting a conversation that has ended at its replica."""
         home = self._home.pop(conversation, None)
         if home:
             home.conversations.discard(conversation)
