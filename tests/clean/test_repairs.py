@@ -39,6 +39,18 @@ GRAMS = index_prompts([PROMPT])
         (["hm[/THINK]hey"], ["hey"]),
         (["<seed:think>hm</seed:think>hey"], ["hey"]),
         (["[think] hm"], ["[think] hm"]),
+        (["<scratchpad>max is angry</scratchpad>behind the bikes"], ["behind the bikes"]),
+        (["<internal_thought>he lies</internal_thought> no"], [" no"]),
+        (["<plan>mention saturday</plan>\nno"], ["\nno"]),
+        (["<inner_monologue>he lies", "or not", "hm</inner_monologue>no"], ["", "no"]),
+        (["hey", "<plan>mention saturday", "no"], ["hey", "", "no"]),
+        (["<|START_THINKING|>hm<|END_THINKING|>no"], ["no"]),
+        (["<|channel>thought\nhm<channel|>no"], ["no"]),
+        (["Thinking Process: dry. Final: no"], ["no"]),
+        (["ok", "Here is my thought process: dry\nHere is my response: no"], ["ok", "no"]),
+        (["analysisBe dryassistantfinalno"], ["no"]),
+        (["my <plan>", "is good"], ["my <plan>", "is good"]),
+        (["long text </thoughts>", "ok"], ["long text </thoughts>", "ok"]),
     ],
 )
 def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept: list[str]) -> None:
@@ -268,6 +280,7 @@ def test_a_repair_can_be_switched_off() -> None:
     ("name", "messages"),
     [
         ("thinking", ["<think>hm</think>hey"]),
+        ("thinking", ["analysisBe dryassistantfinalhey"]),
         ("template_tokens", ["<|im_start|>hey"]),
         ("json_leftovers", ['{"messages": ["hey"]}']),
         ("preambles", ["Sure! Here is the next message:\nhey"]),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
 from soc_gen.stages.rollout.formats import json_turns
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
@@ -116,3 +117,15 @@ def test_no_reply_breaks_the_reader(text: str) -> None:
     except InvalidTurnError:
         return
     assert 1 <= len(messages) <= 3
+
+
+def test_a_reply_of_nothing_but_thoughts_is_asked_for_again() -> None:
+    """Counted under its own name."""
+    with pytest.raises(InvalidTurnError, match="thinking"):
+        json_turns.parse(Reply("", THINKING), MEETING, 0)
+
+
+def test_the_draft_in_a_thought_is_not_said() -> None:
+    """The answer stands after it."""
+    text = '[THINK]could send {"messages":["draft"]} but no[/THINK]{"messages":["real answer"]}'
+    assert json_turns.parse(Reply(text, "stop"), MEETING, 0).messages == ("real answer",)

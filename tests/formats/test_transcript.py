@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
 from soc_gen.models import Experience, Persona
 from soc_gen.prompts.loader import load_prompt
@@ -184,3 +185,22 @@ def test_a_line_of_the_example_is_asked_for_again(line: str) -> None:
 )
 def test_everyday_words_that_the_example_has_too_are_no_copy(line: str) -> None:
     assert parse(Reply(line, "stop"), MEETING, 0).messages == (line,)
+
+
+@pytest.mark.parametrize("opener", ["<think>", "[THINK]", "◁think▷", "<|START_THINKING|>", "<scratchpad>"])
+def test_a_line_that_is_nothing_but_a_thought_ends_no_talk(opener: str) -> None:
+    """The line break after the opener stops the reply: the model thinks, and has said nothing yet."""
+    with pytest.raises(InvalidTurnError, match="thinking"):
+        parse(Reply(opener, "stop"), MEETING, 0)
+
+
+def test_a_reply_that_the_decoder_found_to_be_a_thought_ends_no_talk() -> None:
+    """Its text is gone by then; the finish reason tells."""
+    with pytest.raises(InvalidTurnError, match="thinking"):
+        parse(Reply("", THINKING), MEETING, 0)
+
+
+@pytest.mark.parametrize("marks", ["<think>be dry</think>", "[THINK]be dry[/THINK]", "◁think▷be dry◁/think▷"])
+def test_a_line_after_a_thought_is_what_is_said(marks: str) -> None:
+    """The thought itself is not said."""
+    assert parse(Reply(f" {marks}behind the bikes", "stop"), MEETING, 0).messages == ("behind the bikes",)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from soc_gen.errors import EndpointError
 from soc_gen.llm.faults import ContextLengthError, TransientError
-from soc_gen.llm.response import decode, decode_models, strip_thinking
+from soc_gen.llm.response import THINKING, decode, decode_models
 from soc_gen.llm.types import Reply, Usage
 
 URL = "http://127.0.0.1:1/v1"
@@ -46,31 +46,70 @@ def test_no_more_can_be_cached_than_was_sent() -> None:
     assert decode(completion({"content": "hey"}, usage=usage), URL, 0).usage == Usage(10, 10, 7)
 
 
-@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
-@pytest.mark.parametrize("content", [None, ""])
-def test_an_answer_filed_under_reasoning_is_found(name: str, content: object) -> None:
-    assert decode(completion({"content": content, name: "hey"}), URL, 0).text == "hey"
+SCHEMA = {"type": "object", "required": ["messages"]}
+OBJECT = '{"messages": ["hey"]}'
+FIELDS = ["reasoning", "reasoning_content", "reasoning_details"]
+
+
+def filed(name: str, text: str) -> dict[str, Any]:
+    """Return a message with ``text`` in a field for thoughts, in the shape that field has."""
+    details = [{"type": "reasoning.text", "text": text, "index": 0}]
+    return {"content": None, name: details if name == "reasoning_details" else text}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_object_that_is_all_of_a_reasoning_field_is_the_answer(name: str) -> None:
+    """Servers with a reasoning parser file the answer there when the model did not think."""
+    reply = decode(completion(filed(name, OBJECT)), URL, 0, SCHEMA)
+    assert (reply.text, reply.finish_reason) == (OBJECT, "stop")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize(
+    ("text", "schema"),
+    [
+        (OBJECT, None),
+        ("hey", None),
+        ("hey", SCHEMA),
+        (f"maybe {OBJECT}", SCHEMA),
+        (f"{OBJECT} is dull", SCHEMA),
+        (f"{OBJECT} is dull, so {OBJECT}", SCHEMA),
+        ('{"mood": "dry"}', SCHEMA),
+        ('{"messages": ["hey"', SCHEMA),
+    ],
+)
+def test_all_else_in_a_reasoning_field_is_a_thought(
+    name: str, text: str, schema: dict[str, Any] | None
+) -> None:
+    """Nothing was said; the finish reason tells that the model only thought."""
+    reply = decode(completion(filed(name, text)), URL, 0, schema)
+    assert (reply.text, reply.finish_reason) == ("", THINKING)
+
+
+def test_a_thought_that_was_cut_keeps_its_finish_reason() -> None:
+    """The reader needs to know that max_tokens or the context ended it."""
+    found = {"choices": [{"message": {"content": "<think>hm"}, "finish_reason": "length"}]}
+    reply = decode(found, URL, 0)
+    assert (reply.text, reply.finish_reason) == ("", "length")
+
+
+def test_an_empty_reply_without_thoughts_is_no_thought() -> None:
+    """An empty line is how a base model ends a talk."""
+    assert decode(completion({"content": ""}), URL, 0).finish_reason == "stop"
+
+
+def test_content_in_parts_is_joined_without_its_thoughts() -> None:
+    """Mistral's own API gives the thoughts of its models as a part of their own."""
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "be dry"}]},
+        {"type": "text", "text": "hey "},
+        {"type": "text", "text": "you"},
+    ]
+    assert decode(completion({"content": parts}), URL, 0).text == "hey you"
 
 
 def test_reasoning_beside_an_answer_is_left_out() -> None:
     assert decode(completion({"content": "hey", "reasoning": "hmm"}), URL, 0).text == "hey"
-
-
-@pytest.mark.parametrize(
-    ("text", "spoken"),
-    [
-        ("hey", "hey"),
-        ("<think>hm</think>hey", "hey"),
-        ("<think>\nhm\n</think>\n\nhey", "\n\nhey"),
-        ("hm\n</think>\nhey", "\nhey"),
-        ("<thinking>hm</thinking>hey", "hey"),
-        ("<think>never closed", ""),
-        ("hey <think>never closed", "hey "),
-        ("I think so", "I think so"),
-    ],
-)
-def test_thinking_aloud_is_taken_out(text: str, spoken: str) -> None:
-    assert strip_thinking(text) == spoken
 
 
 @pytest.mark.parametrize(

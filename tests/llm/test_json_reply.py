@@ -52,6 +52,65 @@ def test_what_holds_no_whole_object_is_none(text: str) -> None:
     assert parse_json_object(text) is None
 
 
+REAL = '{"messages": ["real"]}'
+DRAFT = '{"messages": ["draft"]}'
+CUT_OFF = '{"messages": ["dra'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Okay, the user wants a reply. Maybe {DRAFT} but that is dull. {REAL}",
+        f"Okay, the user wants a reply. Maybe {DRAFT} but that is dull.\n\n```json\n{REAL}\n```",
+        f"```json\n{DRAFT}\n```\n```json\n{REAL}\n```",
+        f"```json\n{DRAFT}\n```\nToo dull.\n```json\n{REAL}\n```\n",
+        f"{DRAFT} hm, too dull. {REAL}<|im_end|>",
+        f"{DRAFT} or {DRAFT} or, at last, {REAL}",
+        f"{DRAFT}\nFinal: {REAL}",
+        f"[THINK]could send {DRAFT} but no[/THINK]{REAL}",
+        f"◁think▷could send {DRAFT} but no◁/think▷{REAL}",
+        f"<reasoning>could send {DRAFT} but no</reasoning>{REAL}",
+        f"<seed:think>could send {DRAFT} but no</seed:think>{REAL}",
+        f"{DRAFT}<think>no, too dull</think>{REAL}",
+        f"<scratchpad>{DRAFT}</scratchpad>\n<answer>{REAL}</answer>",
+        f"<|channel|>analysis<|message|>maybe {DRAFT}<|end|>"
+        f"<|start|>assistant<|channel|>final<|constrain|>json<|message|>{REAL}<|return|>",
+        f"analysisWe need to reply, maybe {DRAFT}.assistantfinal{REAL}",
+        f"Thinking Process:\n\n1. **Draft:** {DRAFT}\n2. Too dull.\n\nFinal: {REAL}",
+        f"<|START_THINKING|>{DRAFT}<|END_THINKING|><|START_RESPONSE|>{REAL}<|END_RESPONSE|>",
+        f"<|channel>thought\nmaybe {DRAFT}<channel|>{REAL}",
+        f"thought\nmaybe {DRAFT}, no\n{REAL}",
+        f"Here is my thought process:\n{DRAFT}\nHere is my response:\n{REAL}",
+        f"{REAL}{DRAFT}",
+        f"{REAL}\n{DRAFT}",
+        f"{REAL}\nNow Max's turn.\n{DRAFT}",
+        f"{REAL}<|im_end|>\n<|im_start|>user\nNow Max's turn.<|im_end|>\n<|im_start|>assistant\n{DRAFT}",
+        f"{REAL}\n{CUT_OFF}",
+        f"{REAL} as I said: {REAL}, fine",
+    ],
+)
+def test_a_draft_and_the_other_side_s_turn_are_not_the_answer(text: str) -> None:
+    """Drafts come before, with prose, marks or fences between; the other side's turn follows at once."""
+    assert parse_json_object(text) == {"messages": ["real"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Okay, the user wants a reply. Maybe {DRAFT} but that is dull.",
+        f"<think>maybe {DRAFT}",
+        f"[THINK]maybe {DRAFT}",
+        f"{DRAFT} or {REAL}, who knows",
+        f"{DRAFT} hm, too dull. {CUT_OFF}",
+        f"{DRAFT}\nMax: {REAL}",
+        f"analysisWe need to reply, maybe {DRAFT}. Too dull",
+    ],
+)
+def test_where_draft_and_answer_cannot_be_told_apart_there_is_no_answer(text: str) -> None:
+    """The turn is asked for again."""
+    assert parse_json_object(text) is None
+
+
 def test_raw_newlines_in_strings_are_kept() -> None:
     """Strict JSON forbids them, models write them."""
     assert parse_json_object('{"a": "b\nc"}') == {"a": "b\nc"}

@@ -267,8 +267,10 @@ def test_the_prompt_of_lines_only_grows() -> None:
     assert not any("secret" in text or "situation A" in text for text in texts)
 
 
-@pytest.mark.parametrize("bad", ["", "  \n", Reply("an endless line", "length")])
-def test_a_line_that_is_empty_or_does_not_end_is_refused(bad: Answer) -> None:
+@pytest.mark.parametrize(
+    "bad", ["", "  \n", Reply("an endless line", "length"), "Okay, the user wants an event."]
+)
+def test_a_line_that_is_empty_does_not_end_or_is_a_thought_is_refused(bad: Answer) -> None:
     """The next attempt begins again with the first line and other seeds."""
     made, llm = _lines(LINES[0], bad, *LINES)
     assert isinstance(made, Experience)

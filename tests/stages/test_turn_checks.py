@@ -88,3 +88,10 @@ def test_a_story_about_the_two_is_refused() -> None:
     with pytest.raises(InvalidTurnError, match="narrates"):
         check_turn(["he'd better. Petra nods, and Col looks away"], _after())
     check_turn(["vic laughs at everything"], _after())
+
+
+def test_a_thought_about_the_task_is_asked_for_again() -> None:
+    """It has no marks by which it could be cut."""
+    with pytest.raises(InvalidTurnError, match="thinking"):
+        check_turn(["Okay, the user wants a reply from Luna"], _after("is my ladder behind your shed"))
+    check_turn(["okay, the bus is late"], _after("is my ladder behind your shed"))

@@ -192,7 +192,7 @@ class EndpointClient:
         found = _parsed(answer)
         if isinstance(found, dict) and found.get("error"):
             found = self._readable(answer.content)
-        reply = decode(found, self.url, time.monotonic() - started)
+        reply = decode(found, self.url, time.monotonic() - started, request.schema)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 from soc_gen.llm.faults import ContextLengthError, TransientError, from_error_body
+from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.llm.types import Reply, Usage
+from soc_gen.text.thinking import strip_thinking
 
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_OPEN = re.compile(r"<think(?:ing)?>.*\Z", re.DOTALL | re.IGNORECASE)
-_CLOSE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _MOST_TOKENS = 2**31  # of one exchange; what is beyond it is no count
 
 
-def strip_thinking(text: str) -> str:
-    """Return ``text`` without what the model thought aloud: whole blocks, unclosed ones, stray closers."""
-    if "think" not in text.lower():
-        return text
-    return _CLOSE.sub("", _OPEN.sub("", _THOUGHT.sub("", text)))
+THINKING = "thinking"
+"""Finish reason of a reply that holds nothing but thoughts."""
+_CUT = "length"
 
 
-def decode(found: object, url: str, seconds: float) -> Reply:
-    """Return the reply in ``found``, the parsed body of a 200.
+def decode(found: object, url: str, seconds: float, schema: dict[str, Any] | None = None) -> Reply:
+    """Return the reply in ``found``, without the thoughts of the model.
+
+    Args:
+        found: The parsed body of a 200.
+        url: Base URL it came from.
+        seconds: How long it took.
+        schema: JSON schema that was asked for, if any.
 
     Raises:
-        Transient: The body is HTML, carries an error, or has no choices.
-        ContextTooLong: The error in the body says so.
+        TransientError: The body is HTML, carries an error, or has no choices.
+        ContextLengthError: The error in the body says so.
         EndpointError: The error in the body is about the key or the account.
     """
     if not isinstance(found, dict):
@@ -38,9 +41,13 @@ def decode(found: object, url: str, seconds: float) -> Reply:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise TransientError("no_choices")
+    content = _content(message)
+    text = strip_thinking(content) or _misfiled_answer(message, schema)
     reason = choice.get("finish_reason")
+    if not text.strip() and (content.strip() or _thoughts(message)) and reason != _CUT:
+        reason = THINKING
     return Reply(
-        text=strip_thinking(_content(message)),
+        text=text,
         finish_reason=reason if isinstance(reason, str) else None,
         usage=_usage(found.get("usage")),
         seconds=seconds,
@@ -57,11 +64,48 @@ def decode_models(found: object) -> list[str] | None:
 
 
 def _content(message: dict[str, Any]) -> str:
-    # Some servers with a reasoning parser file the answer under reasoning, thinking turned off or not.
-    names = ("content", "reasoning_content", "reasoning")
-    text = next((message[name] for name in names if isinstance(message.get(name), str) and message[name]), "")
-    # Half a surrogate pair cannot be written to a file.
+    return _encodable(_joined(message.get("content")))
+
+
+def _joined(content: object) -> str:
+    """Return the text of a string, or of the parts of a list that are text (and not thinking)."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else ""
+    texts = [part.get("text") if isinstance(part, dict) else part for part in content]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` without half a surrogate pair, which cannot be written to a file."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _thoughts(message: dict[str, Any]) -> list[str]:
+    """Return what stands in the fields for thoughts, where there is any."""
+    names = ("reasoning_content", "reasoning", "reasoning_details")
+    return [text for name in names if (text := _joined(message.get(name)).strip())]
+
+
+def _misfiled_answer(message: dict[str, Any], schema: dict[str, Any] | None) -> str:
+    """Return the object that was asked for, where a server with a reasoning parser filed it as a thought.
+
+    Only where it is all of the field: an object amid thoughts is a draft.
+    """
+    if not schema:
+        return ""
+    for text in _thoughts(message):
+        found = parse_json_object(text) if text.startswith("{") and text.endswith("}") else None
+        if found is not None and _is_json(text) and set(schema.get("required", ())) <= found.keys():
+            return _encodable(text)
+    return ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _usage(usage: object) -> Usage:

@@ -23,6 +23,7 @@ from soc_gen.seeding import child_seed
 from soc_gen.settings import Sampling
 from soc_gen.stages.experiences.rules import Draft, read_json, sentences
 from soc_gen.text.names import short_names
+from soc_gen.text.thinking import is_thinking_aloud
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -106,7 +107,9 @@ async def from_lines(
 
 
 def _first_sentence(reply: Reply) -> str:
-    """Return the first sentence of a line, or "" when it was cut off."""
+    """Return the first sentence of a line, or "" when it was cut off or is a thought about the task."""
+    if is_thinking_aloud(reply.text):
+        return ""
     found = sentences(reply.text.strip().partition("\n")[0])
     return "" if reply.finish_reason == "length" and len(found) == 1 else found[0]
 

@@ -17,6 +17,7 @@ from soc_gen.text.farewell import is_farewell
 from soc_gen.text.repetition import is_repeat
 from soc_gen.text.repetition import words as words_of
 from soc_gen.text.speaker_labels import own_label, speaks_for
+from soc_gen.text.thinking import is_thinking_aloud
 
 _FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
 _MOST_RETOLD = 0.6
@@ -128,6 +129,7 @@ def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
 
 
 CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
+    "thinking": lambda messages, _: _first(is_thinking_aloud, messages),
     "speaks_for_other": lambda messages, context: _first(
         lambda message: speaks_for(message, context.other_names), messages
     ),

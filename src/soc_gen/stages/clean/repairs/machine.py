@@ -6,7 +6,8 @@ Each repair takes the messages of one chat part and returns them without it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from itertools import chain
 
 import orjson
 
@@ -14,15 +15,18 @@ from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import Said
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
+from soc_gen.text.thinking import (
+    SEAM,
+    TAG_NAMES,
+    cut_spans,
+    drop_channels,
+    drop_thinking_aloud,
+    find_thoughts,
+)
 
 Messages = list[str]
 
-_SEAM = "\x1e"  # between the messages of a part while a block that spans them is cut out
-_THINK = r"(?:think(?:ing)?|thoughts?|reasoning|reflection)"
-_THINK_MARK = re.compile(
-    rf"<\s*+(?P<slash>/?)\s*+(?:seed:)?(?P<kind>{_THINK})\s*+>|[\[◁](?P<closes>/?)(?-i:THINK\]|think▷)",
-    re.IGNORECASE,
-)
+_THOUGHT_SIGNS = frozenset("<[◁:")
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
@@ -36,17 +40,11 @@ _TEMPLATE = re.compile(
     rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
     rf"|(?:<\|im_start\|>|<start_of_turn>|<\|start\|>)(?:\s*{_ROLE}\b:?)?\s*"
     r"|<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
-    rf"|<{_THINK}\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
+    rf"|<(?:{TAG_NAMES})\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
     r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
     r"|(?<!\S)/no_?think(?!\S)"
 )
 
-# What is said aloud comes in the channel "final", if at all; the others are thoughts.
-_CHANNELS = re.compile(
-    r"(?:<\|start\|>assistant)?<\|channel\|>(?:final\s*<\|message\|>"
-    r"|(?:analysis|commentary)\b.*?(?:<\|end\|>|(?=<\|channel\|>final)|\Z))",
-    re.DOTALL,
-)
 _TEMPLATE_HINT = re.compile(r"[<\[#/]")
 
 _FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
@@ -91,52 +89,25 @@ _END_NOTE = re.compile(
 )
 
 
+def may_think(said: Said) -> bool:
+    """Whether ``drop_thinking`` has to look closer."""
+    return not _THOUGHT_SIGNS.isdisjoint(said.marks) or b"assistantfinal" in said.data
+
+
 def drop_thinking(messages: Messages) -> Messages:
     """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
-    if not any("<" in message or "[" in message or "◁" in message for message in messages):
-        return messages
-    whole = _SEAM.join(messages)
-    kept, position = [], 0
-    for start, end in _thoughts(whole):
-        kept.append(whole[position:start])
-        kept.append(_SEAM if _SEAM in whole[start:end] else "")
-        position = end
-    return "".join([*kept, whole[position:]]).split(_SEAM) if kept else messages
-
-
-def _thoughts(whole: str) -> Iterator[tuple[int, int]]:
-    """Yield where thoughts begin and end, in order, none within another."""
-    opened, done, looked = -1, 0, 0
-    marks = [
-        (mark, bool(mark["slash"] or mark["closes"]), (mark["kind"] or "think").lower())
-        for mark in _THINK_MARK.finditer(whole)
-    ]
-    # People have <thoughts> too; of these only a whole block is the machine's.
-    kinds = [{kind for _, closes, kind in marks if closes is slash} for slash in (True, False)]
-    blocks = {"think", "thinking"} | (kinds[0] & kinds[1])
-    for mark, closes, kind in marks:
-        if kind not in blocks:
-            continue
-        if closes:
-            start = opened if opened >= 0 else max(done, whole.rfind(_SEAM, done, mark.start()) + 1)
-            yield start, (done := mark.end())
-            opened = -1
-            continue
-        seam = whole.find(_SEAM, looked, mark.start()) if opened >= 0 else -1
-        looked = mark.start()
-        if seam >= 0:
-            yield opened, (done := seam)
-        if seam >= 0 or opened < 0:
-            opened = mark.start()
-    if opened >= 0:
-        seam = whole.find(_SEAM, opened)
-        yield opened, seam if seam >= 0 else len(whole)
+    whole = SEAM.join(messages)
+    if any(sign in whole for sign in "<[◁") and (thoughts := find_thoughts(whole)):
+        seams = [SEAM if SEAM in whole[start:end] else "" for start, end in thoughts]
+        pieces = cut_spans(whole, thoughts)
+        messages = "".join(chain(*zip(pieces, [*seams, ""], strict=True))).split(SEAM)
+    return list(map(drop_thinking_aloud, messages))
 
 
 def drop_template_tokens(messages: Messages) -> Messages:
     """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
     return [
-        _TEMPLATE.sub("", _TURN_END.sub("", _CHANNELS.sub("", message)))
+        _TEMPLATE.sub("", _TURN_END.sub("", drop_channels(message)))
         if _TEMPLATE_HINT.search(message)
         else message
         for message in messages

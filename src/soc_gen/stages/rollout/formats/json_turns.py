@@ -12,6 +12,7 @@ from functools import lru_cache
 import orjson
 
 from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
@@ -72,6 +73,8 @@ def _next(name: str, hint: str) -> str:
 
 def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
     """Read the messages out of a reply."""
+    if reply.finish_reason == THINKING:
+        raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
     if not reply.text.strip():
         raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
     if reply.finish_reason == "length":

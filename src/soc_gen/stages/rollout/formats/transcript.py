@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 
+from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
@@ -20,6 +21,7 @@ from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt
 from soc_gen.stages.rollout.formats.dialogue_acts import CLOSING_LINES, sample_acts
 from soc_gen.text.names import short_names
 from soc_gen.text.repetition import words
+from soc_gen.text.thinking import strip_thinking
 
 _END_LINE = re.compile(
     r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
@@ -82,7 +84,10 @@ def _first_sentence(text: str) -> str:
 
 def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
     """Read one line; an end line, or no line at all, says that the talk is over."""
-    line = reply.text.strip().partition("\n")[0]
+    answer = strip_thinking(reply.text)
+    if reply.finish_reason == THINKING or (reply.text.strip() and not answer.strip()):
+        raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
+    line = answer.strip().partition("\n")[0]
     written = _END_LINE.sub(" ", line).strip()
     spoken = unwrapped(written)
     repairs = ("unwrapped",) if spoken != written else ()

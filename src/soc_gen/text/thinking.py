@@ -1,0 +1,193 @@
+"""What is thinking: the one vocabulary of marks around thoughts, and how thoughts are cut out of a text.
+
+The reply decoder, the JSON reader, the checks of a turn and cleaning all use it. A thought is never part of
+the answer: known marks are cut, and the answer is what follows them.
+"""
+
+from __future__ import annotations
+
+import re
+
+SEAM = "\x1e"
+"""Stands between the messages of a part, joined so that a thought can span them."""
+
+TAG_NAMES = (
+    r"think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
+    r"|reflect(?:ion)?|self[ _-]reflection|scratch[ _-]?pad|analysis|plan(?:ning)?|brainstorm(?:ing)?"
+    r"|(?:inner|internal)[ _-](?:monologue|thoughts?|thinking|reasoning)|monologue|deliberation"
+    r"|chain[ _-]of[ _-]thoughts?|cot"
+)
+"""Names of tags around thoughts, as a pattern: ``<scratchpad>``, ``</inner_monologue>``."""
+_SURE = frozenset({"think", "thinking"})
+"""Names that only a model writes; the others are words, and people write ``<thoughts>`` too."""
+
+_PAIRS = (
+    ("[THINK]", "[/THINK]"),  # Mistral
+    ("◁think▷", "◁/think▷"),  # Kimi
+    ("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
+    ("<|channel>thought", "<channel|>"),  # Gemma 4
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
+    ("<|thought_start|>", "<|thought_end|>"),  # MiniCPM
+)
+"""Marks that are no tags: how each begins and ends a thought."""
+
+# Harmony (gpt-oss): what is said comes in the channel "final", if at all; the others are thoughts.
+_CHANNELS = re.compile(
+    r"(?:<\|start\|>assistant)?<\|channel\|>(?:final\s*<\|message\|>"
+    r"|(?:analysis|commentary)\b.*?(?:<\|end\|>|(?=<\|channel\|>final)|\Z))",
+    re.DOTALL,
+)
+
+_HEADING = r"[\s#>*_]*"
+_FINAL = r"final(?: (?:answer|response|reply|output|message|turn|version))?"
+_PHRASES = (
+    (r"here(?:['’]s| is) my thought process:", r"here(?:['’]s| is) my (?:final )?response:"),  # Granite
+    (r"here are my reasoning steps:", r"\[BEGIN FINAL RESPONSE\]"),  # Apriel
+    # Harmony whose tokens the server has dropped: "analysisWe need to …assistantfinalhey".
+    (r"(?:assistant)?analysis(?=(?-i:[A-Z\"'{])|\s*(?:\n|\Z)|\s+(?-i:We |The ))", r"assistant\s*final"),
+    (
+        r"(?:(?:thinking|thought|reasoning)(?: process)?|chain of thought|thoughts|analysis)[*_]*:",
+        rf"\b{_FINAL}[*_]*:|^{_HEADING}(?:answer|response|reply|output)[*_]*:",
+    ),
+)
+"""Thoughts without marks: how the text begins, and what stands before the answer, if it comes."""
+_ALOUD = tuple(
+    (re.compile(f"{_HEADING}(?:{opening})", re.I), re.compile(rf"(?:{answer})[*_ \t]*", re.I | re.M))
+    for opening, answer in _PHRASES
+)
+_TALKS_OF_TASK = re.compile(
+    r"\W*(?:(?:okay|ok|alright|hmm+|so|well|now|first|right|let['’]s see|wait)\b[,.…]*\s+)*"
+    r"(?:the user(?:['’]s)? (?:wants|is|has|asks|asked|needs|provided|gave|said|says|request|prompt|message)"
+    r"\b|(?:i|we) (?:need|have|should|must|want|am asked|are asked)(?: to)? (?:now )?(?:respond|reply|write"
+    r"|generate|produce|output|craft|continue) (?:as|with|the|a|an|in|only|json|one|to the)\b"
+    r"|let me (?:think about (?:this|the|how)|draft|craft|write (?:the|a)) )"
+    r"|\s*thought\s*(?:\n|\Z)",  # Gemma, whose tokens the server has dropped
+    re.IGNORECASE,
+)
+
+_ANSWER_OPENS = re.compile(
+    r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\])", re.DOTALL
+)
+_ANSWER_ENDS = re.compile(
+    r"(?:<\|END_RESPONSE\|>|<\|end_of_solution\|>|\[END FINAL RESPONSE\]|<\|return\|>).*\Z", re.DOTALL
+)
+_ANSWER_TAG = re.compile(r"\s*</?(?:answer|response|output)>\s*", re.IGNORECASE)
+
+_MARK_SIGNS = "<[◁"
+_INDENT = 40  # spaces that may stand before a mark that begins a message
+_MARK = re.compile(
+    rf"(?i:<\s*+(?P<slash>/?)\s*+(?:\w{{1,20}}:)?(?P<name>{TAG_NAMES})(?:\s++\w++=[^<>\n]{{0,80}})?\s*+>)"
+    rf"|(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
+    rf"|(?P<closes>{'|'.join(re.escape(closes) for _, closes in _PAIRS)})"
+)
+
+
+def strip_thinking(reply: str) -> str:
+    """Return the answer in the text of a model's reply: what is left without its thoughts.
+
+    Args:
+        reply: Content of a completion, of any model family; JSON or plain text.
+
+    Returns:
+        The text as it is where it holds no known mark; "" where it holds nothing but thoughts. Thoughts
+        without marks are left where no known phrase says where the answer begins: see ``is_thinking_aloud``.
+    """
+    text = reply
+    if any(sign in reply for sign in _MARK_SIGNS):
+        text = drop_channels(_join_answer(cut_spans(reply, find_thoughts(reply))))
+        text = _ANSWER_ENDS.sub("", _ANSWER_OPENS.sub("", text))
+        if text != reply:
+            text = _ANSWER_TAG.sub("", text)
+    return drop_thinking_aloud(text)
+
+
+def drop_thinking_aloud(text: str) -> str:
+    """Return ``text`` without thoughts that are introduced by a phrase, if another phrase ends them."""
+    for opening, answer in _ALOUD:
+        if opening.match(text):
+            ends = [match.end() for match in answer.finditer(text)]
+            return text[ends[-1] :].lstrip("\n") if ends else text
+    return text
+
+
+def is_thinking_aloud(text: str) -> bool:
+    """Does ``text`` begin like the thoughts of a model about its task, with no marks around them?"""
+    return bool(_TALKS_OF_TASK.match(text)) or any(opening.match(text) for opening, _ in _ALOUD)
+
+
+def drop_channels(text: str) -> str:
+    """Return ``text`` without the channels of the harmony format that are not said, and their tokens."""
+    return _CHANNELS.sub("", text) if "<|channel|>" in text else text
+
+
+def cut_spans(text: str, spans: list[tuple[int, int]]) -> list[str]:
+    """Return what is left of ``text`` around ``spans``, which are in order and do not overlap."""
+    starts = [0, *(end for _, end in spans)]
+    ends = [*(start for start, _ in spans), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _join_answer(pieces: list[str]) -> str:
+    """Join what is left around thoughts; an object before a thought that another one follows is a draft."""
+    text = pieces[0]
+    for piece in pieces[1:]:
+        is_draft = text.rstrip("` \n").endswith("}") and re.match(r"[\s`]*(?:json)?\s*\{", piece)
+        text = piece if is_draft else text + piece
+    return text
+
+
+def find_thoughts(text: str) -> list[tuple[int, int]]:
+    """Return where marked thoughts begin and end in ``text``, in order, none within another.
+
+    A thought whose mark is never closed reaches to the end of its message (``SEAM`` or the end of the text);
+    one that was never opened, from the end of the last thought or the start of the message.
+    """
+    spans: list[tuple[int, int]] = []
+    opened, done, looked = -1, 0, 0
+    for start, end, closes in _marks(text):
+        if closes:
+            begin = opened if opened >= 0 else max(done, text.rfind(SEAM, done, start) + 1)
+            spans.append((begin, done := end))
+            opened = -1
+            continue
+        seam = text.find(SEAM, looked, start) if opened >= 0 else -1
+        looked = start
+        if seam >= 0:
+            spans.append((opened, done := seam))
+        if seam >= 0 or opened < 0:
+            opened = start
+    if opened >= 0:
+        seam = text.find(SEAM, opened)
+        spans.append((opened, seam if seam >= 0 else len(text)))
+    return spans
+
+
+def _marks(text: str) -> list[tuple[int, int, bool]]:
+    """Return start, end and whether it closes, of each mark that counts.
+
+    A tag whose name is a word counts where the text has both its opener and its closer, or where a message
+    begins with it; a lone closer of that kind, where the answer follows it without a space.
+    """
+    marks = [
+        (mark, bool(mark["slash"] or mark["closes"]), (mark["name"] or "think").lower())
+        for mark in _MARK.finditer(text)
+    ]
+    opened, closed = ({name for _, closes, name in marks if closes is which} for which in (False, True))
+    whole = _SURE | (opened & closed)
+    return [
+        (mark.start(), mark.end(), closes)
+        for mark, closes, name in marks
+        if name in whole or (_is_glued(text, mark.end()) if closes else _is_first(text, mark.start()))
+    ]
+
+
+def _is_first(text: str, start: int) -> bool:
+    """Is there nothing but spaces between ``start`` and the beginning of its message?"""
+    before = text[max(0, start - _INDENT) : start].rstrip(" \t\n")
+    return before.endswith(SEAM) or (not before and start <= _INDENT)
+
+
+def _is_glued(text: str, end: int) -> bool:
+    """Does the text go on straight after ``end``, or on a new line?"""
+    following = text[end : end + 1]
+    return following == "\n" or not (following in {"", SEAM} or following.isspace())
