@@ -11,6 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig, RepairsConfig
 from soc_gen.stages.clean.features import Said
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
+from soc_gen.text import quotes
 from soc_gen.text.prompt_leak import index_prompts
 from soc_gen.text.speaker_labels import label_starts, names_of
 from tests.support.people import LUNA, MAX, TALK, chat
@@ -228,7 +229,7 @@ def test_what_nobody_sees_goes_and_emoji_stay_whole(written: str, kept: str) -> 
     ],
 )
 def test_quotation_marks_around_a_whole_message_go(written: str, kept: str) -> None:
-    assert text.unquote(written) == kept
+    assert quotes.unquote(written) == kept
 
 
 def test_spaces_go_at_the_ends_of_messages_and_lines() -> None:

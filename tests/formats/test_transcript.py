@@ -14,7 +14,8 @@ from soc_gen.models import Experience, Persona
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
 from soc_gen.stages.rollout.formats.dialogue_acts import FIRST
-from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render, unwrapped
+from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render
+from soc_gen.text.quotes import unwrap_line
 
 
 def _persona(name: str) -> Persona:
@@ -142,7 +143,7 @@ def test_marks_around_a_whole_line_go(line: str, spoken: str) -> None:
 @given(st.text(max_size=40))
 def test_unwrapping_ends(line: str) -> None:
     """What is unwrapped is not unwrapped further."""
-    assert unwrapped(unwrapped(line)) == unwrapped(line)
+    assert unwrap_line(unwrap_line(line)) == unwrap_line(line)
 
 
 def test_a_line_that_was_cut_keeps_its_whole_sentences() -> None:

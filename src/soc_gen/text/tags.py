@@ -105,11 +105,6 @@ def render(pieces: list[Piece]) -> str:
     return " ".join(_write(piece) for piece in pieces)
 
 
-def normalise(message: str) -> str:
-    """Return ``message`` with each tag in its one form; a message without tags comes back as it is."""
-    return _settle(lambda text: render(parse(text)) if _MARK.search(text) else text, message)
-
-
 def split_tags(messages: list[str]) -> list[str]:
     """Return ``messages`` with every tag at the start of one, and delay, audio and end alone in theirs.
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from soc_gen.llm.json_reply import parse_json_object
 from soc_gen.models import Experience, Persona
 from soc_gen.text.names import short_names
+from soc_gen.text.ngrams import word_ngrams
 from soc_gen.text.safety import find_romance_with_minor
 from soc_gen.text.tokens import WORD
 
@@ -243,9 +244,8 @@ def _is_title(words: list[str]) -> bool:
     return 2 * large >= len(words) and all(word[0].isupper() for word in words if len(word) > 3)
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = [word.casefold() for word in _words(text)]
-    return {tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1)}
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    return word_ngrams([word.casefold() for word in _words(text)], _RUN)
 
 
 def _shared(text: str, others: Iterable[str]) -> float:

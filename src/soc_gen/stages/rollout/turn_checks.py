@@ -14,11 +14,13 @@ from soc_gen.stages.rollout.formats.base import InvalidTurnError
 from soc_gen.text import tags
 from soc_gen.text.assistant_speak import is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell
+from soc_gen.text.ngrams import word_ngrams
 from soc_gen.text.repetition import is_repeat
 from soc_gen.text.repetition import words as words_of
 from soc_gen.text.speaker_labels import own_label, speaks_for
 from soc_gen.text.thinking import is_thinking_aloud
 
+_RUN = 3  # words in a row that are compared with what was given
 _FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
 _MOST_RETOLD = 0.6
 _STAGE_DIRECTION = re.compile(
@@ -76,8 +78,7 @@ def retells(message: str, given: Runs) -> bool:
 
 def word_runs(text: str) -> Runs:
     """Return every three words in a row of ``text``."""
-    said = words_of(text)
-    return frozenset(zip(said, said[1:], said[2:], strict=False))
+    return word_ngrams(words_of(text), _RUN)
 
 
 def _filler_again(messages: Sequence[str], context: TurnContext) -> str:

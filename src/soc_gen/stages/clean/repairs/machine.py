@@ -14,6 +14,7 @@ import orjson
 from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import Said
 from soc_gen.text.assistant_speak import QUOTES
+from soc_gen.text.end_notes import END_NOTE
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
 from soc_gen.text.thinking import (
     SEAM,
@@ -77,16 +78,6 @@ _MACHINE_REPLY = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[^\W_]+")
-_ENDED = (
-    r"end|(?:the )?end (?:of )?(?:the |this |our )?(?:conversation|chat|dialogue|transcript|scene|talk|call)"
-    r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
-)
-_END_NOTE = re.compile(
-    # Looked for at the beginning of each run of spaces or dashes, not at every one of them.
-    rf"(?<!\s)\s*+(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
-    rf"|(?:(?<!-)-{{2,}}+|(?<!—)—++|(?<!=)={{2,}}+)\s*(?:{_ENDED})[\s.]*(?:-{{2,}}+|—++|={{2,}}+))\s*\Z",
-    re.IGNORECASE,
-)
 
 
 def may_think(said: Said) -> bool:
@@ -160,7 +151,7 @@ def _announces(what: str, names: Collection[str]) -> bool:
 
 def drop_end_notes(messages: Messages) -> Messages:
     """Take "(end of conversation)" off the end."""
-    return [_END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
+    return [END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
 
 
 def drop_leaks(messages: Messages, grams: PromptNgramIndex) -> Messages:

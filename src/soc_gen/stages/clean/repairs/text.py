@@ -1,4 +1,4 @@
-"""Text repairs: wrong encodings, characters nobody sees, quotation marks and spaces around a message.
+"""Text repairs: wrong encodings, characters nobody sees, and spaces around a message.
 
 Emoji, kaomoji, slang, typos and typographic quotes are how people write; they stay.
 """
@@ -28,7 +28,6 @@ _UNSEEN = re.compile(
     f"|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|(?<![{_VIRAMAS}\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
     f"|(?<=[{_VIRAMAS}][\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
 )
-_QUOTED = re.compile(r"([\"“”„]{1,3})([^\"“”„]+)([\"“”]{1,3})")
 _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
 
@@ -60,12 +59,6 @@ def drop_invisible(text: str) -> str:
     if text.isprintable():
         return text
     return _UNSEEN.sub("", _LINE_BREAK.sub("\n", text).replace("\t", " "))
-
-
-def unquote(text: str) -> str:
-    """Take off quotation marks, also doubled ones, around a whole message."""
-    match = _QUOTED.fullmatch(text.strip())
-    return match[2] if match and len(match[1]) == len(match[3]) else text
 
 
 def tidy_spaces(text: str) -> str:

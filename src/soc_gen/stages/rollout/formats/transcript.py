@@ -19,20 +19,16 @@ from soc_gen.prompts.personas import introduction
 from soc_gen.seeding import child_seed
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn
 from soc_gen.stages.rollout.formats.dialogue_acts import CLOSING_LINES, sample_acts
+from soc_gen.text.end_notes import END_LINE
 from soc_gen.text.names import short_names
+from soc_gen.text.quotes import unwrap_line
 from soc_gen.text.repetition import words
 from soc_gen.text.thinking import strip_thinking
 
-_END_LINE = re.compile(
-    r"\s*[\[(<]/?\s*(?:the\s+)?end(?:\s+of\s+(?:the\s+)?(?:chat|conversation))?\s*/?[\])>]\s*", re.I
-)
 _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿])(?=\s|$)", re.DOTALL)
 
-_WRAPPERS = (('"', '"'), ("“", "”"), ("«", "»"), ("*", "*"), ("_", "_"))
 REPLY_TOKENS = 16
 _BROKEN_OFF = {"length", "content_filter", "abort", "error"}  # finish reasons; the third is vLLM's
-_PAIR = 2
-_CORRECTION = 3  # words
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
 
 
@@ -88,15 +84,15 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     if reply.finish_reason == THINKING or (reply.text.strip() and not answer.strip()):
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
     line = answer.strip().partition("\n")[0]
-    written = _END_LINE.sub(" ", line).strip()
-    spoken = unwrapped(written)
+    written = END_LINE.sub(" ", line).strip()
+    spoken = unwrap_line(written)
     repairs = ("unwrapped",) if spoken != written else ()
     broken_off = reply.finish_reason in _BROKEN_OFF
     if not spoken.strip(_NO_WORDS):
         if broken_off:  # while it thought, say: nobody has ended the talk
             raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
         return Parsed((), ended=True)
-    if _END_LINE.search(line):
+    if END_LINE.search(line):
         return Parsed((spoken,), ended=True, repairs=repairs)
     if broken_off:
         whole = _SENTENCE.match(spoken)
@@ -122,32 +118,6 @@ def _example_lines() -> tuple[frozenset[str], ...]:
     """Return the words of what the people in the examples say, line by line."""
     lines = load_prompt("rollout_transcript_examples").text.splitlines()
     return tuple(frozenset(words(line.partition("): ")[2])) for line in lines if "): " in line)
-
-
-def unwrapped(line: str) -> str:
-    """Return ``line`` without quotation marks or stars around all of it; a phrase quoted in it stays.
-
-    A mark at the very start or end that has no partner goes too: it is what is left of a pair in a line
-    that was cut. A star before a word or two is how people correct themselves, and stays.
-    """
-    before = None
-    while line != before:
-        before = line
-        for opening, closing in _WRAPPERS:
-            line = _without(line, opening, closing)
-    return line
-
-
-def _without(line: str, opening: str, closing: str) -> str:
-    marks = sum(line.count(mark) for mark in {opening, closing})
-    starts, ends = line.startswith(opening), line.endswith(closing)
-    if marks == _PAIR and starts and ends:
-        return line[1:-1].strip()
-    if marks == 1 and starts and not (opening == "*" and len(line.split()) <= _CORRECTION):
-        return line[1:].strip()
-    if marks == 1 and ends and not line[-2:-1].isdigit():
-        return line[:-1].strip()
-    return line
 
 
 def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
