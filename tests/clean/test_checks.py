@@ -161,3 +161,18 @@ def test_a_leak_is_eight_words_in_a_row_of_the_prompt() -> None:
     assert leaks_prompt("ok: write short messages as people do when they type...", grams)
     assert not leaks_prompt("people do write short messages when they type", grams)
     assert not leaks_prompt("anything", index_prompts([]))
+
+
+@pytest.mark.parametrize(("count", "leaks"), [(7, False), (8, True), (9, True)])
+def test_so_many_words_in_a_row_of_the_prompt_are_a_leak(count: int, leaks: bool) -> None:
+    """Seven are said by chance."""
+    prompt = "Write short messages, as people do when they type with one thumb."
+    recited = " ".join(prompt.split()[:count])
+    assert leaks_prompt(f"ok {recited} lol", index_prompts([prompt])) is leaks
+
+
+@pytest.mark.parametrize(("length", "is_one"), [(299, True), (300, True), (301, False)])
+def test_a_longer_text_is_no_goodbye(length: int, is_one: bool) -> None:
+    """It tells something besides."""
+    bye = ", talk soon"
+    assert is_farewell("x" * (length - len(bye)) + bye) is is_one

@@ -226,6 +226,10 @@ def test_what_nobody_sees_goes_and_emoji_stay_whole(written: str, kept: str) -> 
         ('"hey" he said "no"', '"hey" he said "no"'),
         ('say "no"', 'say "no"'),
         ('"', '"'),
+        ('""hey"', '""hey"'),
+        ('"hey""', '"hey""'),
+        ("“““hey“““", "hey"),
+        ("““““hey““““", "““““hey““““"),
     ],
 )
 def test_quotation_marks_around_a_whole_message_go(written: str, kept: str) -> None:

@@ -102,6 +102,8 @@ def test_end_is_seen_taken_out_and_cut_after() -> None:
         ("a cat</image>", 1),
         ("<image>a <gif>b</gif></image>", 1),
         ("<image></image>", 1),
+        ("<image>a cat</gif>", 1),
+        ("<image>a cat</image></gif>", 1),
         ("<delay soon/>", 1),
         ("<sigh> fine", 1),
     ],

@@ -34,3 +34,18 @@ def test_closing_changes_only_what_comes_after(conversation: str, closing: int, 
 def test_talks_take_different_courses() -> None:
     """The course depends on the conversation."""
     assert len({tuple(sample_acts(str(number), 10, None)) for number in range(50)}) > 45
+
+
+@given(st.text(), st.integers(2, 40))
+def test_no_move_comes_again_within_five(conversation: str, count: int) -> None:
+    """Unless nothing else may follow: a talk that repeats its moves goes in a circle."""
+    moves = sample_acts(conversation, count, None)
+    for number, move in enumerate(moves):
+        recent = moves[max(0, number - 5) : number]
+        assert move not in recent or set(_AFTER[moves[number - 1]]) <= set(recent)
+
+
+def test_a_move_may_come_again_after_five_others() -> None:
+    """People do come back to things."""
+    walks = [sample_acts(str(number), 30, None) for number in range(20)]
+    assert any(walk[at] == walk[at - 6] for walk in walks for at in range(6, 30))

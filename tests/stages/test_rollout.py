@@ -221,3 +221,14 @@ def test_whatever_the_model_says_prompts_only_grow(script: list[str], form: str,
     if chat:
         assert all(part.messages and all(part.messages) for part in chat.chat_parts)
         assert len(chat.chat_parts) <= 8
+
+
+@pytest.mark.parametrize(("between", "asked_again"), [(22, 1), (23, 1), (24, 0), (25, 0)])
+def test_a_repeat_is_noticed_among_the_last_24_messages(between: int, asked_again: int) -> None:
+    """A line that was said longer ago may be said again."""
+    again = LINES[0]
+    others = [" ".join(f"w{number}x{word}" for word in range(5)) for number in range(between)]
+    script: list[Answer] = [say(again), *map(say, others), say(again), say("that is all I wanted to know")]
+    played = Played(script, max_turns=between + 2, min_turns=between + 1)
+    played.chat()
+    assert played.counts["repeat"] == asked_again
