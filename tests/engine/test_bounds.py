@@ -20,7 +20,7 @@ from soc_gen.settings import Budget, Prices
 def test_a_token_budget_is_spent_when_it_is_reached(tokens: int, stops: bool) -> None:
     """Prompt and completion tokens count, and those of the stages before."""
     for before in (0, 400):
-        stop, metrics = Stop(), RunMetrics(spent_before=Usage(before, 0, 0))
+        stop, metrics = Stop(), RunMetrics(tokens_before=before)
         stop.check(Budget(max_tokens=1000), Totals(1, Usage(tokens - before - 100, 0, 100)), metrics)
         assert stop.is_set() is stops
 

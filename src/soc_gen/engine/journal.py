@@ -53,9 +53,9 @@ class Journal:
     Args:
         path: The journal's file.
         inputs: What the run depends on; names and values are shown when they differ.
-        row_digests: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell. Between
-            runs records may be added to it, at its end or between others, and those that are not finished
-            may change or go: what was done stays done.
+        row_digests: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell.
+            Between runs records may be added to it, at its end or between others, and those that are not
+            finished may change or go: what was done stays done.
         restart: Throw an existing journal away.
 
     Raises:
