@@ -6,10 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soc_gen.cli import chat, console
+from soc_gen.cli import console
 from soc_gen.cli.run import most_diverse_chat
 from soc_gen.cli.summary import COLUMNS, duration
+from soc_gen.display import to_rich
 from soc_gen.io.manifest import Manifest, read_manifest
+from soc_gen.text.names import short_names
 
 
 def main(data: Path, picture: Path) -> None:
@@ -19,10 +21,12 @@ def main(data: Path, picture: Path) -> None:
         UsageError: A file of the run is missing or cannot be read.
     """
     screen = Console(record=True, force_terminal=True, width=96, file=io.StringIO())
-    chat.out = console.out = screen
-    shown = most_diverse_chat(data / "clean.jsonl")
-    if shown:
-        chat.show_chat(shown)
+    console.out = screen
+    chat = most_diverse_chat(data / "clean.jsonl")
+    if chat:
+        transcript = chat.transcript(short_names(*chat.experience.people))
+        for line in to_rich(transcript, width=screen.width, terminal=True):
+            screen.print(line)
     manifests = {
         stage: read_manifest(data / f"{name}.manifest.json")
         for stage, name in (("experiences", "experiences"), ("rollout", "chats"), ("clean", "clean"))
