@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from soc_gen.io.resources import shipped
+from tests.support.command import soc
 
 COMMANDS = [
     ("generate", "experiences"),
@@ -23,18 +24,6 @@ COMMANDS = [
     ("init",),
 ]
 HEAVY = {"pydantic", "openai", "datasets", "huggingface_hub", "numpy", "aiohttp", "pyarrow", "tenacity"}
-
-
-def soc(*words: str, cwd: Path | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run ``soc`` and return what it did."""
-    return subprocess.run(
-        [sys.executable, "-c", "from soc_gen.cli import main; main()", *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        check=False,
-        timeout=timeout,
-    )
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

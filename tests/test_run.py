@@ -10,8 +10,8 @@ from datasets import load_dataset
 
 from soc_gen.config import load_config
 from soc_gen.llm.embedded.weights import FALLBACK, resolve_weights
+from tests.support.command import soc
 from tests.support.loopback_endpoint import Behaviour, LoopbackEndpoint
-from tests.test_cli import soc
 
 SCHEMA = ["chat_id", "experience", "chat_parts", "model"]
 

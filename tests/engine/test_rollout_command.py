@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.support.command import soc
 from tests.support.loopback_endpoint import Behaviour, Exchange, LoopbackEndpoint
 from tests.support.runs import KEY, Project, experiences, in_input_order, write_experiences
-from tests.test_cli import soc
 
 
 @pytest.fixture

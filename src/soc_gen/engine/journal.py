@@ -28,9 +28,9 @@ from typing import Any
 import orjson
 
 from soc_gen.engine.compatibility import RESTART_HINT, VERSION, check_header, map_rows
-from soc_gen.engine.lock import lock, sync_folder
+from soc_gen.engine.lock import lock
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.io.files import drop_torn_tail, wrap_write_errors
+from soc_gen.io.files import drop_torn_tail, sync_folder, wrap_write_errors
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 

@@ -1,4 +1,4 @@
-"""The place a journal has on the disk: its folder, made to last, and its lock."""
+"""The lock of a journal: one process writes it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ from typing import IO
 from filelock import lock_descriptor
 
 from soc_gen.errors import OutputError
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new file's name survive power loss, where the system lets folders be synced."""
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def lock(journal: Path) -> IO[str]:

@@ -98,6 +98,16 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
     raise UsageError(what, where=str(out), hint="Choose another --out")
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files in ``folder`` survive power loss, where the system lets folders be synced."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Write a file aside and put it in the place of ``path`` when the block ends without an error.
@@ -117,5 +127,6 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
                 handle.flush()
                 os.fsync(handle.fileno())
             aside.replace(path)
+            sync_folder(path.parent)
         finally:
             aside.unlink(missing_ok=True)
