@@ -17,7 +17,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     real_sync, real_replace = os.fsync, Path.replace
 
     def fsync(descriptor: int) -> None:
-        target = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        target = Path(f"/proc/self/fd/{descriptor}").readlink()
         made.append(f"sync {target.stat().st_size} bytes" if target.is_file() else f"sync {target.name}/")
         real_sync(descriptor)
 

@@ -99,7 +99,7 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of new files in ``folder`` survive power loss, where the system lets folders be synced."""
+    """Make the names of new files in ``folder`` survive power loss, where folders can be synced."""
     if os.name != "nt":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
