@@ -1,5 +1,6 @@
 """The command line as a user meets it: as a process."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import pytest
 
 from soc_gen.io.resources import shipped
 from tests.support.command import soc
+from tests.support.loopback_endpoint import LoopbackEndpoint
 
 COMMANDS = [
     ("generate", "experiences"),
@@ -220,3 +222,41 @@ def test_personas_that_are_not_there_are_told_before_a_model_is_looked_for(tmp_p
     done = soc(*command, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: nothere.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "place"),
+    [
+        ("--temperature", 0.0, ("rollout", "sampling", "temperature")),
+        ("--min-p", 0.0, ("rollout", "sampling", "min_p")),
+        ("--top-k", 0, ("rollout", "sampling", "top_k")),
+        ("--min-turns", 0, ("rollout", "min_turns")),
+        ("--seed", 0, ("random_seed",)),
+        ("--max-turns", 2, ("rollout", "max_turns")),
+    ],
+)
+def test_an_option_wins_over_the_config_also_with_a_zero(
+    tmp_path: Path, option: str, value: float, place: tuple[str, ...]
+) -> None:
+    """What is typed is what the manifest says was used."""
+    (tmp_path / "mine.toml").write_text(
+        "random_seed = 3\n[rollout]\nmin_turns = 1\nmax_turns = 4\n"
+        "[rollout.sampling]\ntemperature = 0.5\nmin_p = 0.1\ntop_k = 9\n"
+    )
+    first = (shipped("seeds") / "experiences.jsonl").read_bytes().splitlines()[0]
+    (tmp_path / "in.jsonl").write_bytes(first)
+    with LoopbackEndpoint() as server:
+        words = ("--config", "mine.toml", "--base-url", server.url, option, str(value))
+        done = soc("rollout", "in.jsonl", "--out", "chats.jsonl", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    used = json.loads((tmp_path / "chats.manifest.json").read_text("utf-8"))["config"]
+    for key in place:
+        used = used[key]
+    assert used == value
+
+
+def test_a_bad_option_is_not_blamed_on_the_config() -> None:
+    """The preset is fine; what was typed is not."""
+    done = soc("rollout", "x.jsonl", "--config", "qwen3-vllm", "--concurrency", "abc")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the command line: endpoint.concurrency: ")

@@ -78,20 +78,29 @@ def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Co
     Raises:
         UsageError: No such preset or file, broken TOML, an unknown key or a bad value.
     """
-    where = name or "the command line"
-    data = _merge(_read_toml(name) if name else {}, overrides or {})
+    given = _read_toml(name) if name else {}
+    try:
+        return _completed(given, overrides or {})
+    except ValidationError as error:
+        where = name if name and not _is_valid(given) else "the command line"
+        raise UsageError(_explain(error), where=where) from None
+
+
+def _completed(given: dict[str, Any], overrides: dict[str, Any]) -> Config:
+    data = _merge(given, overrides)
     for stage in ASKING_STAGES:
         if isinstance(own := _as_dict(data.get(stage)).get("endpoint"), dict):
-            data[stage]["endpoint"] = _merge(own, (overrides or {}).get("endpoint", {}))
+            data[stage] = data[stage] | {"endpoint": _merge(own, overrides.get("endpoint", {}))}
     # A stage's own defaults, also for a group such as its sampling of which only some keys are given.
-    return _validated(_merge(Config().model_dump(), data), where)
+    return Config.model_validate(_merge(Config().model_dump(), data))
 
 
-def _validated(data: dict[str, Any], where: str) -> Config:
+def _is_valid(given: dict[str, Any]) -> bool:
     try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise UsageError(_explain(error), where=where) from None
+        _completed(given, {})
+    except ValidationError:
+        return False
+    return True
 
 
 def with_overrides(config: Config, overrides: dict[str, Any]) -> Config:

@@ -174,7 +174,7 @@ def _load(name: str | None, values: dict[str, Any], taken: _Taken) -> RunConfig:
         name = DEFAULT_PRESET
     overrides: dict[str, Any] = {}
     for path, value in values.items():
-        if value in (None, [], False):
+        if value is None or value is False or value == []:  # not given; a 0 is
             continue
         for place in _places(path, taken.stages):
             _put(overrides, place.split("."), tuple(value) if isinstance(value, list) else value)
