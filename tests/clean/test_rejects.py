@@ -118,6 +118,42 @@ def test_goodbyes_without_end_are_a_farewell_loop() -> None:
     assert reason(*byes, *TALK) is None
 
 
+BYES = [["bye!"], ["see you tomorrow"], ["good night"], ["take care"], ["ok bye"]]
+
+
+@pytest.mark.parametrize(("limit", "farewells"), [(4, 3), (4, 4), (4, 5), (2, 1), (2, 2), (2, 3)])
+def test_one_goodbye_more_than_the_limit_is_a_farewell_loop(limit: int, farewells: int) -> None:
+    """``max_farewells`` parts in a row stay; 4 is the default."""
+    expected = "farewell_loop" if farewells > limit else None
+    assert reason(*TALK, *BYES[:farewells], config=CleanConfig(max_farewells=limit)) == expected
+    assert CleanConfig().max_farewells == 4
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        ("oh you too", "farewell_loop"),
+        ("oh you too max", "farewell_loop"),
+        ("oh you too dear max", None),
+    ],
+)
+def test_up_to_four_words_between_goodbyes_do_not_end_the_row(between: str, expected: str | None) -> None:
+    """Three goodbyes before and two after: five in a row, unless the part between them breaks it."""
+    assert reason(*TALK, *BYES[:3], [between], *BYES[3:]) == expected
+
+
+@pytest.mark.parametrize(("word_runs", "expected"), [(71, None), (69, "echo")])
+def test_echoes_are_looked_for_from_a_tenth_of_repeated_runs_on(word_runs: int, expected: str | None) -> None:
+    """Seven runs come twice: 9.9 % of 71, 10.1 % of 69. (A tenth exactly is a matter of rounding.)"""
+    echoed = "we could take the old road home tonight maybe"
+    rest = " ".join(f"word{number}" for number in range(word_runs + 2 - 2 * len(echoed.split())))
+    parts = [[echoed], [echoed], [rest]]
+    features = Said(chat(*parts), 3)
+    assert len(features.shingles) == word_runs
+    assert len(features.shingles) - len(set(features.shingles)) == 7
+    assert reason(*parts, config=CleanConfig(max_repetition=1, max_echo=0)) == expected
+
+
 def test_the_language_is_asked_for_or_not() -> None:
     german = ["kannst du mir bitte sagen wann der nächste zug nach hamburg fährt ich stehe schon am bahnhof"]
     answer = ["der fährt erst um sieben uhr, du hast also noch zeit für einen kaffee und ein brötchen"]
