@@ -6,7 +6,7 @@ import pytest
 
 from soc_gen.models import Chat, ChatPart
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.rejections import CHECKS, REASONS, reject
 from tests.support.people import TALK, chat
 
@@ -18,7 +18,7 @@ def reason(*parts: list[str], config: CleanConfig = SHORT) -> str | None:
 
 
 def reason_of(talk: Chat, config: CleanConfig = SHORT) -> str | None:
-    found = reject(Said(talk, config.shingle_words), config)
+    found = reject(ChatFeatures(talk, config.shingle_words), config)
     return found[0] if found else None
 
 
@@ -148,7 +148,7 @@ def test_echoes_are_looked_for_from_a_tenth_of_repeated_runs_on(word_runs: int, 
     echoed = "we could take the old road home tonight maybe"
     rest = " ".join(f"word{number}" for number in range(word_runs + 2 - 2 * len(echoed.split())))
     parts = [[echoed], [echoed], [rest]]
-    features = Said(chat(*parts), 3)
+    features = ChatFeatures(chat(*parts), 3)
     assert len(features.shingles) == word_runs
     assert len(features.shingles) - len(set(features.shingles)) == 7
     assert reason(*parts, config=CleanConfig(max_repetition=1, max_echo=0)) == expected
