@@ -325,7 +325,7 @@ def show_bars(taken: list[dict[str, dict[str, Any]]]) -> None:
     for one, two, bar in (
         ("dedup", "floor", "at most 9"),
         ("datasketch", "dedup", "at least 2"),
-        ("longest", "dedup", "at most 3"),
+        ("longest", "dedup", "at most 4"),
     ):
         if one in taken[0]:
             values = sorted(figures[one]["cpu"] / figures[two]["cpu"] for figures in taken)
