@@ -15,11 +15,11 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soc_gen.errors import OutputError, UsageError
+from soc_gen.errors import OutputError, SocError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.decide import clean_chats
+from soc_gen.stages.clean.decide import Decider, Decision, Replaced, clean_chats
 from soc_gen.stages.clean.rejections import REASONS
 from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files
 from tests.support.people import TALK, chat
@@ -307,6 +307,29 @@ def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
     assert clean(tmp_path, data, config, random_seed=1).out.read_bytes() == once
     assert clean(tmp_path, data, config, random_seed=2).out.read_bytes() != once
     assert sorted(once.splitlines()) == sorted(data.splitlines())
+
+
+@pytest.mark.parametrize(("chats", "balanced"), [(2, True), (3, False)])
+def test_a_result_in_which_a_record_is_counted_twice_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chats: int, balanced: bool
+) -> None:
+    """A faulty decider lets every later chat replace the first one: right once, wrong the second time."""
+    clean(tmp_path, lines([different(9)]))
+    before = (tmp_path / "clean.jsonl").read_bytes()
+    seen: list[str] = []
+
+    def decide(_: Decider, name: Any, __: object) -> Decision:
+        seen.append(name())
+        return Decision(None, replaced=(Replaced(0, "faulty"),) if len(seen) > 1 else ())
+
+    monkeypatch.setattr(Decider, "decide", decide)
+    data = lines([different(number) for number in range(chats)])
+    if balanced:
+        assert clean(tmp_path, data).kept == 1
+        return
+    with pytest.raises(SocError, match="lost count of the records"):
+        clean(tmp_path, data)
+    assert (tmp_path / "clean.jsonl").read_bytes() == before
 
 
 def test_a_limit_reads_no_more(tmp_path: Path) -> None:

@@ -151,7 +151,9 @@ def test_an_interrupted_run_leaves_no_worker_trace_or_file(
     """Nothing is written, and the terminal, which interrupts the workers too, stays readable."""
     source = tmp_path / "chats.jsonl"
     source.write_bytes(lines([different(1)]) * 30_000)
-    command = "from soc_gen.cli import main; main()"
+    # A shell starts background jobs with SIGINT ignored, and children inherit that: reset it.
+    reset = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = f"{reset}; from soc_gen.cli import main; main()"
     arguments = ["clean", str(source), "--out", str(tmp_path / "clean.jsonl"), "--workers", "2"]
     with subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from soc_gen.stages.clean.dedup import Duplicates, Fingerprint, bands_for, fingerprint, sketch
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.dedup import DuplicateIndex, Fingerprint, bands_for, fingerprint, minhash
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.ngrams import ngrams
 from soc_gen.text.tokens import tokenize
 from tests.support.people import TALK, chat
@@ -20,20 +20,20 @@ def words(count: int = 300) -> list[str]:
     return RNG.choices(VOCABULARY, k=count)
 
 
-def changed(said: list[str], places: int) -> list[str]:
-    copy = list(said)
+def changed(tokens: list[str], places: int) -> list[str]:
+    copy = list(tokens)
     for place in RNG.sample(range(len(copy)), places):
         copy[place] = "changed" + RNG.choice(VOCABULARY)
     return copy
 
 
-def of(said: list[str], number: int) -> Fingerprint:
-    text = " ".join(said).encode().split()
-    return Fingerprint(number, hash(tuple(said)), number, len(said), sketch(ngrams(text, 3)))
+def of(tokens: list[str], number: int) -> Fingerprint:
+    text = " ".join(tokens).encode().split()
+    return Fingerprint(number, hash(tuple(tokens)), number, len(tokens), minhash(ngrams(text, 3)))
 
 
-def search(*, longest: bool = True, same_experience: bool = False) -> Duplicates:
-    return Duplicates(0.8, keep_longest=longest, same_experience=same_experience)
+def search(*, longest: bool = True, same_experience: bool = False) -> DuplicateIndex:
+    return DuplicateIndex(0.8, keep_longest=longest, same_experience=same_experience)
 
 
 def test_the_words_of_a_text_are_lower_case_without_punctuation() -> None:
@@ -45,44 +45,46 @@ def test_the_words_of_a_text_are_lower_case_without_punctuation() -> None:
 
 
 def test_a_near_copy_repeats_the_first_when_it_is_not_longer() -> None:
-    said = words()
+    tokens = words()
     seen = search()
-    assert seen.judge(of(said, 0)).number == 0
-    verdict = seen.judge(of(changed(said, 4), 1))
-    assert (verdict.kind, verdict.original) == ("near_duplicate", 0)
-    assert seen.judge(of(words(), 2)).number == 1
+    assert seen.add(of(tokens, 0)).number == 0
+    match = seen.add(of(changed(tokens, 4), 1))
+    assert (match.kind, match.original) == ("near_duplicate", 0)
+    assert seen.add(of(words(), 2)).number == 1
 
 
 def test_a_longer_near_copy_replaces_those_it_repeats() -> None:
-    said = words()
+    tokens = words()
     seen = search()
-    seen.judge(of(said, 0))
-    verdict = seen.judge(of([*said, "one", "more"], 1))
-    assert verdict.number == 1
-    assert verdict.replaced == (0,)
-    again = seen.judge(of(said[:-1], 2))
+    seen.add(of(tokens, 0))
+    match = seen.add(of([*tokens, "one", "more"], 1))
+    assert match.number == 1
+    assert match.replaced == (0,)
+    again = seen.add(of(tokens[:-1], 2))
     assert (again.kind, again.original) == ("near_duplicate", 1)
 
 
 def test_the_first_stays_when_asked_to_and_what_is_fixed_always_does() -> None:
-    said = words()
+    tokens = words()
     seen = search(longest=False)
-    seen.judge(of(said, 0))
-    assert seen.judge(of([*said, "one", "more"], 1)).original == 0
-    fixed = search()
-    fixed.judge(of(said, 0))
-    fixed.fix()
-    assert fixed.judge(of([*said, "one", "more"], 1)).original == 0
+    seen.add(of(tokens, 0))
+    assert seen.add(of([*tokens, "one", "more"], 1)).original == 0
+    index = search()
+    index.add(of(tokens, 0))
+    index.freeze_reference()
+    assert index.add(of([*tokens, "one", "more"], 1)).original == 0
 
 
 def test_exact_duplicates_are_told_by_id_text_and_experience() -> None:
     seen = search()
-    first = fingerprint(Said(chat(*TALK, chat_id="a", experience_id="x"), 3))
-    seen.judge(first)
+    first = fingerprint(ChatFeatures(chat(*TALK, chat_id="a", experience_id="x"), 3))
+    seen.add(first)
     other = [[message + " entirely different now" for message in part] for part in TALK[:2]]
 
     def kind(chat_id: str, experience: str, talk: list[list[str]]) -> str | None:
-        return seen.judge(fingerprint(Said(chat(*talk, chat_id=chat_id, experience_id=experience), 3))).kind
+        return seen.add(
+            fingerprint(ChatFeatures(chat(*talk, chat_id=chat_id, experience_id=experience), 3))
+        ).kind
 
     assert kind("a", "y", other) == "duplicate_id"
     assert kind("b", "y", [[m.upper() + "!" for m in part] for part in TALK]) == "duplicate_text"
@@ -90,20 +92,20 @@ def test_exact_duplicates_are_told_by_id_text_and_experience() -> None:
 
 
 def test_a_forgotten_chat_may_come_again() -> None:
-    said = words()
+    tokens = words()
     seen = search()
-    old = of(said, 0)
-    seen.judge(old)
-    seen.judge(of([*said, "one", "more"], 1))
-    seen.forget(0, old)
-    assert seen.judge(of(words(), 0)).number == 2
+    old = of(tokens, 0)
+    seen.add(old)
+    seen.add(of([*tokens, "one", "more"], 1))
+    seen.remove(0, old)
+    assert seen.add(of(words(), 0)).number == 2
 
 
 def test_chats_without_words_are_not_alike() -> None:
     seen = search()
     for number, mark in enumerate(("...", "!!!", "?!")):
-        found = fingerprint(Said(chat([mark], [mark], chat_id=mark, experience_id=mark), 3))
-        assert seen.judge(found).number == number
+        found = fingerprint(ChatFeatures(chat([mark], [mark], chat_id=mark, experience_id=mark), 3))
+        assert seen.add(found).number == number
 
 
 @pytest.mark.parametrize(("places", "found"), [(0, 40), (2, 40), (5, 39)])
@@ -111,16 +113,16 @@ def test_near_copies_are_found_as_often_as_promised(places: int, found: int) -> 
     """Two changed words of 300 leave a similarity of about .96, five about .9."""
     hits = 0
     for number in range(40):
-        said = words()
+        tokens = words()
         seen = search(longest=False)
-        seen.judge(of(said, number))
-        hits += seen.judge(of(changed(said, places), number + 1000)).kind is not None
+        seen.add(of(tokens, number))
+        hits += seen.add(of(changed(tokens, places), number + 1000)).kind is not None
     assert hits >= found
 
 
 def test_unrelated_chats_are_never_alike() -> None:
     seen = search()
-    assert [seen.judge(of(words(), number)).number for number in range(200)] == list(range(200))
+    assert [seen.add(of(words(), number)).number for number in range(200)] == list(range(200))
 
 
 def test_lower_thresholds_take_more_bands() -> None:

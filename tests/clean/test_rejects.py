@@ -6,7 +6,7 @@ import pytest
 
 from soc_gen.models import Chat, ChatPart
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.rejections import CHECKS, REASONS, reject
 from tests.support.people import TALK, chat
 
@@ -18,7 +18,7 @@ def reason(*parts: list[str], config: CleanConfig = SHORT) -> str | None:
 
 
 def reason_of(talk: Chat, config: CleanConfig = SHORT) -> str | None:
-    found = reject(Said(talk, config.shingle_words), config)
+    found = reject(ChatFeatures(talk, config.shingle_words), config)
     return found[0] if found else None
 
 
@@ -116,6 +116,42 @@ def test_goodbyes_without_end_are_a_farewell_loop() -> None:
     assert reason(*TALK, *byes) == "farewell_loop"
     assert reason(*TALK, *byes[:2]) is None
     assert reason(*byes, *TALK) is None
+
+
+BYES = [["bye!"], ["see you tomorrow"], ["good night"], ["take care"], ["ok bye"]]
+
+
+@pytest.mark.parametrize(("limit", "farewells"), [(4, 3), (4, 4), (4, 5), (2, 1), (2, 2), (2, 3)])
+def test_one_goodbye_more_than_the_limit_is_a_farewell_loop(limit: int, farewells: int) -> None:
+    """``max_farewells`` parts in a row stay; 4 is the default."""
+    expected = "farewell_loop" if farewells > limit else None
+    assert reason(*TALK, *BYES[:farewells], config=CleanConfig(max_farewells=limit)) == expected
+    assert CleanConfig().max_farewells == 4
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        ("oh you too", "farewell_loop"),
+        ("oh you too max", "farewell_loop"),
+        ("oh you too dear max", None),
+    ],
+)
+def test_up_to_four_words_between_goodbyes_do_not_end_the_row(between: str, expected: str | None) -> None:
+    """Three goodbyes before and two after: five in a row, unless the part between them breaks it."""
+    assert reason(*TALK, *BYES[:3], [between], *BYES[3:]) == expected
+
+
+@pytest.mark.parametrize(("word_runs", "expected"), [(71, None), (69, "echo")])
+def test_echoes_are_looked_for_from_a_tenth_of_repeated_runs_on(word_runs: int, expected: str | None) -> None:
+    """Seven runs come twice: 9.9 % of 71, 10.1 % of 69. (A tenth exactly is a matter of rounding.)"""
+    echoed = "we could take the old road home tonight maybe"
+    rest = " ".join(f"word{number}" for number in range(word_runs + 2 - 2 * len(echoed.split())))
+    parts = [[echoed], [echoed], [rest]]
+    features = ChatFeatures(chat(*parts), 3)
+    assert len(features.shingles) == word_runs
+    assert len(features.shingles) - len(set(features.shingles)) == 7
+    assert reason(*parts, config=CleanConfig(max_repetition=1, max_echo=0)) == expected
 
 
 def test_the_language_is_asked_for_or_not() -> None:

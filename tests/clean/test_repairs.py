@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from soc_gen.models import Chat
 from soc_gen.stages.clean.config import CleanConfig, RepairsConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
 from soc_gen.text import quotes
@@ -255,7 +255,7 @@ def test_an_end_is_cut_after_taken_out_early_and_kept_when_last() -> None:
 
 
 def repaired(*parts: list[str], config: CleanConfig | None = None) -> list[list[str]]:
-    made, _ = Repairer(config or CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    made, _ = Repairer(config or CleanConfig(), GRAMS).repair(ChatFeatures(chat(*parts), 3))
     return [part.messages for part in made.chat.chat_parts]
 
 
@@ -305,18 +305,18 @@ def test_a_repair_can_be_switched_off() -> None:
 def test_each_repair_has_its_name_and_is_not_made_when_switched_off(name: str, messages: list[str]) -> None:
     parts = [messages, ["ok"]]
     off = CleanConfig(repairs=RepairsConfig(**{name: False}))
-    _, changes = Repairer(CleanConfig(), GRAMS).repair(Said(chat(*parts), 3))
+    _, changes = Repairer(CleanConfig(), GRAMS).repair(ChatFeatures(chat(*parts), 3))
     assert name in {change.repair for change in changes}
     assert repaired(*parts) != parts
-    _, changes = Repairer(off, GRAMS).repair(Said(chat(*parts), 3))
+    _, changes = Repairer(off, GRAMS).repair(ChatFeatures(chat(*parts), 3))
     assert name not in {change.repair for change in changes}
 
 
 def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
-    good = Said(chat(*TALK), 3)
+    good = ChatFeatures(chat(*TALK), 3)
     assert repairer.repair(good)[0] is good
-    _, changes = repairer.repair(Said(chat(["Luna: hi "], ["no"]), 3))
+    _, changes = repairer.repair(ChatFeatures(chat(["Luna: hi "], ["no"]), 3))
     assert [change.repair for change in changes] == ["speaker_labels", "spacing"]
     assert (changes[0].before, changes[0].after) == ("Luna: hi ", "hi ")
 
@@ -382,7 +382,7 @@ chats = st.lists(st.lists(said, max_size=3), min_size=1, max_size=7).map(lambda 
 @given(chats)
 def test_repairing_comes_to_rest_and_twice_is_once(messy: Chat) -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
-    once, _ = repairer.repair(Said(messy, 3))
+    once, _ = repairer.repair(ChatFeatures(messy, 3))
     again, changes = repairer.repair(once)
     assert again is once
     assert not changes
@@ -441,7 +441,7 @@ def named_chats(draw: st.DrawFn) -> Chat:
 @given(named_chats(), st.sampled_from([1, 3, 8]))
 def test_a_repair_that_a_chat_is_spared_would_change_nothing(messy: Chat, shingle_words: int) -> None:
     """By its marks, by ``may_apply`` or by ``finds``: a repair that is spared is never made."""
-    said = Said(messy, shingle_words)
+    said = ChatFeatures(messy, shingle_words)
     one, two = map(names_of, (messy.experience.persona1, messy.experience.persona2))
     starts = label_starts(one | two)
     writers = {LUNA.id: Writer(one, two, starts), MAX.id: Writer(two, one, starts)}

@@ -14,8 +14,8 @@ from rensa import RMinHash
 from soc_gen.models import Chat, Rejection
 from soc_gen.prompts.loader import load_prompt, prompt_names
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.dedup import Fingerprint, Verdict, duplicates, repeats
-from soc_gen.stages.clean.examine import Rules, examine
+from soc_gen.stages.clean.dedup import DuplicateMatch, Fingerprint, duplicate_index, repeats
+from soc_gen.stages.clean.examine import Rules, clean_chat
 from soc_gen.text.prompt_leak import index_prompts
 
 
@@ -57,16 +57,16 @@ class Decider:
     """
 
     def __init__(self, config: CleanConfig, known: Callable[[int], Known]) -> None:
-        self._index = duplicates(config)
+        self._index = duplicate_index(config)
         self._known = known
 
     def add_reference(self, fingerprint: Fingerprint) -> bool:
         """Take a chat of another dataset, which must not be repeated; return whether it has a number."""
-        return self._index.judge(fingerprint).number is not None
+        return self._index.add(fingerprint).number is not None
 
     def freeze_reference(self) -> None:
         """Never replace what was added until now: it belongs to another dataset."""
-        self._index.fix()
+        self._index.freeze_reference()
 
     def decide(self, name: Callable[[], str], fingerprint: Fingerprint) -> Decision:
         """Keep the chat or say what it repeats.
@@ -75,22 +75,22 @@ class Decider:
             name: Gives what rejections of others call it; seldom asked for.
             fingerprint: Of the chat, repaired.
         """
-        verdict = self._index.judge(fingerprint)
-        if verdict.original is not None:
-            return Decision(str(verdict.kind), self._repeats(verdict.original, verdict, fingerprint))
+        match = self._index.add(fingerprint)
+        if match.original is not None:
+            return Decision(str(match.kind), self._repeats(match.original, match, fingerprint))
         return Decision(
-            None, replaced=tuple(self._replace(old, name(), verdict, fingerprint) for old in verdict.replaced)
+            None, replaced=tuple(self._replace(old, name(), match, fingerprint) for old in match.replaced)
         )
 
-    def _repeats(self, original: int, verdict: Verdict, new: Fingerprint) -> str:
+    def _repeats(self, original: int, match: DuplicateMatch, new: Fingerprint) -> str:
         other = self._known(original)
-        minhash = other.minhash() if verdict.kind == "near_duplicate" else None
-        return repeats(other.name, verdict, new.sketch, minhash)
+        minhash = other.minhash() if match.kind == "near_duplicate" else None
+        return repeats(other.name, match, new.minhash, minhash)
 
-    def _replace(self, number: int, by: str, verdict: Verdict, new: Fingerprint) -> Replaced:
+    def _replace(self, number: int, by: str, match: DuplicateMatch, new: Fingerprint) -> Replaced:
         old = self._known(number)
-        self._index.forget(number, old.fingerprint)
-        return Replaced(number, repeats(by, verdict, new.sketch, old.minhash()))
+        self._index.remove(number, old.fingerprint)
+        return Replaced(number, repeats(by, match, new.minhash, old.minhash()))
 
 
 def prompt_texts() -> tuple[str, ...]:
@@ -120,29 +120,29 @@ def clean_chats(
     texts = prompt_texts() if prompts is None else prompts
     rules = Rules(config, index_prompts(texts), frozenset(failed))
     repairer = rules.repairer()
-    outcomes: list[Chat | Rejection] = []
+    results: list[Chat | Rejection] = []
     kept: list[tuple[int, Chat, Chat, Fingerprint]] = []  # by number: place, as read, repaired, fingerprint
 
     def known(number: int) -> Known:
         _, _, chat, fingerprint = kept[number]
-        return Known(chat.chat_id, fingerprint, lambda: fingerprint.sketch)
+        return Known(chat.chat_id, fingerprint, lambda: fingerprint.minhash)
 
     decider = Decider(config, known)
     for place, chat in enumerate(chats):
-        examined = examine(chat, rules, repairer)
-        if examined.fingerprint is None:
-            outcomes.append(_rejection(chat, place, examined.reason or "", examined.detail))
+        result = clean_chat(chat, rules, repairer)
+        if result.fingerprint is None:
+            results.append(_rejection(chat, place, result.reason or "", result.detail))
             continue
-        decision = decider.decide(partial(_chat_id, chat), examined.fingerprint)
+        decision = decider.decide(partial(_chat_id, chat), result.fingerprint)
         if decision.reason is not None:
-            outcomes.append(_rejection(chat, place, decision.reason, decision.detail))
+            results.append(_rejection(chat, place, decision.reason, decision.detail))
             continue
-        kept.append((place, chat, examined.chat, examined.fingerprint))
-        outcomes.append(examined.chat)
+        kept.append((place, chat, result.chat, result.fingerprint))
+        results.append(result.chat)
         for replaced in decision.replaced:
             where, was, _, _ = kept[replaced.number]
-            outcomes[where] = _rejection(was, where, "near_duplicate", replaced.detail)
-    yield from outcomes
+            results[where] = _rejection(was, where, "near_duplicate", replaced.detail)
+    yield from results
 
 
 def _chat_id(chat: Chat) -> str:

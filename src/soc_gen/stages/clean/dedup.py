@@ -2,7 +2,7 @@
 
 Near-duplicates are found by MinHash (R-MinHash of ``rensa``, 128 slots) and banded LSH over runs of words,
 and a candidate counts when the estimated Jaccard similarity reaches the threshold. What is kept of a chat
-is a few numbers and its sketch: memory grows with the chats kept, not with their text.
+is a few numbers and its minhash: memory grows with the chats kept, not with their text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rensa import RMinHash, RMinHashDeduplicator
 from xxhash import xxh3_64_intdigest
 
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.ngrams import join_ngrams
 
 SLOTS = 128
@@ -32,12 +32,12 @@ class Fingerprint(NamedTuple):
     experience: int
     words: int
     """How many words it has: what ``keep = "longest"`` compares."""
-    sketch: RMinHash | None
+    minhash: RMinHash | None
     """None where there are no words: two chats of pictures are not alike for that."""
 
 
-class Verdict(NamedTuple):
-    """What became of a chat."""
+class DuplicateMatch(NamedTuple):
+    """Whether a chat was accepted, and which accepted chats it duplicates."""
 
     number: int | None
     """Its number among the accepted; None when it is a duplicate."""
@@ -48,22 +48,22 @@ class Verdict(NamedTuple):
     """Accepted before, and now near-duplicates of this longer one."""
 
 
-def fingerprint(said: Said) -> Fingerprint:
+def fingerprint(features: ChatFeatures) -> Fingerprint:
     """Return the fingerprint of a chat, repaired."""
-    chat = said.chat
-    spoken = join_ngrams(said.words, said.shingles, said.shingle_words)
+    chat = features.chat
+    spoken = join_ngrams(features.words, features.shingles, features.shingle_words)
     return Fingerprint(
         chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
         # Without a word (all punctuation), the messages still tell a chat from others.
-        text=xxh3_64_intdigest(spoken or repr(said.messages).encode()),
+        text=xxh3_64_intdigest(spoken or repr(features.messages).encode()),
         experience=xxh3_64_intdigest(chat.experience.id.encode()),
-        words=len(said.words),
-        sketch=sketch(said.shingles) if said.shingles else None,
+        words=len(features.words),
+        minhash=minhash(features.shingles) if features.shingles else None,
     )
 
 
-def sketch(shingles: Sequence[bytes]) -> RMinHash:
-    """Return the MinHash of a set of shingles."""
+def minhash(shingles: Sequence[bytes]) -> RMinHash:
+    """Return the MinHash of a set of shingles (runs of words)."""
     made = RMinHash(SLOTS, SEED)
     made.update(shingles)
     return made
@@ -76,7 +76,7 @@ def bands_for(threshold: float) -> int:
     return next(found, choices[-1])
 
 
-class Duplicates:
+class DuplicateIndex:
     """The chats accepted so far, and whether a new one repeats one of them.
 
     Args:
@@ -95,29 +95,29 @@ class Duplicates:
         self._texts: dict[int, int] = {}
         self._experiences: dict[int, int] = {}
         self._lengths = array("Q")
-        self._fixed = 0
+        self._reference_count = 0
 
     def __len__(self) -> int:
         """Return how many numbers were given out."""
         return len(self._lengths)
 
-    def fix(self) -> None:
+    def freeze_reference(self) -> None:
         """Never replace what was accepted until now: it belongs to another dataset."""
-        self._fixed = len(self)
+        self._reference_count = len(self)
 
-    def judge(self, new: Fingerprint) -> Verdict:
+    def add(self, new: Fingerprint) -> DuplicateMatch:
         """Accept ``new`` and number it, or say what it repeats."""
         exact = self._exact(new)
         if exact:
             return exact
         alike = self._alike(new)
         if alike and not self._beats(new, alike):
-            return Verdict(None, "near_duplicate", alike[0])
+            return DuplicateMatch(None, "near_duplicate", alike[0])
         for number in alike:
             self._near.remove(str(number))
-        return Verdict(self._accept(new), replaced=tuple(alike))
+        return DuplicateMatch(self._accept(new), replaced=tuple(alike))
 
-    def forget(self, number: int, old: Fingerprint) -> None:
+    def remove(self, number: int, old: Fingerprint) -> None:
         """Let go of a replaced chat: its id, text and experience may come again."""
         for seen, key in (
             (self._ids, old.chat_id),
@@ -127,22 +127,22 @@ class Duplicates:
             if seen.get(key) == number:
                 del seen[key]
 
-    def _exact(self, new: Fingerprint) -> Verdict | None:
+    def _exact(self, new: Fingerprint) -> DuplicateMatch | None:
         if (original := self._ids.get(new.chat_id)) is not None:
-            return Verdict(None, "duplicate_id", original)
+            return DuplicateMatch(None, "duplicate_id", original)
         if (original := self._texts.get(new.text)) is not None:
-            return Verdict(None, "duplicate_text", original)
+            return DuplicateMatch(None, "duplicate_text", original)
         if not self._same_experience and (original := self._experiences.get(new.experience)) is not None:
-            return Verdict(None, "same_experience", original)
+            return DuplicateMatch(None, "same_experience", original)
         return None
 
     def _alike(self, new: Fingerprint) -> list[int]:
-        if self._near is None or new.sketch is None:
+        if self._near is None or new.minhash is None:
             return []
-        return sorted(map(int, self._near.get_duplicates(new.sketch)))
+        return sorted(map(int, self._near.get_duplicates(new.minhash)))
 
     def _beats(self, new: Fingerprint, alike: list[int]) -> bool:
-        if not self._keep_longest or alike[0] < self._fixed:
+        if not self._keep_longest or alike[0] < self._reference_count:
             return False
         return new.words > max(self._lengths[number] for number in alike)
 
@@ -152,23 +152,23 @@ class Duplicates:
         self._ids[new.chat_id] = number
         self._texts[new.text] = number
         self._experiences.setdefault(new.experience, number)
-        if self._near is not None and new.sketch is not None:
-            self._near.add(str(number), new.sketch)
+        if self._near is not None and new.minhash is not None:
+            self._near.add(str(number), new.minhash)
         return number
 
 
-def duplicates(config: CleanConfig) -> Duplicates:
+def duplicate_index(config: CleanConfig) -> DuplicateIndex:
     """Return the search for duplicates that ``config`` describes, with nothing in it yet."""
-    return Duplicates(
+    return DuplicateIndex(
         config.near_duplicates,
         keep_longest=config.keep == "longest",
         same_experience=config.allow_same_experience,
     )
 
 
-def repeats(chat_id: str, verdict: Verdict, one: RMinHash | None, two: RMinHash | None) -> str:
+def repeats(chat_id: str, match: DuplicateMatch, one: RMinHash | None, two: RMinHash | None) -> str:
     """Return which chat a duplicate repeats, and how closely where that is estimated."""
-    if verdict.kind in (None, "near_duplicate") and one and two:
-        longer = ", which is longer" if verdict.kind is None else ""
+    if match.kind in (None, "near_duplicate") and one and two:
+        longer = ", which is longer" if match.kind is None else ""
         return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
     return f"of {chat_id}"

@@ -16,14 +16,14 @@ from soc_gen.io.lines import Line
 from soc_gen.models import Chat
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.dedup import Fingerprint, fingerprint
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.rejections import reject
 from soc_gen.stages.clean.repairs.repairer import Change, Repairer, UnsettledError
 from soc_gen.text.prompt_leak import PromptNgramIndex, index_prompts
 from soc_gen.text.tags import END
 
 
-class Examined(NamedTuple):
+class ChatResult(NamedTuple):
     """What became of one chat looked at by itself."""
 
     chat: Chat
@@ -50,25 +50,25 @@ class Rules:
         return Repairer(self.config, self.grams)
 
 
-def examine(chat: Chat, rules: Rules, repairer: Repairer) -> Examined:
+def clean_chat(chat: Chat, rules: Rules, repairer: Repairer) -> ChatResult:
     """Repair ``chat`` and check it by itself."""
     try:
-        said, changes = repairer.repair(Said(chat, rules.config.shingle_words))
+        features, changes = repairer.repair(ChatFeatures(chat, rules.config.shingle_words))
     except UnsettledError:
-        return Examined(chat, [], "unsettled", "the repairs do not come to rest")
-    if chat.chat_id in rules.failed and not _ended(said.chat):
-        return Examined(chat, changes, "cut_off", "its rollout failed and it has no <end/>")
-    rejected = reject(said, rules.config)
+        return ChatResult(chat, [], "unsettled", "the repairs do not come to rest")
+    if chat.chat_id in rules.failed and not _ended(features.chat):
+        return ChatResult(chat, changes, "cut_off", "its rollout failed and it has no <end/>")
+    rejected = reject(features, rules.config)
     if rejected:
-        return Examined(chat, changes, *rejected)
-    return Examined(said.chat, changes, fingerprint=fingerprint(said))
+        return ChatResult(chat, changes, *rejected)
+    return ChatResult(features.chat, changes, fingerprint=fingerprint(features))
 
 
 def _ended(chat: Chat) -> bool:
     return bool(chat.chat_parts) and END in chat.chat_parts[-1].messages[-1:]
 
 
-class Outcome(NamedTuple):
+class LineResult(NamedTuple):
     """What became of one line by itself."""
 
     where: str
@@ -83,13 +83,13 @@ class Outcome(NamedTuple):
     """None where it is rejected."""
 
 
-def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
+def clean_line(line: Line, rules: Rules, repairer: Repairer) -> LineResult:
     """Read ``line`` as a chat and examine it."""
     if line.trouble == "line_too_long":
         detail = (
             f"{line.length:,} bytes, at most {rules.config.max_line_mb:g} MiB; only the beginning is kept"
         )
-        return Outcome(line.where, line.data, reason="line_too_long", detail=detail, is_json=False)
+        return LineResult(line.where, line.data, reason="line_too_long", detail=detail, is_json=False)
     try:
         chat = Chat.model_validate_json(line.data)
     except ValidationError as error:
@@ -98,22 +98,22 @@ def examine_line(line: Line, rules: Rules, repairer: Repairer) -> Outcome:
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
         return _invalid(line, f"the key {twice!r} comes twice in one object")
-    found = examine(chat, rules, repairer)
+    found = clean_chat(chat, rules, repairer)
     changes = tuple(found.changes)
     if found.fingerprint is None:
         is_json = written == line.data or jsonl.is_json(line.data)
-        return Outcome(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
+        return LineResult(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
     if found.chat is not chat:
         written = found.chat.to_json()
-    return Outcome(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
+    return LineResult(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
 
 
-def _invalid(line: Line, why: str) -> Outcome:
+def _invalid(line: Line, why: str) -> LineResult:
     is_json = jsonl.is_json(line.data)
     if line.trouble == "torn_line" and not is_json:
         why = "the file ends in the middle of this line; is it still being written?"
-        return Outcome(line.where, line.data, reason="torn_line", detail=why, is_json=False)
-    return Outcome(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
+        return LineResult(line.where, line.data, reason="torn_line", detail=why, is_json=False)
+    return LineResult(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
 
 
 def _repeated_key(data: bytes) -> str | None:

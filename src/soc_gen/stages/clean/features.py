@@ -1,4 +1,4 @@
-"""A chat with what is asked of its text again and again, each worked out once."""
+"""Features of a chat's text that several checks need, each computed once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _COMMON = bytes({10, *range(32, 127)})
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
-class Said:
-    """What was said in a chat.
+class ChatFeatures:
+    """Text features of a chat, used by repairs, rejections and deduplication.
 
     Args:
         chat: The chat.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from soc_gen.errors import MissingExtraError
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.repetition import is_near_duplicate, words
@@ -47,81 +47,81 @@ _FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
 _ENOUGH_WORDS = 20  # to tell a language
 
 
-Check = Callable[[Said, CleanConfig], str | None]
+Check = Callable[[ChatFeatures, CleanConfig], str | None]
 """Says what is wrong, or None."""
 
 
-def reject(said: Said, config: CleanConfig) -> tuple[str, str] | None:
+def reject(features: ChatFeatures, config: CleanConfig) -> tuple[str, str] | None:
     """Return the reason and the detail of the first check that fails."""
     for reason, check in CHECKS.items():
-        detail = check(said, config)
+        detail = check(features, config)
         if detail is not None:
             return reason, detail
     return None
 
 
-def _unknown_sender(said: Said, _: CleanConfig) -> str | None:
-    known = {said.chat.experience.persona1.id, said.chat.experience.persona2.id}
-    if said.senders <= known:
+def _unknown_sender(features: ChatFeatures, _: CleanConfig) -> str | None:
+    known = {features.chat.experience.persona1.id, features.chat.experience.persona2.id}
+    if features.senders <= known:
         return None
-    strange = next(part.sender for part in said.chat.chat_parts if part.sender not in known)
+    strange = next(part.sender for part in features.chat.chat_parts if part.sender not in known)
     return f"{strange[:80]!r} is neither persona1 nor persona2"
 
 
-def _too_few_parts(said: Said, config: CleanConfig) -> str | None:
-    return _fewer(len(said.chat.chat_parts), config.min_parts, "parts")
+def _too_few_parts(features: ChatFeatures, config: CleanConfig) -> str | None:
+    return _fewer(len(features.chat.chat_parts), config.min_parts, "parts")
 
 
-def _too_few_messages(said: Said, config: CleanConfig) -> str | None:
-    return _fewer(len(said.messages), config.min_messages, "messages")
+def _too_few_messages(features: ChatFeatures, config: CleanConfig) -> str | None:
+    return _fewer(len(features.messages), config.min_messages, "messages")
 
 
-def _too_few_words(said: Said, config: CleanConfig) -> str | None:
+def _too_few_words(features: ChatFeatures, config: CleanConfig) -> str | None:
     if not config.min_words:
         return None
-    return _fewer(sum(len(words(message)) for message in said.messages), config.min_words, "words")
+    return _fewer(sum(len(words(message)) for message in features.messages), config.min_words, "words")
 
 
 def _fewer(count: int, least: int, what: str) -> str | None:
     return f"{count} {what}, at least {least} wanted" if count < least else None
 
 
-def _one_sided(said: Said, _: CleanConfig) -> str | None:
-    return f"all by {next(iter(said.senders))}" if len(said.senders) == 1 else None
+def _one_sided(features: ChatFeatures, _: CleanConfig) -> str | None:
+    return f"all by {next(iter(features.senders))}" if len(features.senders) == 1 else None
 
 
 def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
-    def check(said: Said, config: CleanConfig) -> str | None:
-        if config.allow_assistant_speak or not said.talks_like_a_model:
+    def check(features: ChatFeatures, config: CleanConfig) -> str | None:
+        if config.allow_assistant_speak or not features.talks_like_a_model:
             return None
-        there = said.model_words
-        if not test(said.text, there):
+        there = features.model_words
+        if not test(features.text, there):
             return None
-        return _quote(next((message for message in said.messages if test(message, there)), said.text))
+        return _quote(next((message for message in features.messages if test(message, there)), features.text))
 
     return check
 
 
-def _speaks_for_other(said: Said, _: CleanConfig) -> str | None:
-    if said.one_line_each:
+def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
+    if features.one_line_each:
         return None
-    one, two = said.chat.experience.persona1, said.chat.experience.persona2
+    one, two = features.chat.experience.persona1, features.chat.experience.persona2
     others = {one.id: names_of(two) - names_of(one), two.id: names_of(one) - names_of(two)}
-    for part in said.chat.chat_parts:
+    for part in features.chat.chat_parts:
         for message in part.messages:
             if "\n" in message and speaks_for(message, others.get(part.sender, frozenset())):
                 return _quote(message)
     return None
 
 
-def _looping(said: Said, config: CleanConfig) -> str | None:
-    share = said.repetition
+def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
+    share = features.repetition
     return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
 
 
-def _echo(said: Said, config: CleanConfig) -> str | None:
-    parts = said.chat.chat_parts
-    if config.max_echo == 1 or len(parts) < 3 or said.repetition < _WORTH_A_LOOK:
+def _echo(features: ChatFeatures, config: CleanConfig) -> str | None:
+    parts = features.chat.chat_parts
+    if config.max_echo == 1 or len(parts) < 3 or features.repetition < _WORTH_A_LOOK:
         return None
     pairs = itertools.pairwise(parts)
     echoes = sum(any(is_near_duplicate(m, heard.messages) for m in part.messages) for heard, part in pairs)
@@ -132,9 +132,9 @@ def _echo(said: Said, config: CleanConfig) -> str | None:
     )
 
 
-def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
+def _farewell_loop(features: ChatFeatures, config: CleanConfig) -> str | None:
     farewells = 0
-    for part in reversed(said.chat.chat_parts):
+    for part in reversed(features.chat.chat_parts):
         spoken = [message for message in part.messages if message != END]
         together = "\n".join(spoken)
         if may_be_farewell(together) and any(map(is_farewell, spoken)):
@@ -144,14 +144,14 @@ def _farewell_loop(said: Said, config: CleanConfig) -> str | None:
     return f"{farewells} parts at the end say goodbye" if farewells > config.max_farewells else None
 
 
-def _wrong_language(said: Said, config: CleanConfig) -> str | None:
-    if config.language is None or len(said.words) < _ENOUGH_WORDS:
+def _wrong_language(features: ChatFeatures, config: CleanConfig) -> str | None:
+    if config.language is None or len(features.words) < _ENOUGH_WORDS:
         return None
     try:
         from py3langid import classify  # noqa: PLC0415 - an extra, wanted only where a language is asked for
     except ImportError:
         raise MissingExtraError("py3langid", "language") from None
-    found, _ = classify(re.sub(r"<[^<>]*>", " ", said.text))
+    found, _ = classify(re.sub(r"<[^<>]*>", " ", features.text))
     return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
 
 

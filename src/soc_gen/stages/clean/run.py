@@ -29,9 +29,9 @@ from soc_gen.io.manifest import file_sha256, sidecar_path, write_manifest
 from soc_gen.models import Chat, Failure
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.decide import Decider, Known, prompt_texts
-from soc_gen.stages.clean.dedup import Fingerprint, fingerprint, sketch
-from soc_gen.stages.clean.examine import Outcome, Rules
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.dedup import Fingerprint, fingerprint, minhash
+from soc_gen.stages.clean.examine import LineResult, Rules
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs.repairer import Change
 from soc_gen.stages.clean.spool import Spool, Spooled
 from soc_gen.stages.clean.workers import map_lines
@@ -115,12 +115,12 @@ def clean_files(job: CleanJob) -> CleanReport:
         rejected = stack.enter_context(atomic_write(report.rejected_out))
         spool = stack.enter_context(Spool(job.out.parent))
         run = _Run(job, report, spool, rejected)
-        run.fix_against()
-        run.take_all(reader, paths)
+        run.load_reference()
+        run.process_all(reader, paths)
         with atomic_write(job.out) as handle:
             run.write(handle)
-            run.balance()
-            _spare(job.out, report)
+            run.check_counts()
+            _refuse_empty_output(job.out, report)
     _write_manifest(job, report, reader, hashes)
     return report
 
@@ -153,7 +153,7 @@ class _Run:
         self._others = 0  # numbers below it are chats of other datasets
         self._gone: set[int] = set()
 
-    def fix_against(self) -> None:
+    def load_reference(self) -> None:
         """Read the datasets that must not be repeated.
 
         Raises:
@@ -166,19 +166,19 @@ class _Run:
                     self._report.against_unread += 1
                 else:
                     self._report.against += 1
-                    self._fix(record, f"{path_to_text(source)}:{index + 1}")
+                    self._add_reference(record, f"{path_to_text(source)}:{index + 1}")
             if self._report.against == before:
                 raise UsageError("has no chats to compare with", where=source)
         self._others = len(self._spool)
         self._decider.freeze_reference()
 
-    def _fix(self, chat: Chat, where: str) -> None:
-        found = fingerprint(Said(chat, self._job.config.shingle_words))
+    def _add_reference(self, chat: Chat, where: str) -> None:
+        found = fingerprint(ChatFeatures(chat, self._job.config.shingle_words))
         if self._decider.add_reference(found):
             line = chat.to_json()
             self._spool.add(_spooled(found, where, line, line))
 
-    def take_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
+    def process_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
         """Examine every line and decide on it.
 
         Raises:
@@ -186,29 +186,27 @@ class _Run:
         """
         rules = Rules(self._job.config, index_prompts(prompt_texts()), failed_ids(paths))
         lines = islice(iter(reader), self._job.limit)
-        for outcome in map_lines(lines, rules, self._job.workers):
+        for result in map_lines(lines, rules, self._job.workers):
             self._report.read += 1
-            self._take(outcome)
+            self._process(result)
             if self._report.read % 256 == 0:
                 self._job.progress(reader.position, reader.size, self._report.read)
         if not self._report.read:
             raise UsageError("is empty: there is nothing to do", where=", ".join(map(str, paths)))
 
-    def _take(self, outcome: Outcome) -> None:
-        if outcome.changes:
-            self._note(outcome.changes)
-        found = outcome.fingerprint
+    def _process(self, result: LineResult) -> None:
+        if result.changes:
+            self._count_repairs(result.changes)
+        found = result.fingerprint
         if found is None:
-            self._reject(
-                outcome.reason, outcome.detail, outcome.where, outcome.as_read, is_json=outcome.is_json
-            )
+            self._reject(result.reason, result.detail, result.where, result.as_read, is_json=result.is_json)
             return
-        decision = self._decider.decide(lambda: _name(outcome.line, outcome.where), found)
+        decision = self._decider.decide(lambda: _name(result.line, result.where), found)
         if decision.reason is not None:
-            self._reject(decision.reason, decision.detail, outcome.where, outcome.as_read)
+            self._reject(decision.reason, decision.detail, result.where, result.as_read)
             return
-        self._report.repaired += outcome.line != outcome.as_read
-        self._spool.add(_spooled(found, outcome.where, outcome.line, outcome.as_read))
+        self._report.repaired += result.line != result.as_read
+        self._spool.add(_spooled(found, result.where, result.line, result.as_read))
         for replaced in decision.replaced:
             was = self._spool.read(replaced.number)
             self._gone.add(replaced.number)
@@ -219,16 +217,16 @@ class _Run:
         """Return what the decider asks of a chat that was put aside."""
         was = self._spool.read(number)
         return Known(
-            _name(was.line, was.where), Fingerprint(*was.keys, sketch=None), lambda: self._sketch(was.line)
+            _name(was.line, was.where), Fingerprint(*was.keys, minhash=None), lambda: self._minhash(was.line)
         )
 
-    def _sketch(self, line: bytes) -> RMinHash:
-        """Return the sketch of a chat that was put aside: it needs no checking any more."""
+    def _minhash(self, line: bytes) -> RMinHash:
+        """Return the MinHash of a chat in the spool, which is known to be valid."""
         parts = orjson.loads(line)["chat_parts"]
         words = tokenize("\n".join([message for part in parts for message in part["messages"]]))
-        return sketch(ngrams(words, self._job.config.shingle_words))
+        return minhash(ngrams(words, self._job.config.shingle_words))
 
-    def _note(self, changes: Sequence[Change]) -> None:
+    def _count_repairs(self, changes: Sequence[Change]) -> None:
         self._report.repairs.update({change.repair for change in changes})
         for change in changes if self._job.examples else ():
             shown = self._report.examples.setdefault(change.repair, [])
@@ -252,7 +250,7 @@ class _Run:
                 handle.write(self._spool.read(number).line + b"\n")
                 self._report.kept += 1
 
-    def balance(self) -> None:
+    def check_counts(self) -> None:
         """Refuse a result in which a record is missing."""
         report = self._report
         if report.read != report.kept + report.rejected.total():
@@ -261,7 +259,7 @@ class _Run:
             )
 
 
-def _spare(out: Path, report: CleanReport) -> None:
+def _refuse_empty_output(out: Path, report: CleanReport) -> None:
     """Refuse to put nothing in the place of something."""
     if report.kept or not out.is_file() or not out.stat().st_size:
         return

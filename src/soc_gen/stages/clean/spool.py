@@ -19,7 +19,7 @@ class Spooled(NamedTuple):
     """A chat as it was put aside."""
 
     keys: tuple[int, int, int, int]
-    """Hashes of id, text and experience, and the number of words: its fingerprint without the sketch."""
+    """Hashes of id, text and experience, and the number of words: its fingerprint without the minhash."""
     where: str
     """``file:line`` it was read from."""
     line: bytes

@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterable, Iterator
 
 from soc_gen.engine.executors.processes import map_chunks
 from soc_gen.io.lines import Line
-from soc_gen.stages.clean.examine import Outcome, Rules, examine_line
+from soc_gen.stages.clean.examine import LineResult, Rules, clean_line
 
 CHUNK_LINES = 256
 CHUNK_BYTES = 4 << 20
 
 
-def map_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterator[Outcome]:
-    """Yield the outcome of each line, in order; the same for any number of ``workers``.
+def map_lines(lines: Iterable[Line], rules: Rules, workers: int) -> Iterator[LineResult]:
+    """Yield the result of each line, in order; the same for any number of ``workers``.
 
     Raises:
         SocError: A worker was killed.
     """
     if workers == 1:
         repairer = rules.repairer()
-        yield from (examine_line(line, rules, repairer) for line in lines)
+        yield from (clean_line(line, rules, repairer) for line in lines)
         return
-    for chunk, outcomes in map_chunks(_chunks(lines), _prepare, rules, workers):
-        yield from map(_restore_bytes, outcomes, chunk)
+    for chunk, results in map_chunks(_chunks(lines), _prepare, rules, workers):
+        yield from map(_restore_bytes, results, chunk)
 
 
 def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
@@ -39,21 +39,21 @@ def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield chunk
 
 
-def _prepare(rules: Rules) -> Callable[[list[Line]], list[Outcome]]:
+def _prepare(rules: Rules) -> Callable[[list[Line]], list[LineResult]]:
     """Return what a worker does with a chunk; bytes that the parent has already are not sent back."""
     repairer = rules.repairer()
 
-    def examine_chunk(chunk: list[Line]) -> list[Outcome]:
-        outcomes = (examine_line(line, rules, repairer) for line in chunk)
+    def clean_chunk(chunk: list[Line]) -> list[LineResult]:
+        results = (clean_line(line, rules, repairer) for line in chunk)
         return [
-            outcome._replace(where="", as_read=b"", line=b"" if outcome.line == line.data else outcome.line)
-            for outcome, line in zip(outcomes, chunk, strict=True)
+            result._replace(where="", as_read=b"", line=b"" if result.line == line.data else result.line)
+            for result, line in zip(results, chunk, strict=True)
         ]
 
-    return examine_chunk
+    return clean_chunk
 
 
-def _restore_bytes(outcome: Outcome, line: Line) -> Outcome:
-    unchanged = outcome.fingerprint is not None and not outcome.line
-    written = line.data if unchanged else outcome.line
-    return outcome._replace(where=line.where, as_read=line.data, line=written)
+def _restore_bytes(result: LineResult, line: Line) -> LineResult:
+    unchanged = result.fingerprint is not None and not result.line
+    written = line.data if unchanged else result.line
+    return result._replace(where=line.where, as_read=line.data, line=written)

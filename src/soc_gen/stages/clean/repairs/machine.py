@@ -12,7 +12,7 @@ from itertools import chain
 import orjson
 
 from soc_gen.io.jsonl import is_json
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
@@ -80,9 +80,9 @@ _MACHINE_REPLY = re.compile(
 _WORDS = re.compile(r"[^\W_]+")
 
 
-def may_think(said: Said) -> bool:
+def may_think(features: ChatFeatures) -> bool:
     """Whether ``drop_thinking`` has to look closer."""
-    return not _THOUGHT_SIGNS.isdisjoint(said.marks) or b"assistantfinal" in said.data
+    return not _THOUGHT_SIGNS.isdisjoint(features.marks) or b"assistantfinal" in features.data
 
 
 def drop_thinking(messages: Messages) -> Messages:
@@ -118,9 +118,9 @@ def unpack_json(messages: Messages) -> Messages:
     return unpacked
 
 
-def may_have_preamble(said: Said) -> bool:
+def may_have_preamble(features: ChatFeatures) -> bool:
     """Whether ``drop_preambles`` has to look closer."""
-    return any(_PREAMBLE.match(message) for message in [one for one in said.messages if ":" in one])
+    return any(_PREAMBLE.match(message) for message in [one for one in features.messages if ":" in one])
 
 
 def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:

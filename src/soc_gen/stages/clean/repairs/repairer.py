@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from soc_gen.models import Chat, ChatPart
 from soc_gen.stages.clean.config import CleanConfig
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
 from soc_gen.text import quotes, tags
@@ -56,9 +56,9 @@ class PartRepair:
     apply: Callable[[list[str], Writer], list[str]]
     marks: frozenset[str] = frozenset()
     """Chats and parts in which none of these is found are spared; none: it does not go by characters."""
-    may_apply: Callable[[Said], bool] = lambda _: True
+    may_apply: Callable[[ChatFeatures], bool] = lambda _: True
     """Chats for which this is False are spared."""
-    finds: Callable[[Said], bool] = lambda _: True
+    finds: Callable[[ChatFeatures], bool] = lambda _: True
     """A closer look where it often has to be made: False where nothing would be changed."""
 
 
@@ -88,13 +88,13 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
         PartRepair(
             "leaked_instructions",
             lambda messages, _: machine.drop_leaks(messages, grams),
-            may_apply=lambda said: (
-                may_contain_prompt(said.shingles, said.shingle_words, grams)
-                or _found(grams.order_words, said.data)
+            may_apply=lambda features: (
+                may_contain_prompt(features.shingles, features.shingle_words, grams)
+                or _found(grams.order_words, features.data)
             ),
         ),
         PartRepair("spacing", _each(text.tidy_spaces), may_apply=_has_spaces),
-        PartRepair("empty", _all(shape.drop_empty), may_apply=lambda said: not all(said.stripped)),
+        PartRepair("empty", _all(shape.drop_empty), may_apply=lambda features: not all(features.stripped)),
     )
 
 
@@ -105,26 +105,30 @@ def _found(marks: Iterable[T], whole: T) -> bool:
     return False
 
 
-def _ends_oddly(said: Said) -> bool:
-    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in said.stripped])
+def _ends_oddly(features: ChatFeatures) -> bool:
+    return not _NOTE_ENDS.isdisjoint([message[-1:] for message in features.stripped])
 
 
-def _has_spaces(said: Said) -> bool:
-    return not said.one_line_each or said.stripped != said.messages
+def _has_spaces(features: ChatFeatures) -> bool:
+    return not features.one_line_each or features.stripped != features.messages
 
 
-def _has_tags(said: Said) -> bool:
-    return b"<" in said.data
+def _has_tags(features: ChatFeatures) -> bool:
+    return b"<" in features.data
 
 
-def _may_split(said: Said) -> bool:
-    return said.has_tags and any(tags.may_split(message) for message in said.messages if "<" in message)
+def _may_split(features: ChatFeatures) -> bool:
+    return features.has_tags and any(
+        tags.may_split(message) for message in features.messages if "<" in message
+    )
 
 
-def _may_have_labels(said: Said) -> bool:
-    one, two = said.chat.experience.persona1, said.chat.experience.persona2
+def _may_have_labels(features: ChatFeatures) -> bool:
+    one, two = features.chat.experience.persona1, features.chat.experience.persona2
     starts = label_starts(names_of(one) | names_of(two))
-    marked = [message for mark in _LABEL_MARKS & said.marks for message in said.messages if mark in message]
+    marked = [
+        message for mark in _LABEL_MARKS & features.marks for message in features.messages if mark in message
+    ]
     return any(may_have_label(message, starts) for message in marked)
 
 
@@ -173,31 +177,31 @@ class Repairer:
         self._config = config
         self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
 
-    def repair(self, said: Said) -> tuple[Said, list[Change]]:
-        """Return what was said, repaired, and what was changed; the same object when nothing was.
+    def repair(self, features: ChatFeatures) -> tuple[ChatFeatures, list[Change]]:
+        """Return the repaired chat and the changes made; the same object when nothing was changed.
 
         Raises:
             UnsettledError: It does not come to rest.
         """
         changes: list[Change] = []
         for _ in range(MAX_PASSES):
-            before: list[Part] = [(part.sender, part.messages) for part in said.chat.chat_parts]
-            after = self._pass(said, before, changes)
+            before: list[Part] = [(part.sender, part.messages) for part in features.chat.chat_parts]
+            after = self._pass(features, before, changes)
             if after == before:
-                return said, changes
-            said = Said(_with_parts(said.chat, after), said.shingle_words)
+                return features, changes
+            features = ChatFeatures(_with_parts(features.chat, after), features.shingle_words)
         raise UnsettledError
 
-    def _pass(self, said: Said, parts: list[Part], changes: list[Change]) -> list[Part]:
-        there = said.marks
+    def _pass(self, features: ChatFeatures, parts: list[Part], changes: list[Change]) -> list[Part]:
+        there = features.marks
         active = [
             repair
             for repair in self._repairs
-            if not (repair.marks and repair.marks.isdisjoint(there)) and repair.may_apply(said)
+            if not (repair.marks and repair.marks.isdisjoint(there)) and repair.may_apply(features)
         ]
-        if not any(repair.finds(said) for repair in active):
+        if not any(repair.finds(features) for repair in active):
             return self._reshape(parts, changes)
-        writers = _writers(said.chat) if any(one.name in _NAMING for one in active) else {}
+        writers = _writers(features.chat) if any(one.name in _NAMING for one in active) else {}
         made = []
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)

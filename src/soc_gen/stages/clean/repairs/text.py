@@ -11,7 +11,7 @@ import re
 import ftfy
 from ftfy.badness import is_bad
 
-from soc_gen.stages.clean.features import Said
+from soc_gen.stages.clean.features import ChatFeatures
 
 # Wrongly decoded UTF-8 shows as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
 # as one of ÂÃâ; emoji lie elsewhere. As a pattern over UTF-8, since that is searched ten times as fast.
@@ -32,14 +32,14 @@ _LINE_END = re.compile(r"[^\S\n]+(?=\n)")
 _GAP = re.compile(r"\n{3,}")
 
 
-def may_be_garbled(said: Said) -> bool:
+def may_be_garbled(features: ChatFeatures) -> bool:
     """Whether ``fix_encoding`` has to look closer."""
-    return "&" in said.marks or bool(_GARBLED.search(said.rare) and _GARBLED.search(said.data))
+    return "&" in features.marks or bool(_GARBLED.search(features.rare) and _GARBLED.search(features.data))
 
 
-def may_hide(said: Said) -> bool:
+def may_hide(features: ChatFeatures) -> bool:
     """Whether ``drop_invisible`` has to look closer, line breaks aside."""
-    return not said.odd.replace("\n", "").isprintable()
+    return not features.odd.replace("\n", "").isprintable()
 
 
 def fix_encoding(text: str) -> str:
