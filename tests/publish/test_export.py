@@ -221,6 +221,27 @@ def test_separate_circles_are_split_without_a_loss() -> None:
     assert parts != split(casts, 0.3, "persona", 1)
 
 
+@pytest.mark.parametrize(("wanted", "pairs"), [(1, 1), (2, 2), (3, 3)])
+def test_small_circles_go_before_the_big_one(wanted: int, pairs: int) -> None:
+    """As long as they are enough, no chat of the big circle is taken or lost, whatever the seed."""
+    big = [Participants(f"big{n}", (f"x{n}", f"x{n + 1}")) for n in range(7)]
+    small = [Participants(f"small{n}", (f"a{n}", f"b{n}")) for n in range(3)]
+    for random_seed in range(10):
+        parts = split(big + small, wanted / 10, "persona", random_seed)
+        assert {name[:5] for name in parts.test} == {"small"}
+        assert (len(parts.test), len(parts.left_out)) == (pairs, 0)
+
+
+def test_the_big_circle_is_cut_when_the_small_ones_are_not_enough() -> None:
+    """One chat more than the small ones have: they are all taken, and one of the big circle."""
+    big = [Participants(f"big{n}", (f"x{n}", f"x{n + 1}")) for n in range(7)]
+    small = [Participants(f"small{n}", (f"a{n}", f"b{n}")) for n in range(3)]
+    parts = split(big + small, 0.4, "persona", 0)
+    assert {"small0", "small1", "small2"} < parts.test
+    assert len(parts.test) == 4
+    assert 1 <= len(parts.left_out) <= 2
+
+
 def test_personas_who_all_know_each_other_cannot_be_split() -> None:
     """One line instead of an empty part."""
     casts = [Participants("c1", ("a", "b")), Participants("c2", ("a", "c")), Participants("c3", ("a", "d"))]
