@@ -217,7 +217,7 @@ def test_figures_are_counted_on_the_data() -> None:
     assert dict(figures.ages) == {30: 1, 31: 1, 41: 2}
     turns = spread(figures.messages)
     assert turns is not None
-    assert (turns.least, turns.median, turns.most, turns.mean) == (1, 2, 2, 1.75)
+    assert (turns.min, turns.median, turns.max, turns.mean) == (1, 2, 2, 1.75)
     assert spread(Statistics().turns) is None
     assert figures.distinct_1 == pytest.approx(len(figures.unigrams) / 32)
 
