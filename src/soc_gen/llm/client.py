@@ -80,15 +80,15 @@ def read_key(name: str | None) -> str | None:
         UsageError: ``name`` is given and not set, or what is set cannot be sent as a key.
     """
     names = ("SOC_API_KEY", "OPENAI_API_KEY") if name is None else (name,)
-    found = next((one for one in names if os.environ.get(one, "").strip()), None)
-    if found is None:
+    variable = next((name for name in names if os.environ.get(name, "").strip()), None)
+    if variable is None:
         if name is None:
             return None
         raise UsageError(f"the environment variable {name} is not set", hint=f"Run: export {name}=<your key>")
-    key = os.environ[found].strip()
+    key = os.environ[variable].strip()
     if not (key.isascii() and key.isprintable()):
-        what = f"what the environment variable {found} has is no key: there are characters no key has"
-        raise UsageError(what, hint=f"Run: export {found}=<your key>")
+        what = f"what the environment variable {variable} has is no key: there are characters no key has"
+        raise UsageError(what, hint=f"Run: export {variable}=<your key>")
     return key
 
 
@@ -190,10 +190,10 @@ class EndpointClient:
             raise _transport_fault(error) from None
         if not answer.is_success:
             raise self._refusal(answer)
-        found = _parsed(answer)
-        if isinstance(found, dict) and found.get("error"):
-            found = self._readable(answer.content)
-        reply = decode(found, self.url, time.monotonic() - started, request.schema)
+        document = _parsed(answer)
+        if isinstance(document, dict) and document.get("error"):
+            document = self._readable(answer.content)
+        reply = decode(document, self.url, time.monotonic() - started, request.schema)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 
@@ -229,10 +229,10 @@ class EndpointClient:
             return None  # many a server has no such list, or is busy: then the first request will tell
         except openai.OpenAIError as error:
             raise _transport_fault(error.__cause__) from None
-        found = _parsed(answer)
-        sizes = self._capabilities.context, decode_context(found)
+        document = _parsed(answer)
+        sizes = self._capabilities.context, decode_context(document)
         self._capabilities.context = min(filter(None, sizes), default=None)
-        return decode_models(found)
+        return decode_models(document)
 
     async def close(self) -> None:
         """Close the connections."""
