@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
@@ -385,6 +385,45 @@ def test_a_proxy_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UsageError, match="HTTP_PROXY") as caught:
         ask("http://server.example/v1")
     assert KEY not in str(caught.value)
+
+
+def test_a_server_that_trickles_is_given_up_after_the_timeout() -> None:
+    """Each byte comes in time, so no single read times out; the exchange as a whole does."""
+    with trickling() as url, pytest.raises(TransientError) as caught:
+        ask(url, timeout_seconds=1.0)
+    assert (caught.value.kind, caught.value.overload) == ("timeout", True)
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """Yield the URL of a server that sends a byte every 50 ms, for 5 seconds, and then a whole reply."""
+    reply = orjson.dumps({"choices": [{"message": {"content": "hey"}, "finish_reason": "stop"}]})
+    stopped = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(100 + len(reply)))
+            self.end_headers()
+            with suppress(OSError):  # the client has gone, as it should
+                for _ in range(100):
+                    self.wfile.write(b" ")
+                    if stopped.wait(0.05):
+                        return
+                self.wfile.write(reply)
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}/v1"
+        finally:
+            stopped.set()
+            running.shutdown()
 
 
 @contextmanager

@@ -264,3 +264,107 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+def limited_replica() -> Replica:
+    return Replica(Scripted("one"), AdaptiveRateLimiter())
+
+
+@pytest.mark.parametrize(("faults", "up"), [(1, True), (2, True), (3, False), (4, False)])
+def test_the_circuit_opens_at_the_allowed_number_of_faults_in_a_row(faults: int, up: bool) -> None:
+    """Not one before; a fault that comes while it is open does not prolong it."""
+    replica = limited_replica()
+    for _ in range(faults):
+        replica.failed(100.0, 3)
+    assert replica.is_up(100.0) is up
+    assert replica.open_until == (0.0 if up else 101.0)
+
+
+def test_an_open_circuit_closes_when_its_time_has_come() -> None:
+    """Not before that moment; at it, it may be asked."""
+    replica = limited_replica()
+    replica.trip(100.0)
+    assert [replica.is_up(now) for now in (100.999, 101.0, 101.001)] == [False, True, True]
+
+
+def test_each_trip_waits_twice_as_long_until_half_a_minute() -> None:
+    """1, 2, 4, 8, 16, then 30 seconds for ever; a longer time that the server names counts instead."""
+    replica = limited_replica()
+    waits = []
+    for _ in range(12):
+        replica.trip(0.0)
+        waits.append(replica.open_until)
+    assert waits == [1, 2, 4, 8, 16, *[30] * 7]
+    for named, waited in [(29.0, 30), (30.0, 30), (31.0, 31)]:
+        replica.trip(0.0, named)
+        assert replica.open_until == waited
+
+
+def test_a_success_resets_the_back_off_and_the_count_of_faults() -> None:
+    """The next trip waits a second again, and takes as many faults again."""
+    replica = limited_replica()
+    for _ in range(5):
+        replica.trip(0.0)
+    replica.failed(20.0, 3)
+    replica.failed(20.0, 3)
+    replica.succeeded()
+    assert replica.is_up(0.0)
+    replica.failed(50.0, 3)
+    replica.failed(50.0, 3)
+    assert replica.is_up(50.0)
+    replica.failed(50.0, 3)
+    assert replica.open_until == 51.0
+
+
+@pytest.mark.parametrize(("faults", "asked"), [(7, 8), (8, 8)])
+def test_the_only_replica_counts_as_down_after_eight_faults(
+    monkeypatch: pytest.MonkeyPatch, faults: int, asked: int
+) -> None:
+    """After seven the next request goes out at once, after eight it waits a second."""
+    clock = Clock()
+    monkeypatch.setattr("soc_gen.llm.router.time.monotonic", clock)
+    left = [TransientError("connection") for _ in range(faults)]
+    server = Scripted("one", lambda: left.pop() if left else None)
+    asyncio.run(persist(fleet_of(server, sleep=clock.sleep), "a"))
+    assert len(server.asked) == faults + 1
+    assert clock.now == (0.0 if faults < asked else 1.0)
+
+
+def test_one_request_probes_a_replica_that_was_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait until it is answered, and only then go there."""
+    clock = Clock()
+    monkeypatch.setattr("soc_gen.llm.router.time.monotonic", clock)
+
+    async def main() -> None:
+        answered = asyncio.Event()
+        server = Held("one", answered)
+        replica = Replica(server, AdaptiveRateLimiter())
+        replica.trip(clock.now)
+
+        async def sleep(_: float) -> None:
+            await answered.wait()
+
+        fleet = Router([replica], 600.0, sleep)
+        clock.now += 1.0
+        waiting = asyncio.gather(*(fleet.ask(request(name)) for name in "abcd"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert server.asked == ["a"]
+        answered.set()
+        await waiting
+        assert sorted(server.asked) == ["a", "b", "c", "d"]
+
+    asyncio.run(main())
+
+
+class Held(Scripted):
+    """A server that answers nothing until it is let."""
+
+    def __init__(self, url: str, answered: asyncio.Event) -> None:
+        super().__init__(url)
+        self._answered = answered
+
+    async def ask(self, request: Request) -> Reply:
+        self.asked.append(request.conversation)
+        await self._answered.wait()
+        return Reply("hey", endpoint=self.url)

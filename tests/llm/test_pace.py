@@ -139,12 +139,12 @@ def test_a_late_refusal_does_not_end_a_second_round() -> None:
     """Sent before the pause, refused after it: the round that goes on is not judged by it."""
     pacer = AdaptiveRateLimiter()
     for _ in range(100):
-        assert pacer.holds(pacer.reserve(0.0), 0.0)
-    pacer.refused(0.5, 0.0, 1.0)
+        assert pacer.is_valid(pacer.reserve(0.0), 0.0)
+    pacer.on_rate_limited(0.5, 0.0, 1.0)
     place = pacer.reserve(0.5)
-    assert pacer.holds(place, 1.5)
+    assert pacer.is_valid(place, 1.5)
     pace = pacer.rate
-    pacer.refused(1.6, 0.0, 1.0)
+    pacer.on_rate_limited(1.6, 0.0, 1.0)
     assert pace is not None
     assert pacer.rate == pytest.approx(pace, rel=0.5)
 
@@ -161,9 +161,9 @@ def test_a_refusal_holds_everything_back_for_as_long_as_the_server_asks() -> Non
     pacer = AdaptiveRateLimiter()
     before = pacer.reserve(0.0)
     sent = pacer.reserve(0.0)
-    assert pacer.holds(sent, 0.0)
-    pacer.refused(0.1, 0.0, 7.0)
-    assert not pacer.holds(before, 0.2)
+    assert pacer.is_valid(sent, 0.0)
+    pacer.on_rate_limited(0.1, 0.0, 7.0)
+    assert not pacer.is_valid(before, 0.2)
     assert pacer.reserve(0.2).wait == pytest.approx(6.9)
 
 
@@ -173,8 +173,8 @@ def test_a_pause_without_a_word_gets_longer_while_nothing_is_answered() -> None:
     for _ in range(9):
         place = pacer.reserve(now)
         now += place.wait
-        assert pacer.holds(place, now)
-        pacer.refused(now + 0.01, now, None)
+        assert pacer.is_valid(place, now)
+        pacer.on_rate_limited(now + 0.01, now, None)
         now += 0.01
         waits.append(round(pacer.reserve(now).wait))
     assert waits == sorted(waits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.errors import HubError
+from soc_gen.io.manifest import Manifest
 from soc_gen.metrics.statistics import Statistics, spread
-from soc_gen.publish.card import Facts, sample_text, table
+from soc_gen.publish.card import Facts, card_text, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.card_merge import KEEP, merge_metadata, merge_text, sections
 from soc_gen.publish.staging import StagedDataset, stage
@@ -173,6 +175,35 @@ def test_no_line_of_a_users_section_is_lost(lines: list[str]) -> None:
     assert sorted(section for section in merged[1:] if not section.startswith("## Fields")) == sorted(theirs)
 
 
+@pytest.mark.parametrize(("age", "said"), [(16, True), (17, True), (18, False), (19, False)])
+def test_a_persona_under_18_is_told(staged: StagedDataset, age: int, said: bool) -> None:
+    """One of them is enough, and nobody is under 18 at 18."""
+    told = facts(staged)
+    told.statistics.ages[age] += 1
+    assert ("- Some personas are under 18." in card_text(told).splitlines()) is said
+
+
+@pytest.mark.parametrize(
+    ("cost", "kind", "shown"),
+    [
+        (None, "remote", "unknown: no prices were set"),
+        (0.0, "remote", "unknown: no prices were set"),
+        (0.01, "remote", "0.01 USD"),
+        (1234.5, "remote", "1,234.50 USD"),
+        (None, "embedded", "unknown: no prices were set"),
+        (0.0, "embedded", "0.00 USD"),
+    ],
+)
+def test_a_cost_of_0_is_only_believed_of_the_embedded_model(
+    staged: StagedDataset, cost: float | None, kind: str, shown: str
+) -> None:
+    """Elsewhere it means that nobody set prices."""
+    manifest = Manifest(stage="rollout", tokens={"prompt": 1}, cost=cost, endpoint={"kind": kind})
+    text = card_text(dataclasses.replace(facts(staged), manifests=(manifest,)))
+    [line] = [line for line in text.splitlines() if line.startswith("| messages | 1 |")]
+    assert line.split(" | ")[-2] == shown
+
+
 def test_figures_are_counted_on_the_data() -> None:
     """Two chats of known size."""
     figures = Statistics()
@@ -186,7 +217,7 @@ def test_figures_are_counted_on_the_data() -> None:
     assert dict(figures.ages) == {30: 1, 31: 1, 41: 2}
     turns = spread(figures.messages)
     assert turns is not None
-    assert (turns.least, turns.median, turns.most, turns.mean) == (1, 2, 2, 1.75)
+    assert (turns.min, turns.median, turns.max, turns.mean) == (1, 2, 2, 1.75)
     assert spread(Statistics().turns) is None
     assert figures.distinct_1 == pytest.approx(len(figures.unigrams) / 32)
 

@@ -209,16 +209,37 @@ def test_a_split_by_persona_shares_nobody(tmp_path: Path) -> None:
     known = [set().union(*(casts[row["chat_id"]] for row in read_rows(tmp_path / "x" / name)))
              for name in ("train.jsonl", "test.jsonl")]  # fmt: skip
     assert not known[0] & known[1]
-    assert sum(done.files.values()) + done.left_out == len(chats)
+    assert sum(done.files.values()) + done.excluded == len(chats)
 
 
 def test_separate_circles_are_split_without_a_loss() -> None:
     """Small circles go first, so that chats across the border are only cut when they must be."""
     casts = [Participants(f"c{n}", (f"a{n}", f"b{n}")) for n in range(10)]
     parts = split(casts, 0.3, "persona", 0)
-    assert (len(parts.test), len(parts.left_out)) == (3, 0)
+    assert (len(parts.test), len(parts.excluded)) == (3, 0)
     assert parts == split(casts, 0.3, "persona", 0)
     assert parts != split(casts, 0.3, "persona", 1)
+
+
+@pytest.mark.parametrize(("wanted", "pairs"), [(1, 1), (2, 2), (3, 3)])
+def test_small_circles_go_before_the_big_one(wanted: int, pairs: int) -> None:
+    """As long as they are enough, no chat of the big circle is taken or lost, whatever the seed."""
+    big = [Participants(f"big{n}", (f"x{n}", f"x{n + 1}")) for n in range(7)]
+    small = [Participants(f"small{n}", (f"a{n}", f"b{n}")) for n in range(3)]
+    for random_seed in range(10):
+        parts = split(big + small, wanted / 10, "persona", random_seed)
+        assert {name[:5] for name in parts.test} == {"small"}
+        assert (len(parts.test), len(parts.excluded)) == (pairs, 0)
+
+
+def test_the_big_circle_is_cut_when_the_small_ones_are_not_enough() -> None:
+    """One chat more than the small ones have: they are all taken, and one of the big circle."""
+    big = [Participants(f"big{n}", (f"x{n}", f"x{n + 1}")) for n in range(7)]
+    small = [Participants(f"small{n}", (f"a{n}", f"b{n}")) for n in range(3)]
+    parts = split(big + small, 0.4, "persona", 0)
+    assert {"small0", "small1", "small2"} < parts.test
+    assert len(parts.test) == 4
+    assert 1 <= len(parts.excluded) <= 2
 
 
 def test_personas_who_all_know_each_other_cannot_be_split() -> None:

@@ -102,7 +102,7 @@ def test_a_json_schema_is_held_to(url: str) -> None:
     """``response_format`` json_schema is taken as it is sent, and nothing weaker has to be tried."""
     replies, capabilities = ask(url, *(request("Yes or no?", schema=YES_OR_NO, seed=s) for s in range(4)))
     assert {json.loads(reply.text)["answer"] for reply in replies} <= {"yes", "no"}
-    assert capabilities.structure == "json_schema"
+    assert capabilities.response_format == "json_schema"
 
 
 @pytest.mark.parametrize("only_the_best", [{"top_k": 1}, {"min_p": 1.0}], ids=str)

@@ -105,7 +105,7 @@ def drive(
             place = pacer.reserve(now)
             # A sleep ends a little late.
             later = now + place.wait + (rng.uniform(0, 0.002) if place.wait else 0.0), "send", place
-        elif what == "send" and pacer.holds(cast("Reservation", found), now):
+        elif what == "send" and pacer.is_valid(cast("Reservation", found), now):
             later = now + rng.uniform(0.001, 0.004), "arrive", now
         elif what == "arrive":
             wait = limiter(now)
@@ -115,10 +115,10 @@ def drive(
             else:
                 later = now + refusal * rng.uniform(0.5, 1.5), "refusal", (found, wait)
         elif what == "reply":
-            pacer.served(1000)
+            pacer.on_success(1000)
         elif what == "refusal":
             sent_at, wait = cast("tuple[float, float]", found)
-            pacer.refused(now, sent_at, wait if isinstance(retry_after, str) else retry_after)
+            pacer.on_rate_limited(now, sent_at, wait if isinstance(retry_after, str) else retry_after)
         count += 1
         heapq.heappush(events, (later[0], count, later[1], later[2]))
     return traffic

@@ -85,7 +85,7 @@ def _report(done: ExportResult, folder: Path, *, as_json: bool) -> None:
 
     for bad in done.bad_lines[:_BAD_LINES_SHOWN]:
         err.print(f"left out: {bad.where}: {bad.why}", markup=False)
-    counts = {"chats": done.chats, "without_rows": done.without_rows, "left_out_by_split": done.left_out}
+    counts = {"chats": done.chats, "without_rows": done.without_rows, "left_out_by_split": done.excluded}
     counts["bad_lines"] = len(done.bad_lines)
     if as_json:
         out.print(orjson.dumps({"files": done.files, **counts}).decode(), markup=False)

@@ -196,7 +196,7 @@ def _facts(context: RunContext, connection: Connection, journal: Journal) -> dic
         "endpoint": {
             "kind": "embedded" if context.embedded else "openai-compatible",
             "urls": [] if context.embedded else [public_url(url) for url in context.endpoint.base_urls],
-            "structure": connection.capabilities.structure,
+            "structure": connection.capabilities.response_format,
         },
         "counts": {
             "in": metrics.total,

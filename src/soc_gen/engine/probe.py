@@ -80,7 +80,7 @@ async def _ask(
 
 def _structured(reply: Reply, connection: Connection) -> Finding:
     found = parse_json_object(reply.text) or {}
-    structure = connection.capabilities.structure
+    structure = connection.capabilities.response_format
     return Finding(
         "answers in JSON",
         good=found.keys() == {"city", "inhabitants"},

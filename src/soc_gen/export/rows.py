@@ -76,12 +76,12 @@ def _row(chat: Chat, side: Literal["persona1", "persona2"], tags: Tags, start: S
 
 def _turns(chat: Chat, me: Persona, read: Callable[[str], str]) -> list[Message]:
     """Return the turns, neighbours of one sender joined, those that say nothing left out."""
-    said = [
+    texts = [
         (part.sender, text) for part in chat.chat_parts for text in map(read, part.messages) if text.strip()
     ]
     return [
         {"role": "assistant" if sender == me.id else "user", "content": "\n".join(text for _, text in run)}
-        for sender, run in groupby(said, key=lambda pair: pair[0])
+        for sender, run in groupby(texts, key=lambda pair: pair[0])
     ]
 
 
@@ -138,7 +138,9 @@ def fields(row: Row, form: Format) -> dict[str, object]:
     if form == "chatml-text":
         return {"text": chatml(row), **about}
     if form == "sharegpt":
-        turns = [{"from": _SHAREGPT[one["role"]], "value": one["content"]} for one in row.messages]
+        turns = [
+            {"from": _SHAREGPT[message["role"]], "value": message["content"]} for message in row.messages
+        ]
         return {"conversations": turns, **about}
     return {"messages": list(row.messages), **about}
 
@@ -146,6 +148,6 @@ def fields(row: Row, form: Format) -> dict[str, object]:
 def chatml(row: Row) -> str:
     """Return ``row`` as ChatML text; its own control tokens cannot come from a message."""
     return "".join(
-        f"<|im_start|>{one['role']}\n{_CHATML_TOKEN.sub('', one['content'])}<|im_end|>\n"
-        for one in row.messages
+        f"<|im_start|>{message['role']}\n{_CHATML_TOKEN.sub('', message['content'])}<|im_end|>\n"
+        for message in row.messages
     )

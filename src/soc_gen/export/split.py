@@ -23,66 +23,68 @@ class Split(NamedTuple):
     """The ids of the chats that are not for training."""
 
     test: frozenset[str]
-    left_out: frozenset[str]
-    """Chats of one person of each part: in neither, lest the test know somebody."""
+    excluded: frozenset[str]
+    """Chats between a person of each part. They are in neither, so that no person is in both."""
 
 
-def split(casts: Sequence[Participants], test_size: float, by: SplitBy, random_seed: int) -> Split:
+def split(chats: Sequence[Participants], test_size: float, by: SplitBy, random_seed: int) -> Split:
     """Choose about ``test_size`` (0 to 1) of the chats for testing, the same ones on every call.
 
     Raises:
         UsageError: There are too few chats, or everybody talks with everybody.
     """
-    wanted = round(len(casts) * test_size)
+    wanted = round(len(chats) * test_size)
     if not wanted:
         return Split(frozenset(), frozenset())
     if by == "persona":
-        return _by_persona(casts, wanted, random_seed)
-    drawn = sorted(casts, key=lambda cast: content_id("split", random_seed, cast.chat_id))[:wanted]
-    return Split(frozenset(cast.chat_id for cast in drawn), frozenset())
+        return _by_persona(chats, wanted, random_seed)
+    drawn = sorted(chats, key=lambda chat: content_id("split", random_seed, chat.chat_id))[:wanted]
+    return Split(frozenset(chat.chat_id for chat in drawn), frozenset())
 
 
-def _by_persona(casts: Sequence[Participants], wanted: int, random_seed: int) -> Split:
-    """Take whole circles of people, small ones first, then a growing part of the next, until it is enough.
+def _by_persona(chats: Sequence[Participants], wanted: int, random_seed: int) -> Split:
+    """Take whole components of people, small ones first, then a growing part of the next, until it is enough.
 
     Growing along conversations keeps the chats that cross the border, which are lost, few.
     """
     chats_of: dict[str, list[Participants]] = defaultdict(list)
-    for cast in casts:
-        for person in cast.people:
-            chats_of[person].append(cast)
-    held: set[str] = set()
+    for chat in chats:
+        for person in chat.people:
+            chats_of[person].append(chat)
+    test_people: set[str] = set()
     inside = 0
-    for person in _by_circle(chats_of, random_seed):
+    for person in _by_component(chats_of, random_seed):
         if inside >= wanted:
             break
-        held.add(person)
-        inside += sum(1 for cast in chats_of[person] if held.issuperset(cast.people))
-    test = frozenset(cast.chat_id for cast in casts if held.issuperset(cast.people))
-    left_out = frozenset(cast.chat_id for cast in casts if not held.isdisjoint(cast.people)) - test
-    if not test or len(test) + len(left_out) == len(casts):
+        test_people.add(person)
+        inside += sum(1 for chat in chats_of[person] if test_people.issuperset(chat.people))
+    test = frozenset(chat.chat_id for chat in chats if test_people.issuperset(chat.people))
+    excluded = frozenset(chat.chat_id for chat in chats if not test_people.isdisjoint(chat.people)) - test
+    if not test or len(test) + len(excluded) == len(chats):
         hint = "Use --split-by conversation, or more personas"
         raise UsageError("the personas cannot be split: too many chats connect them", hint=hint)
-    return Split(test, left_out)
+    return Split(test, excluded)
 
 
-def _by_circle(chats_of: Mapping[str, Iterable[Participants]], random_seed: int) -> list[str]:
-    """Return everybody, circle by circle, the smallest first, each from one member outwards."""
+def _by_component(chats_of: Mapping[str, Iterable[Participants]], random_seed: int) -> list[str]:
+    """Return everybody, component by component, the smallest first, each from one member outwards."""
     waiting = sorted(chats_of, key=lambda person: content_id("split", random_seed, person))
     seen: set[str] = set()
-    circles = [_circle(person, chats_of, seen) for person in waiting if person not in seen]
-    return [person for circle in sorted(circles, key=len) for person in circle]
+    components = [_connected_component(person, chats_of, seen) for person in waiting if person not in seen]
+    return [person for component in sorted(components, key=len) for person in component]
 
 
-def _circle(first: str, chats_of: Mapping[str, Iterable[Participants]], seen: set[str]) -> list[str]:
+def _connected_component(
+    first: str, chats_of: Mapping[str, Iterable[Participants]], seen: set[str]
+) -> list[str]:
     if first in seen:
         return []
     seen.add(first)
-    circle, queue = [], deque([first])
+    component, queue = [], deque([first])
     while queue:
-        circle.append(queue.popleft())
-        for cast in chats_of[circle[-1]]:
-            new = [person for person in cast.people if person not in seen]
+        component.append(queue.popleft())
+        for chat in chats_of[component[-1]]:
+            new = [person for person in chat.people if person not in seen]
             seen.update(new)
             queue.extend(new)
-    return circle
+    return component

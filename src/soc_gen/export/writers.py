@@ -47,7 +47,7 @@ class ExportResult:
     chats: int = 0
     without_rows: int = 0
     """Chats with nothing to learn from: one side alone spoke."""
-    left_out: int = 0
+    excluded: int = 0
     """Chats of one person of each part of a split by persona."""
     bad_lines: list[BadLine] = field(default_factory=list)
 
@@ -131,8 +131,8 @@ def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Spli
 def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> list[Row]:
     """Return the rows of ``chat`` and count what becomes of it."""
     done.chats += 1
-    if chat.chat_id in parts.left_out:
-        done.left_out += 1
+    if chat.chat_id in parts.excluded:
+        done.excluded += 1
         return []
     made = rows(chat, plan.perspective, plan.tags, plan.start)
     done.without_rows += not made

@@ -101,20 +101,20 @@ def _row_kind(kind: type[R]) -> type[R]:
     return cast("type[R]", _PersonaRow) if kind is Persona else kind
 
 
-def _tight(record: R, kind: type[R]) -> R:
+def _as_declared_type(record: R, kind: type[R]) -> R:
     return record if type(record) is kind else cast("R", kind.model_construct(**dict(record)))
 
 
 def _read_lines(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
     lines = read_jsonl(path, _row_kind(kind))
-    return (line if isinstance(line, BadLine) else _tight(line, kind) for line in lines)
+    return (line if isinstance(line, BadLine) else _as_declared_type(line, kind) for line in lines)
 
 
 def _record(where: str, row: object, kind: type[R]) -> R | BadLine:
     if isinstance(row, BadLine):
         return row
     try:
-        return _tight(_row_kind(kind).model_validate(row), kind)
+        return _as_declared_type(_row_kind(kind).model_validate(row), kind)
     except ValidationError as error:
         return BadLine(where, explain(error))
 

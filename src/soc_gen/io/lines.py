@@ -30,7 +30,7 @@ class Line(NamedTuple):
     """``file:line``."""
     data: bytes
     """The whole line; its beginning when it is too long."""
-    trouble: Literal["line_too_long", "torn_line"] | None = None
+    problem: Literal["line_too_long", "torn_line"] | None = None
     """``torn_line``: the file ends without a line break, so its writer may not have finished."""
     length: int = 0
     """Bytes of the whole line."""
@@ -42,7 +42,7 @@ def expand_globs(patterns: Sequence[str | Path]) -> list[Path]:
     Raises:
         UsageError: A pattern that matches nothing.
     """
-    found: dict[str, Path] = {}
+    paths_by_target: dict[str, Path] = {}
     for pattern in map(str, patterns):
         paths = [Path(pattern)]
         if has_magic(pattern) and not lexists(pattern):
@@ -51,8 +51,8 @@ def expand_globs(patterns: Sequence[str | Path]) -> list[Path]:
             if not paths:
                 raise UsageError("no file matches", where=pattern)
         for path in paths:
-            found.setdefault(realpath(path), path)
-    return list(found.values())
+            paths_by_target.setdefault(realpath(path), path)
+    return list(paths_by_target.values())
 
 
 class LineReader:
@@ -109,8 +109,8 @@ class LineReader:
                     length = len(data) + _skip_line(handle)
                     yield Line(where, data[:_EXCERPT], "line_too_long", length)
                 elif not data.isspace():
-                    trouble: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
-                    yield Line(where, data.rstrip(b"\r\n"), trouble, len(data))
+                    problem: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
+                    yield Line(where, data.rstrip(b"\r\n"), problem, len(data))
 
 
 @contextmanager

@@ -85,15 +85,15 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
     Raises:
         UsageError: A manifest is there and is not a JSON object.
     """
-    found: dict[Path, Manifest] = {}
+    manifests: dict[Path, Manifest] = {}
     waiting = [data]
     while waiting:
         path = sidecar_path(waiting.pop(0), "manifest.json")
-        if path in found or not path.is_file():
+        if path in manifests or not path.is_file():
             continue
-        found[path] = read_manifest(path)
-        waiting += [_nearby(path.parent, note.path) for note in found[path].inputs]
-    return list(found.items())[::-1]
+        manifests[path] = read_manifest(path)
+        waiting += [_nearby(path.parent, note.path) for note in manifests[path].inputs]
+    return list(manifests.items())[::-1]
 
 
 def _nearby(folder: Path, recorded: str) -> Path:

@@ -40,32 +40,33 @@ _LIST_SECONDS = 20.0
 # Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
 _SECRET = 8
 
-Structure = Literal["json_schema", "json_object", "text"]
-_WEAKER: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
+ResponseFormat = Literal["json_schema", "json_object", "text"]
+_WEAKER: dict[ResponseFormat, ResponseFormat] = {"json_schema": "json_object", "json_object": "text"}
 
 
 @dataclass
 class Capabilities:
     """What the endpoint was found to take; shared by all replicas, decided once for a run."""
 
-    structure: Structure = "json_schema"
+    response_format: ResponseFormat = "json_schema"
     context: int | None = None
     """Tokens of prompt and reply together, where the endpoint tells."""
     say: Callable[[str], None] = lambda _: None
     """Is told when less has to do."""
 
-    def weaken(self, refused: Structure) -> None:
-        """Fall back to the next weaker structure, unless another request has already done so.
+    def downgrade(self, refused: ResponseFormat) -> None:
+        """Fall back to the next weaker response format, unless another request has already done so.
 
         Raises:
-            SchemaRefused: There is nothing weaker than plain text.
+            UnsupportedSchemaError: There is nothing weaker than plain text.
         """
-        if refused == self.structure:
+        if refused == self.response_format:
             if refused not in _WEAKER:
                 raise UnsupportedSchemaError
-            self.structure = _WEAKER[refused]
+            self.response_format = _WEAKER[refused]
             self.say(
-                f"The endpoint takes no response_format {refused}; {self.structure} has to do for this run."
+                f"The endpoint takes no response_format {refused}; "
+                f"{self.response_format} has to do for this run."
             )
 
 
@@ -79,19 +80,19 @@ def read_key(name: str | None) -> str | None:
         UsageError: ``name`` is given and not set, or what is set cannot be sent as a key.
     """
     names = ("SOC_API_KEY", "OPENAI_API_KEY") if name is None else (name,)
-    found = next((one for one in names if os.environ.get(one, "").strip()), None)
-    if found is None:
+    variable = next((name for name in names if os.environ.get(name, "").strip()), None)
+    if variable is None:
         if name is None:
             return None
         raise UsageError(f"the environment variable {name} is not set", hint=f"Run: export {name}=<your key>")
-    key = os.environ[found].strip()
+    key = os.environ[variable].strip()
     if not (key.isascii() and key.isprintable()):
-        what = f"what the environment variable {found} has is no key: there are characters no key has"
-        raise UsageError(what, hint=f"Run: export {found}=<your key>")
+        what = f"what the environment variable {variable} has is no key: there are characters no key has"
+        raise UsageError(what, hint=f"Run: export {variable}=<your key>")
     return key
 
 
-def wire_body(request: Request, model: str, structure: Structure) -> dict[str, Any]:
+def wire_body(request: Request, model: str, response_format: ResponseFormat) -> dict[str, Any]:
     """Return the JSON body for ``request``; the same request always gives the same bytes."""
     sampling = request.sampling
     body: dict[str, Any] = {
@@ -108,13 +109,13 @@ def wire_body(request: Request, model: str, structure: Structure) -> dict[str, A
         body["stop"] = list(request.stop)
     if request.continue_final:
         body |= {"continue_final_message": True, "add_generation_prompt": False}
-    if request.schema and structure != "text":
-        body["response_format"] = _response_format(request.schema, structure)
+    if request.schema and response_format != "text":
+        body["response_format"] = _response_format(request.schema, response_format)
     return body | sampling.extra_body
 
 
-def _response_format(schema: dict[str, Any], structure: Structure) -> dict[str, Any]:
-    if structure == "json_object":
+def _response_format(schema: dict[str, Any], response_format: ResponseFormat) -> dict[str, Any]:
+    if response_format == "json_object":
         return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
 
@@ -145,7 +146,7 @@ class EndpointClient:
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
-        self._taken: Structure | None = None
+        self._taken: ResponseFormat | None = None
         """What this server has answered to: a refusal of it is then a matter of the request."""
         timeout = httpx2.Timeout(config.timeout_seconds, connect=_CONNECT_SECONDS)
         self._http = _open_http(url, timeout)
@@ -156,25 +157,25 @@ class EndpointClient:
         """Make one exchange.
 
         Raises:
-            Transient: Worth repeating as it is.
-            ContextTooLong: Not worth repeating.
-            Refused: Not worth repeating, and not the fault of anything that was foreseen.
+            TransientError: Worth repeating as it is.
+            ContextLengthError: Not worth repeating.
+            RequestRejectedError: Not worth repeating, and not the fault of anything that was foreseen.
             EndpointError: Nothing is worth repeating.
         """
         while True:
-            structure = self._capabilities.structure
+            response_format = self._capabilities.response_format
             try:
-                reply = await self._exchange(request, structure)
+                reply = await self._exchange(request, response_format)
             except UnsupportedSchemaError as refusal:
-                if not request.schema or structure in {"text", self._taken}:
+                if not request.schema or response_format in {"text", self._taken}:
                     raise RequestRejectedError(f"{self.url} refuses the request: {refusal}") from None
-                self._capabilities.weaken(structure)
+                self._capabilities.downgrade(response_format)
             else:
-                self._taken = structure if request.schema else self._taken
+                self._taken = response_format if request.schema else self._taken
                 return reply
 
-    async def _exchange(self, request: Request, structure: Structure) -> Reply:
-        body = orjson.dumps(wire_body(request, self.model, structure))
+    async def _exchange(self, request: Request, response_format: ResponseFormat) -> Reply:
+        body = orjson.dumps(wire_body(request, self.model, response_format))
         headers = self._headers
         if self._affinity_header:
             headers = headers | {self._affinity_header: request.conversation}
@@ -189,10 +190,10 @@ class EndpointClient:
             raise _transport_fault(error) from None
         if not answer.is_success:
             raise self._refusal(answer)
-        found = _parsed(answer)
-        if isinstance(found, dict) and found.get("error"):
-            found = self._readable(answer.content)
-        reply = decode(found, self.url, time.monotonic() - started, request.schema)
+        document = _parsed(answer)
+        if isinstance(document, dict) and document.get("error"):
+            document = self._readable(answer.content)
+        reply = decode(document, self.url, time.monotonic() - started, request.schema)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 
@@ -215,7 +216,7 @@ class EndpointClient:
 
         Raises:
             EndpointError: Wrong key.
-            Transient: Nobody listening.
+            TransientError: Nobody listening.
         """
         try:
             async with asyncio.timeout(_LIST_SECONDS):
@@ -228,10 +229,10 @@ class EndpointClient:
             return None  # many a server has no such list, or is busy: then the first request will tell
         except openai.OpenAIError as error:
             raise _transport_fault(error.__cause__) from None
-        found = _parsed(answer)
-        sizes = self._capabilities.context, decode_context(found)
+        document = _parsed(answer)
+        sizes = self._capabilities.context, decode_context(document)
         self._capabilities.context = min(filter(None, sizes), default=None)
-        return decode_models(found)
+        return decode_models(document)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -19,14 +19,14 @@ _TOKENS = 2000.0  # of one exchange, before any was seen
 
 
 class Reservation(NamedTuple):
-    """A place in the row."""
+    """A request's place in the queue."""
 
     wait: float
-    """Seconds until it is its turn."""
-    row: int
-    """Which one: each refusal has it formed anew."""
+    """Seconds until the request may be sent."""
+    generation: int
+    """Of the queue: each 429 discards the queue and starts the next generation."""
     age: float
-    """Of the row, see ``AdaptiveRateLimiter``."""
+    """Seconds for which requests have waited for the pace, see ``AdaptiveRateLimiter``."""
 
 
 class _Round(NamedTuple):
@@ -46,7 +46,7 @@ class AdaptiveRateLimiter:
     """Spaces requests so that a rate limit is used, not run into.
 
     Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
-    asks, and the row is formed anew at a pace judged from that round. A pace thought to be the limit is
+    asks, and the queue starts anew at a pace judged from that round. A pace thought to be the limit is
     held for a minute, any other rises at once: by the square of the time, so first hardly, then fast.
 
     What a round brought is judged by two bounds. The limit allowed what was answered in no longer than the
@@ -55,7 +55,7 @@ class AdaptiveRateLimiter:
     Where they are far apart the pace is their geometric mean. Where a rising pace was refused, the one
     before it is known to work.
 
-    Time counts only while the pace is what requests wait for: the age of a row is the sum of its gaps.
+    Time counts only while the pace is what requests wait for: the age of a queue is the sum of its gaps.
 
     Args:
         requests_per_minute: Ceiling set by the user.
@@ -69,13 +69,13 @@ class AdaptiveRateLimiter:
         self._token_rate = tokens_per_minute / 60 if tokens_per_minute else math.inf
         self._tokens = _TOKENS  # of one exchange, on average
         self._base, self._hold, self._rise = math.inf, 0.0, _RISE
-        self._row = 0
-        self._next, self._next_age = 0.0, 0.0  # of the free place at the end of the row
-        self._alone = 0.0  # seconds for which the first of the row goes alone
+        self._generation = 0
+        self._next, self._next_age = 0.0, 0.0  # of the free place at the end of the queue
+        self._probe_gap = 0.0  # seconds for which the first request of the queue is sent alone
         self._resume = 0.0  # when the pause is over
         self._began = math.inf  # when the round did
         self._sent = 0  # in this round
-        self._age = 0.0  # of the row when the last one was sent
+        self._age = 0.0  # of the queue when the last one was sent
         self._ended = -math.inf  # when the round before did, its first refusal there
         self._refused = 0.0  # when the last one that was refused was sent
         self._last: _Round | None = None
@@ -83,7 +83,7 @@ class AdaptiveRateLimiter:
 
     @property
     def rate(self) -> float | None:
-        """Requests per second at the end of the row; None is "as fast as you can"."""
+        """Requests per second at the end of the queue; None is "as fast as you can"."""
         pace = self._pace(self._next_age)
         return pace if pace < math.inf else None
 
@@ -93,34 +93,34 @@ class AdaptiveRateLimiter:
         return min(self._request_rate, self._token_rate / self._tokens, learned)
 
     def reserve(self, now: float) -> Reservation:
-        """Take the next place in the row. Once its time has come, ask whether it ``holds``."""
+        """Reserve the next place in the queue. After its wait, check that it still ``is_valid``."""
         start = max(now, self._next, self._resume)
-        place = Reservation(start - now, self._row, self._next_age)
+        reservation = Reservation(start - now, self._generation, self._next_age)
         gap = 1 / self._pace(self._next_age)
-        self._next = start + max(gap, self._alone)
-        self._alone = 0.0
+        self._next = start + max(gap, self._probe_gap)
+        self._probe_gap = 0.0
         if start > now:
             self._next_age += min(gap, _GAP)
-        return place
+        return reservation
 
-    def holds(self, place: Reservation, now: float) -> bool:
-        """Whether a request may go now; else the row was formed anew, and another place must be taken."""
-        if place.row != self._row:
+    def is_valid(self, reservation: Reservation, now: float) -> bool:
+        """Whether the request may be sent now; if not, a 429 came meanwhile: reserve again."""
+        if reservation.generation != self._generation:
             return False
         self._began = min(self._began, now)
         self._sent += 1
-        self._age = place.age
+        self._age = reservation.age
         return True
 
-    def served(self, tokens: int) -> None:
-        """Note that a request was answered, and what it took."""
+    def on_success(self, tokens: int) -> None:
+        """Record a success that used ``tokens``, prompt and completion together."""
         self._tokens += 0.05 * (tokens - self._tokens)
 
-    def refused(self, now: float, sent_at: float, retry_after: float | None) -> None:
-        """Note a 429 to a request sent at ``sent_at``."""
+    def on_rate_limited(self, now: float, sent_at: float, retry_after: float | None) -> None:
+        """Record a 429 to a request sent at ``sent_at``; ``retry_after`` is in seconds, None if not told."""
         last = self._noted(now, sent_at)
-        barren = last.answered <= 0
-        if barren and self._earlier is not None:
+        unanswered = last.answered <= 0
+        if unanswered and self._earlier is not None:
             # Refused as soon as all went on: the round before goes on, and so does the silence after it.
             last, self._earlier = self._earlier, None
         self._last = last
@@ -130,9 +130,9 @@ class AdaptiveRateLimiter:
         self._resume = max(self._resume, now + max(least, longer))
         if last.answered > 0:
             self._judge(last)
-        self._row += 1
+        self._generation += 1
         self._next = self._next_age = 0.0
-        self._alone = 2 * (now - sent_at) if barren else 0.0
+        self._probe_gap = 2 * (now - sent_at) if unanswered else 0.0
 
     def _noted(self, now: float, sent_at: float) -> _Round:
         """Return the round that has ended, without the request that was refused."""

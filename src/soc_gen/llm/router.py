@@ -1,4 +1,4 @@
-"""The endpoints of a run: which replica a conversation sticks to, which are set aside, how fast to ask."""
+"""Routes requests to replicas: sticky conversations, and a circuit breaker and rate limiter for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from soc_gen.llm.faults import RequestRejectedError, TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.types import Reply, Request
 
-_LONGEST_ASIDE = 30.0
+_LONGEST_OPEN = 30.0
 _FAULTS_WITH_OTHERS = 3  # in a row, before conversations move to another replica
 _FAULTS_ALONE = 8  # in a row, before the only replica counts as down
 
@@ -40,37 +40,39 @@ class Replica:
     """One server and what is known of its health."""
 
     endpoint: Exchange
-    pacer: AdaptiveRateLimiter
+    limiter: AdaptiveRateLimiter
     conversations: set[str] = field(default_factory=set)
     faults: int = 0
     """In a row."""
-    aside_until: float = 0.0
-    times_aside: int = 0
+    open_until: float = 0.0
+    """No request before then, in seconds of the monotonic clock."""
+    trips: int = 0
+    """Of the circuit breaker since the last success, at most 10; each doubles the next pause."""
 
     def succeeded(self) -> None:
-        """Forget its faults."""
-        self.faults = self.times_aside = 0
-        self.aside_until = 0.0
+        """Close the circuit: forget faults and back-off."""
+        self.faults = self.trips = 0
+        self.open_until = 0.0
 
     def is_up(self, now: float) -> bool:
         """Whether it may be asked."""
-        return self.aside_until <= now
+        return self.open_until <= now
 
     def failed(self, now: float, allowed: int) -> None:
-        """Count a fault; set the replica aside after ``allowed`` in a row."""
+        """Count a fault; open the circuit after ``allowed`` in a row."""
         self.faults += 1
         if self.faults >= allowed and self.is_up(now):
-            self.set_aside(now)
+            self.trip(now)
 
-    def chosen(self, now: float) -> None:
-        """Let one conversation try a replica that was down; the others wait for what comes of it."""
-        if self.times_aside:
-            self.set_aside(now)
+    def half_open(self, now: float) -> None:
+        """Let one request probe a replica whose circuit was open; keep it open for the others meanwhile."""
+        if self.trips:
+            self.trip(now)
 
-    def set_aside(self, now: float, seconds: float = 0.0) -> None:
-        """Ask it nothing for a while: ``seconds``, or longer each time."""
-        self.aside_until = now + max(seconds, min(_LONGEST_ASIDE, 2.0**self.times_aside))
-        self.times_aside = min(self.times_aside + 1, 10)
+    def trip(self, now: float, seconds: float = 0.0) -> None:
+        """Open the circuit: no request for 1, 2, 4 … 30 seconds, or for ``seconds`` where that is longer."""
+        self.open_until = now + max(seconds, min(_LONGEST_OPEN, 2.0**self.trips))
+        self.trips = min(self.trips + 1, 10)
 
 
 class Router:
@@ -105,18 +107,18 @@ class Router:
         """Make one exchange with the replica this conversation sticks to.
 
         Raises:
-            Transient: Worth repeating as it is.
-            ContextTooLong: Not worth repeating.
-            Refused: Not worth repeating, while others are answered.
+            TransientError: Worth repeating as it is.
+            ContextLengthError: Not worth repeating.
+            RequestRejectedError: Not worth repeating, while others are answered.
             EndpointError: Wrong key or model, or no replica has answered for too long.
         """
         replica = await self._choose(request.conversation)
-        await self._queue(replica.pacer)
+        await self._queue(replica.limiter)
         sent_at = time.monotonic()
         try:
             reply = await replica.endpoint.ask(request)
         except TransientError as fault:
-            self._note(replica, fault, sent_at)
+            self._record_fault(replica, fault, sent_at)
             raise
         except RequestRejectedError as refusal:
             self._refusals += 1
@@ -125,20 +127,20 @@ class Router:
             raise
         self._refusals = 0
         replica.succeeded()
-        replica.pacer.served(reply.usage.total)
+        replica.limiter.on_success(reply.usage.total)
         self._last_success, self._failing_since = time.monotonic(), None
         return reply
 
-    def _note(self, replica: Replica, fault: TransientError, sent_at: float) -> None:
+    def _record_fault(self, replica: Replica, fault: TransientError, sent_at: float) -> None:
         now = time.monotonic()
         self._last_fault = fault.kind
         if self._failing_since is None:
             self._failing_since = now
-        if (fault.retry_after or 0.0) > _LONGEST_ASIDE:
-            replica.set_aside(now, fault.retry_after or 0.0)
+        if (fault.retry_after or 0.0) > _LONGEST_OPEN:
+            replica.trip(now, fault.retry_after or 0.0)
         if fault.rate_limited:
             # It answers, so it is not down; but it wants to be asked less.
-            replica.pacer.refused(now, sent_at, fault.retry_after)
+            replica.limiter.on_rate_limited(now, sent_at, fault.retry_after)
             failing = now - self._failing_since
             if failing > self._give_up_seconds:
                 raise EndpointError(f"nothing but 429 for {failing:.0f} s", hint=_KEPT)
@@ -154,30 +156,30 @@ class Router:
             if up:
                 if home is None or home not in up:
                     home = self._move(conversation, min(up, key=lambda replica: len(replica.conversations)))
-                home.chosen(now)
+                home.half_open(now)
                 return home
             await self._wait_for_any(now)
 
     async def _wait_for_any(self, now: float) -> None:
         silent = 0.0 if self._failing_since is None else now - self._failing_since
         left = self._give_up_seconds - silent
-        soonest = min(replica.aside_until for replica in self._replicas) - now
+        soonest = min(replica.open_until for replica in self._replicas) - now
         if left < 0:
             what = f"no endpoint has answered for {silent:.0f} s (the last fault: {self._last_fault})"
             raise EndpointError(what, hint=_KEPT)
-        if soonest > max(left, _LONGEST_ASIDE):
+        if soonest > max(left, _LONGEST_OPEN):
             raise EndpointError(f"every endpoint wants to be left alone for {soonest:.0f} s", hint=_KEPT)
         self._notice(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 
-    async def _queue(self, pacer: AdaptiveRateLimiter) -> None:
+    async def _queue(self, limiter: AdaptiveRateLimiter) -> None:
         """Wait until it is this request's turn."""
         while True:
-            place = pacer.reserve(time.monotonic())
-            if place.wait > 0:
-                await self._sleep(place.wait)
-            if pacer.holds(place, time.monotonic()):
+            reservation = limiter.reserve(time.monotonic())
+            if reservation.wait > 0:
+                await self._sleep(reservation.wait)
+            if limiter.is_valid(reservation, time.monotonic()):
                 return
 
     def _move(self, conversation: str, replica: Replica) -> Replica:

@@ -15,13 +15,13 @@ DISTINCT_WORDS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a whole number is spread: least, quarters, most, and the mean."""
+    """How whole numbers are distributed: minimum, quartiles, maximum and mean."""
 
-    least: int
-    quarter: int
+    min: int
+    q1: int
     median: int
-    three_quarters: int
-    most: int
+    q3: int
+    max: int
     mean: float
 
 
@@ -100,8 +100,8 @@ def spread(counts: Counter[int]) -> Spread | None:
     if not total:
         return None
     mean = sum(value * count for value, count in counts.items()) / total
-    least, quarter, median, three_quarters, most = (_at(counts, total, i / 4) for i in range(5))
-    return Spread(least, quarter, median, three_quarters, most, mean)
+    minimum, q1, median, q3, maximum = (_at(counts, total, i / 4) for i in range(5))
+    return Spread(minimum, q1, median, q3, maximum, mean)
 
 
 def _at(counts: Counter[int], total: int, share: float) -> int:

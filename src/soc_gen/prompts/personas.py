@@ -6,14 +6,14 @@ from soc_gen.models import Persona
 from soc_gen.text.names import short_names
 
 
-def introduction(one: Persona, two: Persona, relationship: str) -> str:
+def introduction(first: Persona, second: Persona, relationship: str) -> str:
     """Return who two personas are in a line: names, ages, a trait each, and how they know each other.
 
     For small models, which of a whole card only recite.
     """
-    name1, name2 = short_names(one, two)
+    name1, name2 = short_names(first, second)
     known = relationship.strip().rstrip(".")
-    return f"{_in_short(name1, one)}, and {_in_short(name2, two)}. {known[:1].upper()}{known[1:]}."
+    return f"{_in_short(name1, first)}, and {_in_short(name2, second)}. {known[:1].upper()}{known[1:]}."
 
 
 def _in_short(name: str, persona: Persona) -> str:

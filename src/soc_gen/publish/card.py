@@ -118,9 +118,11 @@ def _other_files(facts: Facts) -> str:
 def sample_text(chat: Chat) -> str:
     """Return the beginning of ``chat`` as a reader would see it."""
     people = {persona.id: persona for persona in chat.experience.people}
-    said = [(part.sender, text) for part in chat.chat_parts for text in part.messages]
-    lines = [f"{_name(people, sender)}: {' '.join(text.split())}" for sender, text in said[:_SAMPLE_MESSAGES]]
-    more = len(said) - _SAMPLE_MESSAGES
+    messages = [(part.sender, text) for part in chat.chat_parts for text in part.messages]
+    lines = [
+        f"{_name(people, sender)}: {' '.join(text.split())}" for sender, text in messages[:_SAMPLE_MESSAGES]
+    ]
+    more = len(messages) - _SAMPLE_MESSAGES
     if more > 0:
         lines.append(f"… {more} more messages")
     fence = "`" * max(3, 1 + max(map(_longest_run_of_ticks, lines), default=0))
@@ -239,11 +241,7 @@ def _content(statistics: Statistics) -> str:
         "words in a message": spread(statistics.words),
         "age of a persona": spread(statistics.ages),
     }
-    rows = [
-        (name, s.least, s.quarter, s.median, s.three_quarters, s.most, _number(s.mean))
-        for name, s in measured.items()
-        if s
-    ]
+    rows = [(name, s.min, s.q1, s.median, s.q3, s.max, _number(s.mean)) for name, s in measured.items() if s]
     tags = table(("tag", "how many"), ((f"`{tag}`", _number(n)) for tag, n in ranked(statistics.tags)))
     return "\n\n".join([table(head, rows), tags if statistics.tags else "No tags.", _diversity(statistics)])
 

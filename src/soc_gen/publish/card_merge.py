@@ -77,28 +77,28 @@ def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
 
 def sections(markdown: str) -> list[str]:
     """Return the text before the first ``##`` heading, then each section; code fences are left whole."""
-    found: list[list[str]] = [[]]
+    parts: list[list[str]] = [[]]
     for line, fenced in _lines(markdown):
         if line.startswith("## ") and not fenced:
-            found.append([])
-        found[-1].append(line)
-    return ["\n".join(lines).strip() for lines in found]
+            parts.append([])
+        parts[-1].append(line)
+    return ["\n".join(lines).strip() for lines in parts]
 
 
 def _lines(markdown: str) -> list[tuple[str, bool]]:
     """Return each line and whether it is in a code fence; a fence left open is closed at the end."""
-    found: list[tuple[str, bool]] = []
+    marked: list[tuple[str, bool]] = []
     fence = ""
     for line in markdown.splitlines():
         mark = _FENCE.match(line)
-        found.append((line, bool(fence)))
+        marked.append((line, bool(fence)))
         if mark and not fence:
             fence = mark[1]
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
     if fence:
-        found.append((fence, True))  # or it would swallow what comes after it in a merged card
-    return found
+        marked.append((fence, True))  # or it would swallow what comes after it in a merged card
+    return marked
 
 
 def _heading(section: str) -> str:

@@ -56,20 +56,20 @@ class PushResult:
     """False: the Hub had all of it already, and no commit was made."""
 
 
-def check_wanted(wanted: PushOptions) -> None:
+def check_wanted(options: PushOptions) -> None:
     """Refuse what cannot work, before anything is read or sent.
 
     Raises:
         UsageError: A bad repo name or licence, or options that exclude each other.
     """
-    if not _REPO.fullmatch(wanted.repo) or ".." in wanted.repo or "--" in wanted.repo:
-        raise UsageError(f"not a dataset name: {wanted.repo!r}", hint="Write it as USER/NAME")
-    if wanted.create_pr and (wanted.revision or wanted.tag):
+    if not _REPO.fullmatch(options.repo) or ".." in options.repo or "--" in options.repo:
+        raise UsageError(f"not a dataset name: {options.repo!r}", hint="Write it as USER/NAME")
+    if options.create_pr and (options.revision or options.tag):
         hint = "To go on with a pull request use --revision refs/pr/N; tag after the merge"
         raise UsageError("--create-pr goes with neither --revision nor --tag", hint=hint)
-    if wanted.licence is not None and wanted.licence not in _LICENCES.read_text("utf-8").split():
+    if options.licence is not None and options.licence not in _LICENCES.read_text("utf-8").split():
         hint = "Use one such as cc-by-4.0, cc-by-nc-4.0, cc0-1.0, odc-by, apache-2.0, mit or other"
-        raise UsageError(f"the Hub knows no licence {wanted.licence!r}", hint=hint)
+        raise UsageError(f"the Hub knows no licence {options.licence!r}", hint=hint)
 
 
 def read_token(token_env: str | None) -> str:
@@ -90,11 +90,11 @@ def read_token(token_env: str | None) -> str:
     return token
 
 
-def connect(wanted: PushOptions, token: str, endpoint: str | None = None) -> HfApi:
+def connect(options: PushOptions, token: str, endpoint: str | None = None) -> HfApi:
     """Return a client whose token the Hub has accepted and that may write.
 
     Args:
-        wanted: Names the repo in messages.
+        options: Names the repo in messages.
         token: The user's token.
         endpoint: Another Hub than ``HF_ENDPOINT``.
 
@@ -104,10 +104,10 @@ def connect(wanted: PushOptions, token: str, endpoint: str | None = None) -> HfA
     from huggingface_hub import HfApi  # noqa: PLC0415 - heavy
 
     api = HfApi(endpoint=endpoint, token=token, library_name="soc_gen")
-    with _one_line(wanted.repo, token):
+    with _translate_hub_errors(options.repo, token):
         access = api.whoami().get("auth", {}).get("accessToken", {})
     if not _may_write(access):
-        raise HubError("this token can only read", where=wanted.repo, hint=_WRITE_HINT)
+        raise HubError("this token can only read", where=options.repo, hint=_WRITE_HINT)
     return api
 
 
@@ -119,95 +119,97 @@ def _may_write(access: dict[str, Any]) -> bool:
     return access.get("role") != "read"
 
 
-def push(api: HfApi, staged: StagedDataset, wanted: PushOptions) -> PushResult:
+def push(api: HfApi, staged: StagedDataset, options: PushOptions) -> PushResult:
     """Create the repo if needed, write the card, upload in one commit, tag.
 
     Raises:
         HubError: The Hub refused or could not be reached; the same push can be run again.
     """
-    with _one_line(wanted.repo, str(api.token)):
-        head = _open_repo(api, wanted)
-        _check_tag(api, wanted, head)
-        if wanted.card_only:
-            _check_same_data(api, staged, wanted, head)
-        _write_card(api, staged, wanted, head)
-        info = _upload(api, staged, wanted, head)
-        if wanted.tag:
-            _tag(api, wanted, info.oid)
+    with _translate_hub_errors(options.repo, str(api.token)):
+        head = _open_repo(api, options)
+        _check_tag(api, options, head)
+        if options.card_only:
+            _check_same_data(api, staged, options, head)
+        _write_card(api, staged, options, head)
+        info = _upload(api, staged, options, head)
+        if options.tag:
+            _tag(api, options, info.oid)
     return PushResult(info.pr_url or info.commit_url, info.oid, info.oid != head)
 
 
-def _open_repo(api: HfApi, wanted: PushOptions) -> str:
+def _open_repo(api: HfApi, options: PushOptions) -> str:
     """Return the commit the push goes on top of, in a repo and branch that exist from now on."""
     from huggingface_hub.errors import RevisionNotFoundError  # noqa: PLC0415 - heavy
 
-    if not api.repo_exists(wanted.repo, repo_type="dataset"):
-        api.create_repo(wanted.repo, repo_type="dataset", private=wanted.private or None, exist_ok=True)
+    if not api.repo_exists(options.repo, repo_type="dataset"):
+        api.create_repo(options.repo, repo_type="dataset", private=options.private or None, exist_ok=True)
     try:
-        info = api.dataset_info(wanted.repo, revision=wanted.revision)
+        info = api.dataset_info(options.repo, revision=options.revision)
     except RevisionNotFoundError:
-        if wanted.revision is None or wanted.revision.startswith("refs/"):
+        if options.revision is None or options.revision.startswith("refs/"):
             raise
-        api.create_branch(wanted.repo, branch=wanted.revision, repo_type="dataset")
-        info = api.dataset_info(wanted.repo, revision=wanted.revision)
-    if wanted.private and info.private is False:
-        api.update_repo_settings(wanted.repo, private=True, repo_type="dataset")
+        api.create_branch(options.repo, branch=options.revision, repo_type="dataset")
+        info = api.dataset_info(options.repo, revision=options.revision)
+    if options.private and info.private is False:
+        api.update_repo_settings(options.repo, private=True, repo_type="dataset")
     return str(info.sha)
 
 
-def _check_tag(api: HfApi, wanted: PushOptions, head: str) -> None:
+def _check_tag(api: HfApi, options: PushOptions, head: str) -> None:
     """Refuse a tag that stands on another commit; on ``head`` it may be that nothing will change."""
-    at = _tag_commit(api, wanted) if wanted.tag else None
+    at = _tag_commit(api, options) if options.tag else None
     if at not in (None, head):
-        raise HubError(f"the tag {wanted.tag} exists already", where=wanted.repo, hint="Choose another --tag")
+        raise HubError(
+            f"the tag {options.tag} exists already", where=options.repo, hint="Choose another --tag"
+        )
 
 
-def _tag_commit(api: HfApi, wanted: PushOptions) -> str | None:
-    tags = api.list_repo_refs(wanted.repo, repo_type="dataset").tags
-    return next((tag.target_commit for tag in tags if tag.name == wanted.tag), None)
+def _tag_commit(api: HfApi, options: PushOptions) -> str | None:
+    tags = api.list_repo_refs(options.repo, repo_type="dataset").tags
+    return next((tag.target_commit for tag in tags if tag.name == options.tag), None)
 
 
-def _tag(api: HfApi, wanted: PushOptions, commit: str) -> None:
-    at = _tag_commit(api, wanted)
+def _tag(api: HfApi, options: PushOptions, commit: str) -> None:
+    at = _tag_commit(api, options)
     if at is None:
-        api.create_tag(wanted.repo, tag=str(wanted.tag), revision=commit, repo_type="dataset")
+        api.create_tag(options.repo, tag=str(options.tag), revision=commit, repo_type="dataset")
     elif at != commit:
-        what = f"the data is uploaded, but the tag {wanted.tag} exists already on an older commit"
-        raise HubError(what, where=wanted.repo, hint="Run again with another --tag")
+        what = f"the data is uploaded, but the tag {options.tag} exists already on an older commit"
+        raise HubError(what, where=options.repo, hint="Run again with another --tag")
 
 
-def _check_same_data(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> None:
+def _check_same_data(api: HfApi, staged: StagedDataset, options: PushOptions, head: str) -> None:
     """Refuse a card about other data than the repo has."""
     from huggingface_hub import RepoFile  # noqa: PLC0415 - heavy
     from huggingface_hub.utils import sha  # noqa: PLC0415
 
     same = False
-    for remote in api.get_paths_info(wanted.repo, [DATA], revision=head, repo_type="dataset"):
+    for remote in api.get_paths_info(options.repo, [DATA], revision=head, repo_type="dataset"):
         if isinstance(remote, RepoFile):
             with (staged.folder / DATA).open("rb") as file:
                 ours = sha.sha_fileobj(file).hex() if remote.lfs else sha.git_hash(file.read())
             same = ours == (remote.lfs.sha256 if remote.lfs else remote.blob_id)
     if not same:
         what = f"its {DATA} is not the data of this file, so this card would not be true of it"
-        raise HubError(what, where=wanted.repo, hint="Push without --card-only")
+        raise HubError(what, where=options.repo, hint="Push without --card-only")
 
 
-def _write_card(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> None:
-    old = _old_card(api, wanted.repo, head)
-    licence = wanted.licence or licence_of(old, wanted.repo) or DEFAULT_LICENCE
+def _write_card(api: HfApi, staged: StagedDataset, options: PushOptions, head: str) -> None:
+    old = _old_card(api, options.repo, head)
+    licence = options.licence or licence_of(old, options.repo) or DEFAULT_LICENCE
     files = staged.files()
-    if wanted.card_only:
-        files = tuple(api.list_repo_files(wanted.repo, revision=head, repo_type="dataset"))
-    write_card_file(staged, wanted, licence, files, old)
+    if options.card_only:
+        files = tuple(api.list_repo_files(options.repo, revision=head, repo_type="dataset"))
+    write_card_file(staged, options, licence, files, old)
 
 
 def write_card_file(
-    staged: StagedDataset, wanted: PushOptions, licence: str, files: tuple[str, ...], old: str | None
+    staged: StagedDataset, options: PushOptions, licence: str, files: tuple[str, ...], old: str | None
 ) -> Path:
     """Write the card into the staged folder and return its path."""
-    facts = Facts(wanted.repo, staged.manifests, staged.statistics, staged.sample, licence, files)
+    facts = Facts(options.repo, staged.manifests, staged.statistics, staged.sample, licence, files)
     path = staged.folder / CARD
-    path.write_text(write_card(facts, old, licence_given=wanted.licence is not None), "utf-8")
+    path.write_text(write_card(facts, old, licence_given=options.licence is not None), "utf-8")
     return path
 
 
@@ -222,19 +224,19 @@ def _old_card(api: HfApi, repo: str, head: str) -> str | None:
         return Path(path).read_text("utf-8", errors="replace")
 
 
-def _upload(api: HfApi, staged: StagedDataset, wanted: PushOptions, head: str) -> CommitInfo:
+def _upload(api: HfApi, staged: StagedDataset, options: PushOptions, head: str) -> CommitInfo:
     """Upload in one commit on top of ``head``; what an earlier push left and this one lacks is deleted."""
     ours = [PARQUET, SETTINGS, f"{MANIFESTS}/*"]
     return api.upload_folder(
-        repo_id=wanted.repo,
+        repo_id=options.repo,
         repo_type="dataset",
         folder_path=staged.folder,
-        allow_patterns=CARD if wanted.card_only else None,
-        delete_patterns=None if wanted.card_only else ours,
-        revision=wanted.revision,
-        create_pr=wanted.create_pr or None,
+        allow_patterns=CARD if options.card_only else None,
+        delete_patterns=None if options.card_only else ours,
+        revision=options.revision,
+        create_pr=options.create_pr or None,
         parent_commit=head,
-        commit_message="Write the card with soc_gen" if wanted.card_only else _message(staged),
+        commit_message="Write the card with soc_gen" if options.card_only else _message(staged),
     )
 
 
@@ -243,7 +245,7 @@ def _message(staged: StagedDataset) -> str:
 
 
 @contextmanager
-def _one_line(repo: str, token: str) -> Iterator[None]:
+def _translate_hub_errors(repo: str, token: str) -> Iterator[None]:
     """Turn whatever the Hub's clients raise into a ``HubError`` of one line without the token."""
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # noqa: PLC0415 - made at run time
 
@@ -266,17 +268,20 @@ def _explain(error: BaseException) -> tuple[str, str]:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return f"the Hub cannot be reached or broke off ({reason[0]})", "Run the same command again to go on"
     status = error.response.status_code
-    said = (error.server_message or str(error)).strip().splitlines()[0]
+    message = (error.server_message or str(error)).strip().splitlines()[0]
     known = {
         401: ("the Hub does not accept this token, or there is no such dataset", _WRITE_HINT),
-        403: (f"not allowed: {said}", _WRITE_HINT if "quota" not in said and "storage" not in said else ""),
-        404: (f"not found: {said}", "Look at the name and the revision"),
-        409: (f"in conflict with what is there: {said}", "Run the same command again"),
+        403: (
+            f"not allowed: {message}",
+            _WRITE_HINT if "quota" not in message and "storage" not in message else "",
+        ),
+        404: (f"not found: {message}", "Look at the name and the revision"),
+        409: (f"in conflict with what is there: {message}", "Run the same command again"),
         412: (
             "the dataset was changed meanwhile",
             "Run the same command again: it starts from what is there now",
         ),
         429: ("the Hub asks to slow down (429)", "Run the same command again in a while"),
     }
-    usual = (f"the Hub answered {status}: {said}", "Run the same command again to go on")
+    usual = (f"the Hub answered {status}: {message}", "Run the same command again to go on")
     return known.get(status, usual)

@@ -38,8 +38,8 @@ class StagedDataset:
 
     def files(self) -> tuple[str, ...]:
         """Return the paths of the files, sorted, relative to the folder."""
-        found = (path for path in self.folder.rglob("*") if path.is_file())
-        return tuple(sorted(path.relative_to(self.folder).as_posix() for path in found))
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return tuple(sorted(path.relative_to(self.folder).as_posix() for path in files))
 
 
 def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], None]) -> StagedDataset:

@@ -123,12 +123,12 @@ def _check_room(row: Weights, folder: Path, have: int) -> None:
 
 def _verify(path: Path, row: Weights) -> None:
     with path.open("r+b") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
         os.fsync(handle.fileno())
-    if found != row.sha256:
+    if digest != row.sha256:
         path.unlink()
         raise SourceFailed(
-            f"the file is not the pinned one (sha256 {found[:12]}…, not {row.sha256[:12]}…), removed"
+            f"the file is not the pinned one (sha256 {digest[:12]}…, not {row.sha256[:12]}…), removed"
         )
 
 
@@ -141,8 +141,8 @@ def _length(path: Path) -> int:
 
 def wheel_bytes(folder: Path) -> int:
     """Return the bytes of all wheels under ``folder``, in which pip makes and removes folders meanwhile."""
-    found = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    return sum(_length(path) for path in found if path.suffix == ".whl")
+    files = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return sum(_length(path) for path in files if path.suffix == ".whl")
 
 
 # --- wheels on the package index ---

@@ -85,7 +85,7 @@ class LineResult(NamedTuple):
 
 def clean_line(line: Line, rules: Rules, repairer: Repairer) -> LineResult:
     """Read ``line`` as a chat and examine it."""
-    if line.trouble == "line_too_long":
+    if line.problem == "line_too_long":
         detail = (
             f"{line.length:,} bytes, at most {rules.config.max_line_mb:g} MiB; only the beginning is kept"
         )
@@ -110,7 +110,7 @@ def clean_line(line: Line, rules: Rules, repairer: Repairer) -> LineResult:
 
 def _invalid(line: Line, why: str) -> LineResult:
     is_json = jsonl.is_json(line.data)
-    if line.trouble == "torn_line" and not is_json:
+    if line.problem == "torn_line" and not is_json:
         why = "the file ends in the middle of this line; is it still being written?"
         return LineResult(line.where, line.data, reason="torn_line", detail=why, is_json=False)
     return LineResult(line.where, line.data, reason="invalid_record", detail=why[:2000], is_json=is_json)
