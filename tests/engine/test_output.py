@@ -178,7 +178,8 @@ def test_a_file_that_is_made_again_is_on_the_disk_before_it_replaces_the_old_one
         monkeypatch.setattr(os, "fsync", recording)
         OrderedOutput(folder.out, journal)
     assert folder.held() == [0, 1]
-    assert synced == [(folder.out.stat().st_ino, folder.out.stat().st_size, b"")]
+    assert synced[0] == (folder.out.stat().st_ino, folder.out.stat().st_size, b"")
+    assert [inode for inode, *_ in synced[1:]] == [folder.out.parent.stat().st_ino]  # its new name
 
 
 def test_a_file_with_more_than_the_journal_knows_is_left_alone(folder: Folder) -> None:
