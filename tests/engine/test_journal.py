@@ -396,7 +396,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         Journal(tmp_path / "data" / "chats.journal.jsonl", INPUTS)
 
 
-def test_a_failure_is_counted_and_owed(path: Path) -> None:
+def test_a_failure_is_counted_and_pending(path: Path) -> None:
     async def act(journal: Journal) -> None:
         await journal.add_failure(Failure(index=3, id="c", reason="bad_turn", detail="x"))
 
@@ -408,7 +408,7 @@ def test_a_failure_is_counted_and_owed(path: Path) -> None:
         assert not journal.is_done(3)
 
 
-def test_what_is_owed_follows_the_input_until_it_is_done(path: Path) -> None:
+def test_a_pending_failure_follows_the_input_until_it_is_done(path: Path) -> None:
     async def fails(journal: Journal) -> None:
         await journal.add_failure(Failure(index=1, id="b", reason="bad_turn", detail="x"))
 

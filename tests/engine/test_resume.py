@@ -223,7 +223,7 @@ def test_a_limit_can_be_raised(project: Project, whole: bytes) -> None:
     assert project.out.read_bytes() == whole
 
 
-def test_failures_are_owed_and_come_out_in_input_order(project: Project, whole: bytes) -> None:
+def test_failures_are_retried_and_come_out_in_input_order(project: Project, whole: bytes) -> None:
     """Two conversations that the endpoint refuses; the next run asks for them, with what they had paid."""
     firsts: list[str] = []
 
@@ -235,8 +235,8 @@ def test_failures_are_owed_and_come_out_in_input_order(project: Project, whole: 
     with LoopbackEndpoint(Behaviour(end_rate=0.2, plan=plan)) as endpoint:
         report = project.rollout(endpoint.url, concurrency=1)
         assert [failure.reason for failure in report.failures] == ["refused", "refused"]
-        owed = (project.folder / "chats.failures.jsonl").read_text()
-        assert owed.count('"refused"') == 2
+        pending = (project.folder / "chats.failures.jsonl").read_text()
+        assert pending.count('"refused"') == 2
         assert project.manifest()["counts"]["failed"] == 2
         endpoint.behave(plan=None)
         assert project.rollout(endpoint.url).failures == ()
@@ -256,17 +256,17 @@ def test_failures_are_not_forgotten_when_the_run_ends_early(project: Project) ->
             return "http_401"
         return "http_400" if exchange.conversation == firsts[0] and exchange.turn == 3 else None
 
-    owed = project.folder / "chats.failures.jsonl"
+    pending = project.folder / "chats.failures.jsonl"
     with LoopbackEndpoint(Behaviour(plan=plan)) as endpoint:
         with pytest.raises(EndpointError):
             project.rollout(endpoint.url, concurrency=1)
-        assert owed.read_text().count('"refused"') == 1
+        assert pending.read_text().count('"refused"') == 1
         assert project.manifest()["reasons"] == {"refused": 1}
         project.rollout(endpoint.url, budget_max_tokens=100)
-        assert owed.read_text().count('"refused"') == 1
+        assert pending.read_text().count('"refused"') == 1
         endpoint.behave(plan=None)
         project.rollout(endpoint.url)
-    assert owed.read_text() == ""
+    assert pending.read_text() == ""
     assert len(project.chats()) == 6
 
 

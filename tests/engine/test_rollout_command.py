@@ -121,7 +121,7 @@ def test_the_output_is_no_input(project: Project) -> None:
 def test_a_file_of_another_stage_is_refused_before_the_endpoint_is_looked_for(
     tmp_path: Path, dry: tuple[str, ...]
 ) -> None:
-    """Nothing is written, and no failures are owed."""
+    """Nothing is written, and no failure is recorded."""
     (tmp_path / "people.csv").write_text("name,age\nAda,31\n")
     words = ("rollout", "people.csv", "--base-url", "http://127.0.0.1:9/v1")
     done = soc(*words, *dry, cwd=tmp_path)

@@ -202,8 +202,8 @@ def test_what_was_paid_for_is_not_asked_again(tmp_path: Path) -> None:
 def test_failures_are_asked_again_and_come_out_in_their_place(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", Server()).written
     server = Server(lambda request: ContextLengthError("x") if request.conversation in {"c0", "c2"} else None)
-    assert len(run(tmp_path / "owed", server).failures) == 2
-    outcome = run(tmp_path / "owed", Server())
+    assert len(run(tmp_path / "failed", server).failures) == 2
+    outcome = run(tmp_path / "failed", Server())
     assert outcome.failures == []
     assert outcome.written == whole
 
@@ -227,7 +227,7 @@ def test_a_wish_to_stop_waits_for_what_is_in_flight_and_keeps_it(tmp_path: Path)
 
 
 def test_a_stop_reaches_those_who_wait_for_a_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one slot, lent by one that waits for an hour: the run ends, and does not hang."""
+    """With one slot, released by one that waits for an hour: the run ends, and does not hang."""
     monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1e6)
     stop, server = Stop(), Server()
 
@@ -403,7 +403,7 @@ def test_a_replica_lets_go_of_every_conversation_that_has_ended(tmp_path: Path) 
 
 
 def test_a_failed_conversation_is_data(tmp_path: Path) -> None:
-    """A verdict of the stage becomes a record of what is owed, with its reason."""
+    """A verdict of the stage becomes a failure record with its reason."""
 
     async def work(job: Job[str], session: Session) -> Persona:
         if job.index == 1:

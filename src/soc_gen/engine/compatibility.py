@@ -1,4 +1,4 @@
-"""Whether a journal belongs to a run: the same settings, and an input that still has what is finished."""
+"""Whether a journal belongs to a run: same settings, and an input that still has the finished records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from soc_gen.errors import JournalError
 
 VERSION = 1
 ROW_BYTES = 8
-"""Of the digest that stands for one record of the input."""
+"""Length in bytes of the digest of one input record."""
 _SHOWN = 4
-"""Differences that are named: with another preset there are a dozen."""
+"""Number of differences that an error names; another preset makes a dozen."""
 RESTART_HINT = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
-"""What to do about a journal of another run."""
+"""Ends errors about a journal of another run."""
 
 
 def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
@@ -32,7 +32,7 @@ def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> N
 
 
 def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """Return what of the inputs is not as it was, in words; nothing when all is."""
+    """Return a text that names the inputs that differ, or "" when none does."""
     old, new = _flat(before), _flat(inputs)
     differing = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
     differing.sort(key=lambda name: (name != "model", name))
@@ -55,9 +55,9 @@ def _brief(value: object) -> str:
 
 
 def map_rows(old: bytes, new: bytes, needed: Callable[[int], bool]) -> dict[int, int] | None:
-    """Return where the rows of ``old`` are in ``new``, or None where one that is ``needed`` is not.
+    """Return the new position of each row of ``old``, or None when a ``needed`` row is missing from ``new``.
 
-    Those that are needed are looked for in their order; any other may have gone, changed or moved.
+    Needed rows must keep their order; other rows may be missing, changed or moved.
     """
     before, now = _rows(old), _rows(new)
     last = {row: index for index, row in enumerate(now)}

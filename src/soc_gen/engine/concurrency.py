@@ -70,7 +70,7 @@ class Slots:
 
     @asynccontextmanager
     async def temporarily_released(self, order: int) -> AsyncIterator[None]:
-        """Let others use this conversation's slot while it waits; take one again, before new ones."""
+        """Give back the slot inside the block, and take one again at its end, before new conversations."""
         self._released += 1
         self.release()
         try:
@@ -86,7 +86,7 @@ class Slots:
                 self._wake()
 
     async def yield_if_over(self, order: int) -> None:
-        """Between two turns: step back while more slots are held than there are."""
+        """Between two turns: wait while more slots are held than the limit allows."""
         if self._used > self._limit:
             async with self.temporarily_released(order):
                 pass

@@ -1,4 +1,4 @@
-"""What a run is told by whoever starts it: the endpoint, bounds, and who watches."""
+"""What the caller of a run decides: the endpoint, the budget, and the callbacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunContext:
     restart: bool = False
     """Throw away what an earlier run left."""
     on_message: Callable[[str], None] = lambda _: None
-    """Is told, one line at a time, what the user should know at once."""
+    """Called with one line of text that the user should see at once."""
 
     def on_wait(self, text: str) -> None:
         """Show what the run waits for."""

@@ -32,7 +32,7 @@ from soc_gen.urls import public_url
 
 J = TypeVar("J")
 ACCOUNT_SECONDS = 10.0
-"""How often the journal is told how long the run has taken: what a killed run may miss."""
+"""Seconds between two entries of the run's time in the journal; a killed run loses no more than that."""
 
 
 class Stage(Protocol[J]):
@@ -76,7 +76,7 @@ class Stage(Protocol[J]):
         ...
 
     def on_result(self, index: int, record: bytes | None) -> None:  # noqa: ARG002 - most do not care
-        """Take note of an outcome: the record at ``index`` as JSON, or None for a failure.
+        """Learn how job ``index`` ended: its record as JSON, or None for a failure.
 
         Failures of earlier runs come first, before any job is opened, at the positions they had then: these
         are those of now in a stage without ``rows``, whose jobs never move.
@@ -86,31 +86,31 @@ class Stage(Protocol[J]):
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a run of a stage came to."""
+    """The result of running a stage."""
 
     stage: str
     out: Path
     records: int
-    """In the output now."""
+    """Number of records in the output now, those of earlier runs included."""
     metrics: RunMetrics
     model: str = ""
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
-    """Why it ended before it was through, if it did."""
+    """Why the run ended early, or ""."""
     spent: Usage = field(default_factory=Usage)
-    """By all runs of this output."""
+    """Tokens of all runs of this output."""
 
 
 async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageResult:
-    """Run ``stage`` into ``out``; whatever was done before is not done again.
+    """Run ``stage`` and write its records to ``out``; finished records of earlier runs are kept.
 
     Args:
         stage: What is to be made.
-        out: JSONL of its records; journal, failures and manifest lie beside it.
-        context: The endpoint, and how the run is bounded and watched.
+        out: JSONL file of the records; journal, failures and manifest are written beside it.
+        context: The endpoint, the budget, and the callbacks.
 
     Raises:
-        SocError: The run cannot go on; what is done is kept, and the manifest says how far it came.
+        SocError: The run cannot go on; finished work is kept and counted in the manifest.
     """
     async with connect(
         context.endpoint, context.stop.sleep, context.on_wait, context.on_message
@@ -146,7 +146,7 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
 
 
 def _write_sidecars(out: Path, stage: Stage[J], inputs: dict[str, Any], run: ActiveRun) -> None:
-    """Write the failures and the manifest of ``out``, however the run ended."""
+    """Write the failures and the manifest of ``out``; called also when the run ended with an error."""
     journal = run.journal
     failures = [journal.pending[index] for index in sorted(journal.pending)]
     write_jsonl(sidecar_path(out, "failures.jsonl"), failures)
@@ -158,12 +158,12 @@ def _write_sidecars(out: Path, stage: Stage[J], inputs: dict[str, Any], run: Act
 
 @dataclass
 class _TimeLedger:
-    """The time and the repeats of a run, put into its journal as they come, since it may be killed."""
+    """Writes the run's time and retries to the journal at intervals, since the run may be killed."""
 
     journal: Journal
     metrics: RunMetrics
     seconds: float = 0.0
-    """In the journal already, as are the retries."""
+    """Already in the journal; so are ``retries``."""
     retries: Counter[str] = field(default_factory=Counter)
 
     async def flush(self) -> None:
@@ -175,7 +175,7 @@ class _TimeLedger:
 
     async def run_periodically(self) -> None:
         """Flush every ``ACCOUNT_SECONDS`` until cancelled."""
-        # What cannot be written fails the run itself, which says so.
+        # If the journal cannot be written, the run itself fails with that error.
         with suppress(OutputError):
             while True:
                 await asyncio.sleep(ACCOUNT_SECONDS)

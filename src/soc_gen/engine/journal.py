@@ -1,16 +1,16 @@
-"""Every paid reply, durable before the next turn is asked for; what a second run resumes from.
+"""The journal: keeps every paid reply on disk, so that a second run resumes where the first one ended.
 
 A journal is one append-only JSONL file: a header with what the run depends on, then one line for each
-reply, each finished record and each failure. Chosen over a database because a cut-off or damaged file
-keeps everything before the damage, and because anyone can read it.
+reply, each finished record and each failure. It is not a database because in a truncated or damaged file
+everything before the damage can still be read, with any text editor.
 
-What is guaranteed: when ``append`` returns, the line has been written and synced to disk, so that it
-survives SIGKILL and power loss. Lines that arrive while an ``fsync`` is under way share the next one
-(group commit), which costs about one ``fsync`` for each round trip of the disk and not one for each
-turn. A killed writer leaves at most one torn last line, never acknowledged: it is dropped on opening
-and asked for again. A write that fails (full disk) is cut back to the last whole line.
+Guarantee: when one of the ``add_`` methods returns, the line has been written and synced to disk, so it
+survives SIGKILL and power loss. Lines that arrive during an ``fsync`` share the next one (group commit),
+so the number of syncs does not grow with the number of turns. A killed writer leaves at most one
+incomplete last line, which was never acknowledged: it is removed on opening, and that reply is asked for
+again. After a write error (full disk) the file is truncated to the last complete line.
 
-Memory: offsets of finished records (8 bytes each) and of the replies of unfinished conversations.
+Memory: the file offsets of finished records (8 bytes each) and of replies of unfinished conversations.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class Totals:
 
 
 class Journal:
-    """An open journal; hold it with ``with``, since it is locked for as long as it is open.
+    """An open journal. Use it in a ``with`` block: it is locked while it is open.
 
     Args:
         path: The journal's file.
         inputs: What the run depends on; names and values are shown when they differ.
-        row_digests: What the input consists of, ``ROW_BYTES`` for each record; b"" where the inputs tell.
-            Between runs records may be added to it, at its end or between others, and those that are not
-            finished may change or go: what was done stays done.
-        restart: Throw an existing journal away.
+        row_digests: Digests of the input's records, ``ROW_BYTES`` bytes each; b"" where ``inputs`` is enough.
+            Between runs records may be added anywhere, and unfinished ones may be changed or removed:
+            finished ones stay finished.
+        restart: Delete an existing journal first.
 
     Raises:
         JournalError: It belongs to other inputs, or a line before the last is damaged.
@@ -71,13 +71,13 @@ class Journal:
         self.failed_attempts: Counter[str] = Counter()
         """How many runs have failed to finish each conversation, by id."""
         self.failed_indexes: list[int] = []
-        """Positions that earlier runs gave up, in that order, as they were then: see ``Stage.on_result``."""
+        """Positions of the failures of earlier runs, oldest first, not moved: see ``Stage.on_result``."""
         self.pending: dict[int, Failure] = {}
-        """What was given up and has not been finished since, by position."""
+        """The failures that no later run has made up for, by position."""
         self.notes: dict[str, Counter[str]] = {}
-        """What was counted on the way to the finished records, by kind."""
+        """Counts made while the finished records were produced, by kind (``reroll``, ``repair``)."""
         self.retries: Counter[str] = Counter()
-        """Exchanges that all runs repeated, by kind."""
+        """Requests that were repeated, in all runs, by kind of fault."""
         self.seconds = 0.0
         self.done = 0
         """Finished records."""
@@ -97,7 +97,7 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file and give up the lock."""
+        """Close the file and release the lock."""
         self._opened.close()
 
     def _open(self, opened: ExitStack, inputs: dict[str, Any], row_digests: bytes, *, restart: bool) -> None:
@@ -134,10 +134,10 @@ class Journal:
                 offset += len(line)
 
     def _moved(self, row_digests: bytes) -> bool:
-        """Follow the input to what it is now; return whether it has changed.
+        """Move finished records to their positions in the input of now; return whether the input changed.
 
         Raises:
-            JournalError: Records that were there are gone, changed, or in another order.
+            JournalError: Finished records are missing, changed, or in another order.
         """
         if row_digests == self._row_digests:
             return False
@@ -210,10 +210,10 @@ class Journal:
         return orjson.dumps(self._line_at(self._done[index] - 1)["record"])
 
     def find(self, request: Request) -> Reply | None:
-        """Return the reply that was already paid for, if ``request`` has one.
+        """Return the reply to ``request`` that an earlier run has paid for, or None.
 
         Raises:
-            JournalError: The journal has a reply to another request at this place.
+            JournalError: The journal has a reply for this turn and attempt, but to a different request.
         """
         offset = self._replies.get(request.conversation, {}).get((request.turn, request.attempt))
         if offset is None:
@@ -239,7 +239,7 @@ class Journal:
         return entry
 
     async def add_reply(self, request: Request, reply: Reply) -> None:
-        """Keep ``reply``; it is durable when this returns."""
+        """Write ``reply``; it is synced to disk when this returns."""
         usage = reply.usage
         self.totals = self.totals.plus(usage)
         await self._append({
@@ -259,7 +259,7 @@ class Journal:
     async def add_done(
         self, index: int, key: str, record: Record, notes: Mapping[str, Mapping[str, int]] | None = None
     ) -> None:
-        """Keep a finished record, and what was counted on the way to it."""
+        """Write a finished record, and the counts made while it was produced."""
         entry = {"kind": "done", "index": index, "id": key, "record": record.model_dump(mode="json")}
         if notes:
             entry["notes"] = notes
@@ -268,13 +268,13 @@ class Journal:
         self._replies.pop(key, None)
 
     async def add_failure(self, failure: Failure) -> None:
-        """Keep the verdict that a conversation was given up for this run."""
+        """Write that a conversation failed in this run; the next run tries it again."""
         self.failed_attempts[failure.id] += 1
         self.pending[failure.index] = failure
         await self._append({"kind": "failed", **failure.model_dump()})
 
     async def add_time(self, seconds: float, retries: Mapping[str, int]) -> None:
-        """Keep how long a run took since this was last called, and what it repeated."""
+        """Write the seconds and the repeated requests since the last call."""
         entry = {"kind": "time", "seconds": round(seconds, 3), "retries": retries}
         self._index(entry, self._end)
         await self._append(entry)
@@ -284,7 +284,7 @@ class Journal:
         self._waiting.append((orjson.dumps(entry) + b"\n", future))
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit())
-        # Shielded: a cancelled conversation must not take the line of another one with it.
+        # Shielded: cancelling one conversation must not lose the lines of others in the same batch.
         return await asyncio.shield(future)
 
     async def _commit(self) -> None:
@@ -305,7 +305,7 @@ class Journal:
             self._committer = None
 
     async def flush(self) -> None:
-        """Wait until nothing is being written."""
+        """Wait until all lines have been written."""
         while self._committer is not None:
             await asyncio.shield(self._committer)
 
@@ -325,10 +325,10 @@ class Journal:
         self._end += len(data)
 
     def _check_place(self, descriptor: int) -> None:
-        """Refuse to write to a file that nobody could resume from.
+        """Check that the journal is still the file that was opened, so that a later run can resume from it.
 
         Raises:
-            OutputError: Somebody removed, replaced or cut it.
+            OutputError: It was removed, replaced or truncated by another process.
         """
         if not self.path.exists() or os.fstat(descriptor).st_size != self._end:
             raise OutputError(

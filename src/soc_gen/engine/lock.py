@@ -12,7 +12,11 @@ from soc_gen.errors import OutputError
 
 
 def lock(journal: Path) -> IO[str]:
-    """Return the open lock: a file of its own with a dot, since the journal may be thrown away under it."""
+    """Lock ``journal`` and return the open lock file, a hidden one beside it: a restart deletes the journal.
+
+    Raises:
+        OutputError: Another process holds the lock.
+    """
     file = (journal.parent / f".{journal.stem}.lock").open("a+", encoding="ascii")
     if lock_descriptor(file.fileno(), blocking=False):
         file.truncate(0)

@@ -1,10 +1,10 @@
-"""The output file of a run: whole lines, in input order, there at every moment.
+"""The output file of a run: at every moment it holds complete lines, in input order.
 
-Records finish out of order; a line is appended once all before it have an outcome. What an earlier run
-owed and this one made up for belongs in the middle of the file, and so does what fills the gaps of a run
-that was stopped: then the file is written anew, aside, and put in place when the run ends.
+Records finish out of order; a line is appended once all jobs before it have finished or failed. A record
+that failed in an earlier run, or was not reached by it, belongs in the middle of the file: then a new file
+is written beside the old one and replaces it when the run ends.
 
-The journal knows every record that was ever in the file, so the file can always be made again from it.
+The journal has every record that was ever in the file, so the file can always be rebuilt from it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class OrderedOutput:
     Args:
         path: The output.
         journal: Where the finished records are.
-        restart: Throw what is in the file away.
+        restart: Delete the file first.
 
     Raises:
-        JournalError: The file holds more than the journal knows of; it is left alone.
+        JournalError: The file has more records than the journal; it is not touched.
     """
 
     def __init__(self, path: Path, journal: Journal, *, restart: bool = False) -> None:
@@ -48,10 +48,10 @@ class OrderedOutput:
             )
         if torn or lines < journal.done or not path.exists():
             self._rewrite()
-        self._floor = journal.end  # what lies before the last line in the file cannot be appended
+        self._floor = journal.end  # records before the last line of the file cannot be appended
 
     def settle(self, index: int) -> None:
-        """Note that ``index`` has an outcome in this run: finished, or given up."""
+        """Record that job ``index`` has finished or failed in this run."""
         self._early.add(index)
         while self._next in self._early:
             self._early.remove(self._next)
@@ -63,9 +63,9 @@ class OrderedOutput:
         with wrap_write_errors(self._path):
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
-            # One write, so that a reader, or a kill, finds whole lines.
+            # One write call, so that readers see complete lines, also after a kill.
             written = os.write(self._file.fileno(), line + b"\n")
-            if written <= len(line):  # a disk that is nearly full takes a part, and calls that no error
+            if written <= len(line):  # a nearly full disk writes a part and reports no error
                 os.ftruncate(self._file.fileno(), self._file.tell() - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -74,7 +74,7 @@ class OrderedOutput:
         if self._file is not None:
             self._file.close()
             self._file = None
-        # Counted, not remembered: somebody may have moved or cut it meanwhile.
+        # Counted in the file: another process may have moved or truncated it during the run.
         if _count_lines(self._path) != (self._journal.done, False):
             self._rewrite()
 

@@ -1,8 +1,8 @@
-"""Running a stage: slots, repeats, resume, failures, a clean stop. The stages know nothing of it.
+"""Running the jobs of a stage: slots, retries, resume, failures, clean stop. Stages need not know of it.
 
-One slot, one conversation: a conversation that has begun is finished before a new one is opened, and
-there is no barrier anywhere. A conversation asks through its ``Session``, which answers from the journal
-what was already paid for, repeats what failed on the way, and makes each reply durable.
+Each open conversation holds one slot. Conversations that have begun are finished before new ones are
+opened, and none waits for a whole batch. A conversation asks through its ``Session``, which answers from
+the journal where a reply was already paid for, retries transport faults, and journals each reply.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from soc_gen.models import Failure, Record
 J = TypeVar("J")
 T = TypeVar("T")
 
-_FAULTS_OF_ONE_REQUEST = 10  # of a server that answers others; then the request is the trouble
+_FAULTS_OF_ONE_REQUEST = 10  # while the server answers others; after that the request itself is the problem
 _LONGEST_WAIT = 30.0
 
 
@@ -43,13 +43,13 @@ class Job(Generic[J]):
     index: int
     """Position in the input, from 0."""
     id: str
-    """What the record will be called; names it in the journal."""
+    """Id of the record; its name in the journal."""
     payload: J
 
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """A run under way: what all its conversations share."""
+    """A run in progress: what all its conversations share."""
 
     context: RunContext
     connection: Connection
@@ -66,9 +66,9 @@ class Session:
         self._slots, self._router, self._adaptive = connection.slots, connection.router, connection.adaptive
         self._index = index
         self.previous_failures = self._journal.failed_attempts[job_id]
-        """How many runs have given this conversation up before."""
+        """How many earlier runs failed to finish this conversation."""
         self.notes: dict[str, Counter[str]] = {}
-        """What was counted in this conversation, by kind, replayed replies and all."""
+        """Counts of this conversation by kind, replayed replies included."""
         self._attempts = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             wait=_wait,
@@ -92,7 +92,7 @@ class Session:
             return await self._stop.race(awaitable)
 
     async def complete(self, request: Request) -> Reply:
-        """Answer from the journal, or ask, and keep the reply before anybody sees it."""
+        """Answer from the journal, or ask the model and journal its reply before returning it."""
         kept = self._journal.find(request)
         if kept is not None:
             self._metrics.replayed += 1
@@ -105,7 +105,7 @@ class Session:
         return reply
 
     async def _ask(self, request: Request) -> Reply:
-        """Make exchanges until one succeeds: the one place where a request is repeated."""
+        """Send ``request`` until it is answered: the only place where requests are retried."""
         try:
             return await self._attempts(self._exchange, request)
         except TransientError as fault:
@@ -142,8 +142,8 @@ class Session:
             return False
         if fault.overload and fault.kind != "timeout":
             return seconds > self._give_up_seconds
-        # While nobody is answered it is the endpoint, not the request; the fleet gives up on that. With
-        # nobody else asking, it is the request where the endpoint is there to say so.
+        # While nobody is answered, the endpoint is the problem, and the router gives up on it. When this
+        # is the only conversation and the endpoint does reply, the request is the problem.
         alone = self._metrics.open <= 1 and fault.kind not in {"connection", "timeout"}
         return alone or self._router.silent_for() < seconds
 
@@ -169,8 +169,8 @@ def _wait(state: RetryCallState) -> float:
 def wait_seconds(fault: TransientError, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
-    After a 429 it goes straight back into the row, since the whole fleet waits there; it waits there too
-    where a server wants to be left alone for longer than a repeat is put off, unless another one is free.
+    After a 429 with a Retry-After it does not wait here: the rate limiter makes all requests wait. Nor does
+    it wait longer than ``_LONGEST_WAIT``: after that the router waits, or uses another replica.
 
     Args:
         fault: The last one.
@@ -189,17 +189,17 @@ async def run_jobs(
     output: OrderedOutput,
     settled: Callable[[int, bytes | None], None] | None = None,
 ) -> list[Failure]:
-    """Do every job that has no finished record yet; return what could not be obtained.
+    """Process every job that has no finished record yet; return the failures, by position.
 
     Args:
-        run: What the conversations share.
-        jobs: In input order; read as slots come free, so it may be long.
-        work: Makes one record through the session it is given.
-        output: Is told of every outcome.
-        settled: Is told of every outcome too, with the record as JSON where there is one.
+        run: The run in progress.
+        jobs: In input order; read one by one as slots become free, so there may be very many.
+        work: Makes the record of one job, asking the model through the session.
+        output: Is told of every job that has finished or failed.
+        settled: Called with each position, and the record as JSON or None for a failure.
 
     Raises:
-        SocError: The run cannot go on; what was in flight has been waited for and kept.
+        SocError: The run cannot go on; replies to requests in flight were awaited and kept.
     """
     pool = _TaskPool(run, work, output, settled)
     run.context.stop.check(run.context.budget, run.journal.totals, run.context.metrics)
@@ -225,7 +225,7 @@ async def run_jobs(
 
 @dataclass
 class _TaskPool(Generic[J]):
-    """Those that are open, one task and one slot each."""
+    """The open conversations: one task and one slot each."""
 
     run: ActiveRun
     work: Callable[[Job[J], Session], Awaitable[Record]]
@@ -235,7 +235,7 @@ class _TaskPool(Generic[J]):
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self, job: Job[J]) -> bool:
-        """Begin ``job`` when a slot is free; False when the run is to stop instead."""
+        """Start ``job`` when a slot is free; return False when the run is stopping instead."""
         slots = self.run.connection.slots
         await slots.acquire(job.index)
         if self.run.context.stop.is_set():
@@ -268,13 +268,13 @@ class _TaskPool(Generic[J]):
         self.run.context.metrics.open -= 1
         self.run.connection.router.release(job.id)
         self.run.connection.slots.release()
-        # Whatever it is, a run that goes on without this conversation would hide it.
+        # Any error stops the run: going on without this conversation would hide it.
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.run.context.stop.set("error", error)
 
     def note(self, index: int) -> None:
-        """Tell whoever wants to know that ``index`` has an outcome."""
+        """Report that job ``index`` has finished or failed."""
         journal = self.run.journal
         if self.settled is not None:
             self.settled(index, journal.record(index) if journal.is_done(index) else None)
@@ -286,7 +286,7 @@ class _TaskPool(Generic[J]):
             await asyncio.wait(self.tasks)
 
     async def cancel_all(self) -> None:
-        """Break off those that are still open: what they wait for is not kept."""
+        """Cancel the open conversations: replies they are waiting for are lost."""
         for task in self.tasks:
             task.cancel()
         await self.wait_all()

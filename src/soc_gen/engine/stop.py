@@ -17,11 +17,11 @@ _UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, 
 
 
 class StopRequested(Exception):  # noqa: N818 - a wish, not an error
-    """The run was told to stop; what is open is owed to the next run."""
+    """The run was told to stop; open conversations are continued by the next run."""
 
 
 class Stop:
-    """The wish to stop: no new request is sent, those in flight are waited for and kept."""
+    """A stop signal: no new request is sent; replies to requests in flight are awaited and kept."""
 
     def __init__(self) -> None:
         self.reason = ""
@@ -29,7 +29,7 @@ class Stop:
         self._event = asyncio.Event()
 
     def set(self, reason: str, error: BaseException | None = None) -> None:
-        """Stop, for the first reason given; an error on the way there is not forgotten."""
+        """Stop the run. The first reason and the first error are the ones that are kept."""
         self.error = self.error or error
         if not self._event.is_set():
             self.reason = reason
