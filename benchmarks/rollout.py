@@ -86,7 +86,7 @@ class Server:
 
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
-    command = [sys.executable, str(ROOT / "tests" / "loopback_endpoint.py"), *options]
+    command = [sys.executable, str(ROOT / "tests" / "support" / "loopback_endpoint.py"), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

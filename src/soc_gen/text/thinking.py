@@ -55,6 +55,8 @@ _ALOUD = tuple(
     (re.compile(f"{_HEADING}(?:{opening})", re.I), re.compile(rf"(?:{answer})[*_ \t]*", re.I | re.M))
     for opening, answer in _PHRASES
 )
+_OPENING = re.compile(f"{_HEADING}(?:{'|'.join(opening for opening, _ in _PHRASES)})", re.I)
+_OPENING_WORDS = (b"thinking", b"thought", b"reasoning", b"analysis")  # one is in every opening
 _TALKS_OF_TASK = re.compile(
     r"\W*(?:(?:okay|ok|alright|hmm+|so|well|now|first|right|let['’]s see|wait)\b[,.…]*\s+)*"
     r"(?:the user(?:['’]s)? (?:wants|is|has|asks|asked|needs|provided|gave|said|says|request|prompt|message)"
@@ -101,6 +103,22 @@ def strip_thinking(reply: str) -> str:
     return drop_thinking_aloud(text)
 
 
+def may_begin_aloud(data: bytes, messages: list[str]) -> bool:
+    """Whether ``drop_thinking_aloud`` may change one of ``messages``: no misses, and fast.
+
+    Args:
+        data: All of them in UTF-8, a line each.
+        messages: The same, one by one.
+    """
+    folded = data.lower()
+    return any(word in folded for word in _OPENING_WORDS) and any(map(_OPENING.match, messages))
+
+
+def has_mark(text: str) -> bool:
+    """Whether something in ``text`` looks like a mark around thoughts: without one, none is found."""
+    return bool(_MARK.search(text))
+
+
 def drop_thinking_aloud(text: str) -> str:
     """Return ``text`` without thoughts that are introduced by a phrase, if another phrase ends them."""
     for opening, answer in _ALOUD:
@@ -112,7 +130,7 @@ def drop_thinking_aloud(text: str) -> str:
 
 def is_thinking_aloud(text: str) -> bool:
     """Does ``text`` begin like the thoughts of a model about its task, with no marks around them?"""
-    return bool(_TALKS_OF_TASK.match(text)) or any(opening.match(text) for opening, _ in _ALOUD)
+    return bool(_TALKS_OF_TASK.match(text) or _OPENING.match(text))
 
 
 def drop_channels(text: str) -> str:

@@ -23,11 +23,14 @@ from soc_gen.text.thinking import (
     drop_channels,
     drop_thinking_aloud,
     find_thoughts,
+    has_mark,
+    may_begin_aloud,
 )
 
 Messages = list[str]
 
-_THOUGHT_SIGNS = frozenset("<[◁:")
+_MARK_SIGNS = frozenset("<[◁")
+_THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
 _ROLE = r"(?:system|user|assistant|model|human)"
 _TURN_END = re.compile(
@@ -83,6 +86,12 @@ _WORDS = re.compile(r"[^\W_]+")
 def may_think(features: ChatFeatures) -> bool:
     """Whether ``drop_thinking`` has to look closer."""
     return not _THOUGHT_SIGNS.isdisjoint(features.marks) or b"assistantfinal" in features.data
+
+
+def may_hold_thoughts(features: ChatFeatures) -> bool:
+    """Whether ``drop_thinking`` may change something; asked of the many chats with a colon in them."""
+    marked = not _MARK_SIGNS.isdisjoint(features.marks) and has_mark(features.text)
+    return marked or may_begin_aloud(features.data, features.messages)
 
 
 def drop_thinking(messages: Messages) -> Messages:

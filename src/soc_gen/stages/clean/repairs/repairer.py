@@ -71,7 +71,12 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
     return (
         PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
         PartRepair("invisible", _each(text.drop_invisible), may_apply=text.may_hide),
-        PartRepair("thinking", _all(machine.drop_thinking), may_apply=machine.may_think),
+        PartRepair(
+            "thinking",
+            _all(machine.drop_thinking),
+            may_apply=machine.may_think,
+            finds=machine.may_hold_thoughts,
+        ),
         PartRepair("template_tokens", _all(machine.drop_template_tokens), frozenset("<[#/")),
         PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
         PartRepair(
