@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from soc_gen.api.records import CleanedChats, Source, read_chats
 from soc_gen.config import Config, load_config, with_overrides
@@ -17,14 +17,11 @@ from soc_gen.export.writers import export as write_export
 from soc_gen.io.datasets import read_source
 from soc_gen.io.jsonl import BadLine
 from soc_gen.io.jsonl import write_jsonl as write_records
-from soc_gen.models import Chat, Record
+from soc_gen.models import Chat
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import PushResult
     from soc_gen.stages.clean.run import CleanReport
-
-R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 
 
 def clean(chats: Iterable[Chat] | Source, *, config: Config | str | Path | None = None) -> CleanedChats:

@@ -15,7 +15,6 @@ from soc_gen.io.resources import shipped
 from soc_gen.models import Chat, Experience, Failure, Persona, Record, Rejection
 
 R = TypeVar("R", bound=Record)
-T = TypeVar("T")
 Source = str | Path
 """A JSONL, Parquet or (personas) CSV file, or the id of a dataset on the Hub."""
 OnMessage = Callable[[str], None]
