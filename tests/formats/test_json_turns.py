@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
 from soc_gen.stages.rollout.formats import json_turns
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
+from soc_gen.text.thinking import strip_thinking
 from tests.support.runs import seed_experiences
 
 MEETING = seed_experiences()[0]
@@ -100,10 +101,18 @@ def test_what_cannot_be_used_has_a_name(text: str, finish: str, name: str) -> No
     assert caught.value.name == name
 
 
+@pytest.mark.parametrize("mark", ["<think>", "</think>", "[THINK]", "◁think▷"])
+def test_a_lone_mark_of_thinking_in_a_message_is_asked_again(mark: str) -> None:
+    """Where the thought begins or ends cannot be told, so nothing of it is spoken."""
+    with pytest.raises(InvalidTurnError):
+        parse(json_turns.keep([f"yes {mark} no"]), "stop")
+
+
 @given(MESSAGES)
 def test_a_reply_as_asked_is_kept_byte_for_byte(messages: list[str]) -> None:
     """However the model spaced its JSON; and what had to be put right is kept as it was asked for."""
     said = [message.strip() for message in messages]
+    assume(strip_thinking(json_turns.keep(said)) == json_turns.keep(said))  # what thinks is another test's
     for text in (orjson.dumps({"messages": said}).decode(), json_turns.keep(said)):
         assert json_turns.parse(Reply(text, "stop"), MEETING, 0).kept == text
     fenced = f"```\n{json_turns.keep(said)}\n```"
