@@ -119,7 +119,7 @@ def test_raw_newlines_in_strings_are_kept() -> None:
 
 @given(st.dictionaries(st.text(), _JSON, max_size=4))
 def test_every_object_survives_the_trip(value: dict[str, Any]) -> None:
-    """Whatever json writes is read back, with prose around it; only marks of thinking in it mean something."""
+    """Whatever json writes is read back, with prose around it; only marks of thinking mean something."""
     text = f"Reply: {json.dumps(value)} done"
     assume(strip_thinking(text) == text)
     assert parse_json_object(text) == value
