@@ -55,7 +55,7 @@ class JournalError(SocError):
 
 
 class EndpointError(SocError):
-    """The endpoint cannot be used at all: wrong key, wrong model, nobody listening."""
+    """The endpoint cannot be used at all: wrong key, wrong model, nobody listening, no usable reply."""
 
 
 class EmbeddedModelError(SocError):

@@ -24,6 +24,7 @@ from soc_gen.engine.context import RunContext
 from soc_gen.engine.journal import Journal
 from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.stop import StopRequested
+from soc_gen.engine.unusable import MOST_GIVEN_UP, GivenUp, unusable_error
 from soc_gen.errors import ConversationError
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import Reply, Request
@@ -34,6 +35,8 @@ T = TypeVar("T")
 
 _FAULTS_OF_ONE_REQUEST = 10  # while the server answers others; after that the request itself is the problem
 _LONGEST_WAIT = 30.0
+_NOT_FOR_ITS_REPLIES = frozenset({"endpoint", "context_length", "refused"})
+"""Reasons, given in this module, for which a conversation is given up; stages give all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Session:
         """How many earlier runs failed to finish this conversation."""
         self.notes: dict[str, Counter[str]] = {}
         """Counts of this conversation by kind, replayed replies included."""
+        self.last_reply: Reply | None = None
         self._attempts = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             wait=_wait,
@@ -96,9 +100,10 @@ class Session:
         kept = self._journal.find(request)
         if kept is not None:
             self._metrics.replayed += 1
+            self.last_reply = kept
             return kept
         await self._slots.yield_if_over(self._index)
-        reply = await self._ask(request)
+        self.last_reply = reply = await self._ask(request)
         self._metrics.count(reply.usage)
         await self._journal.add_reply(request, reply)
         self._stop.check(self._budget, self._journal.totals, self._metrics)
@@ -233,6 +238,14 @@ class _TaskPool(Generic[J]):
     settled: Callable[[int, bytes | None], None] | None
     failures: list[Failure] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    opened: int = 0
+    """Conversations, so far."""
+    given_up: GivenUp = field(default_factory=GivenUp)
+
+    def __post_init__(self) -> None:
+        journal = self.run.journal
+        self._mostly_good = journal.done > len(journal.pending)
+        """Of what earlier runs began; the rest were hard ones, and may well be given up again."""
 
     async def open(self, job: Job[J]) -> bool:
         """Start ``job`` when a slot is free; return False when the run is stopping instead."""
@@ -242,12 +255,13 @@ class _TaskPool(Generic[J]):
             slots.release()
             return False
         self.run.context.metrics.open += 1
-        task = asyncio.create_task(self._play(job))
+        task = asyncio.create_task(self._play(job, self.opened))
+        self.opened += 1
         self.tasks.add(task)
         task.add_done_callback(partial(self._close, job))
         return True
 
-    async def _play(self, job: Job[J]) -> None:
+    async def _play(self, job: Job[J], place: int) -> None:
         run, session = self.run, Session(self.run, job.id, job.index)
         try:
             record = await self.work(job, session)
@@ -258,10 +272,21 @@ class _TaskPool(Generic[J]):
             await run.journal.add_failure(failure)
             self.failures.append(failure)
             run.context.metrics.failures[verdict.reason] += 1
+            self._stop_if_hopeless(place, verdict.reason, session)
         else:
             await run.journal.add_done(job.index, job.id, record, session.notes)
             run.context.metrics.done += 1
+            self.given_up.finished()
         self.note(job.index)
+
+    def _stop_if_hopeless(self, place: int, reason: str, session: Session) -> None:
+        """Stop the run when too many conversations in a row were given up on their replies alone."""
+        reply, stop = session.last_reply, self.run.context.stop
+        again = session.previous_failures > 0 and self._mostly_good
+        counts = reply is not None and reason not in _NOT_FOR_ITS_REPLIES and not again
+        number = self.given_up.add(place, counts=counts)
+        if reply is not None and number >= MOST_GIVEN_UP and not stop.is_set():
+            stop.set("error", unusable_error(number, reply))
 
     def _close(self, job: Job[J], task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

@@ -42,9 +42,11 @@ def decode(found: object, url: str, seconds: float, schema: dict[str, Any] | Non
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise TransientError("no_choices")
     content = _content(message)
-    text = strip_thinking(content) or _misfiled_answer(message, schema)
+    said = strip_thinking(content)
+    text = said or _misfiled_answer(message, schema)
+    thought = said.strip() != content.strip() or (text == said and bool(_thoughts(message)))
     reason = choice.get("finish_reason")
-    if not text.strip() and (content.strip() or _thoughts(message)) and reason != _CUT:
+    if not text.strip() and thought and reason != _CUT:
         reason = THINKING
     return Reply(
         text=text,
@@ -52,6 +54,7 @@ def decode(found: object, url: str, seconds: float, schema: dict[str, Any] | Non
         usage=_usage(found.get("usage")),
         seconds=seconds,
         endpoint=url,
+        thought=thought,
     )
 
 
@@ -60,7 +63,7 @@ def decode_models(found: object) -> list[str] | None:
     rows = found.get("data") if isinstance(found, dict) else None
     if not isinstance(rows, list):
         return None
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row]
+    return [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
 def _content(message: dict[str, Any]) -> str:

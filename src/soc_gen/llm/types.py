@@ -85,6 +85,8 @@ class Reply:
     seconds: float = 0.0
     endpoint: str = ""
     """Base URL it came from."""
+    thought: bool = False
+    """There were thoughts beside the text, or in place of one."""
 
 
 class LLM(Protocol):
