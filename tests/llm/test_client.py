@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 
-from soc_gen.engine.connect import choose_model
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.client import Capabilities, EndpointClient, read_key, wire_body
+from soc_gen.llm.client import Capabilities, EndpointClient, ListRefusedError, read_key, wire_body
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import PromptMessage, Reply, Request
 from soc_gen.settings import Endpoint, Sampling
@@ -237,8 +236,8 @@ def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
         url = server.url.replace("http://", f"http://me:{KEY}@")
         with pytest.raises(EndpointError) as caught:
             talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
-        with pytest.raises(EndpointError) as listing:
-            talk(server.url, lambda endpoint: endpoint.models(), key=KEY)
+        with pytest.raises(ListRefusedError) as listing:
+            talk(server.url, lambda endpoint: endpoint.models(5.0), key=KEY)
     assert KEY not in str(caught.value) + str(listing.value)
 
 
@@ -254,66 +253,6 @@ def test_a_key_in_the_query_is_sent_and_in_no_error() -> None:
 def test_a_url_with_a_password_is_shown_without(server: LoopbackEndpoint) -> None:
     reply = ask(server.url.replace("http://", f"http://me:{KEY}@"))
     assert reply.endpoint == server.url
-
-
-def models_of(url: str, *, wanted: str | None = None, others: tuple[str, ...] = ()) -> str:
-    return chosen(url, *others, wanted=wanted)[0]
-
-
-def chosen(url: str, *others: str, wanted: str | None = None) -> tuple[str, tuple[str, ...]]:
-    async def main() -> tuple[str, tuple[str, ...]]:
-        endpoints = [EndpointClient(one, None, Endpoint(), Capabilities()) for one in (url, *others)]
-        try:
-            return await choose_model(endpoints, wanted)
-        finally:
-            for endpoint in endpoints:
-                await endpoint.close()
-
-    return asyncio.run(main())
-
-
-def test_the_only_model_is_taken(server: LoopbackEndpoint) -> None:
-    assert models_of(server.url) == MODEL
-
-
-def test_a_model_that_is_not_there_is_named_with_those_that_are(server: LoopbackEndpoint) -> None:
-    with pytest.raises(EndpointError, match=MODEL):
-        models_of(server.url, wanted="qwen")
-
-
-def test_of_several_models_one_must_be_named() -> None:
-    with LoopbackEndpoint(Behaviour(models=("a", "b"))) as server:
-        with pytest.raises(EndpointError, match="a, b"):
-            models_of(server.url)
-        assert models_of(server.url, wanted="b") == "b"
-
-
-def test_a_server_without_a_list_takes_any_name_but_needs_one() -> None:
-    with LoopbackEndpoint(Behaviour(models=None)) as server:
-        assert models_of(server.url, wanted="qwen") == "qwen"
-        with pytest.raises(UsageError, match="--model"):
-            models_of(server.url)
-
-
-def test_every_replica_that_is_there_must_have_the_model_and_take_the_key(server: LoopbackEndpoint) -> None:
-    """Else its first 404 or 401 would stop a run that the others were paid for."""
-    with LoopbackEndpoint(Behaviour(models=("other",))) as second:
-        with pytest.raises(EndpointError, match=f"{second.url} has no model '{MODEL}'"):
-            models_of(server.url, others=(second.url,))
-        second.behave(key="right")
-        with pytest.raises(EndpointError, match=f"{second.url} answers 401"):
-            models_of(server.url, others=(second.url,))
-        second.behave(key=None, models=None)
-        assert models_of(server.url, others=(second.url,)) == MODEL
-
-
-def test_one_replica_that_is_there_is_enough_to_begin(server: LoopbackEndpoint) -> None:
-    with LoopbackEndpoint() as gone:
-        dead = gone.url
-    assert chosen(dead, server.url) == (MODEL, (dead,))
-    assert chosen(server.url) == (MODEL, ())
-    with pytest.raises(EndpointError, match="nobody answers"):
-        models_of(dead)
 
 
 def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -360,14 +299,6 @@ def test_an_error_in_a_200_is_told_without_the_key(code: int) -> None:
         talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
     assert "***" in str(caught.value)
     assert KEY not in str(caught.value)
-
-
-def test_what_is_no_such_server_is_not_told_as_nobody() -> None:
-    with (
-        answering(b"{{{", "application/json") as url,
-        pytest.raises(EndpointError, match="no OpenAI-compatible server"),
-    ):
-        models_of(url)
 
 
 def test_no_proxy_stands_between_this_machine_and_itself(

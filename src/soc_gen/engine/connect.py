@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
-from soc_gen.errors import EndpointError, UsageError
+from soc_gen.engine.model_choice import choose_model
 from soc_gen.llm.client import Capabilities, EndpointClient, read_key
 from soc_gen.llm.embedded.machine import allow_open_files
-from soc_gen.llm.faults import TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router, Sleep
 from soc_gen.settings import Endpoint
@@ -19,7 +17,6 @@ from soc_gen.settings import Endpoint
 _AUTO_START = 8
 _AUTO_HIGHEST = 1024
 _OTHER_FILES = 64  # that a process has open besides its connections
-_NO_LIST = "Check --base-url (it usually ends in /v1), or name one with --model"
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,12 @@ async def connect(
         config: Where the model is; has at least one URL.
         sleep: How the router waits.
         notice: Is told what the run waits for.
-        say: Is told what the endpoint was found not to take, and which replicas do not answer.
+        say: Is told what the endpoint was found not to take, which replicas do not answer, and that a model
+            is in no list.
 
     Raises:
-        EndpointError: Nobody listening, wrong key, no such model.
-        UsageError: The key's environment variable is not set.
+        EndpointError: Nobody listening, or no model was named and it is not clear which one is meant.
+        UsageError: The key's environment variable is not set, or no model was named and there is no list.
     """
     key = read_key(config.api_key_env)
     capabilities = Capabilities(say=say)
@@ -62,7 +60,7 @@ async def connect(
         for url in config.base_urls:
             endpoints.append(EndpointClient(url, key, config, capabilities))
             stack.push_async_callback(endpoints[-1].close)
-        model, absent = await choose_model(endpoints, config.model)
+        model, absent = await choose_model(endpoints, config, sleep, notice, say)
         for url in absent:
             say(f"{url} does not answer; the others are asked until it does")
         for endpoint in endpoints:
@@ -94,61 +92,3 @@ def _pacer(config: Endpoint) -> AdaptiveRateLimiter:
     replicas = len(config.base_urls)
     requests, tokens = config.requests_per_minute, config.tokens_per_minute
     return AdaptiveRateLimiter(requests and requests / replicas, tokens and tokens / replicas)
-
-
-async def choose_model(
-    endpoints: Sequence[EndpointClient], wanted: str | None
-) -> tuple[str, tuple[str, ...]]:
-    """Return the model to ask for, and the URLs of replicas that do not answer while others do.
-
-    It is the wanted model, or the only one that there is.
-
-    Raises:
-        EndpointError: None of the replicas is there, or one that is does not take the key or has no such
-            model, or they have several and none was named.
-        UsageError: They list none, and none was named.
-    """
-    found = await asyncio.gather(*map(_listed, endpoints))
-    there = [(endpoint, answer) for endpoint, answer in found if not isinstance(answer, TransientError)]
-    if not there:
-        raise _absent(found)
-    for endpoint, answer in there:
-        if isinstance(answer, EndpointError):
-            raise answer
-        wanted = _choose(endpoint, answer, wanted)
-    return wanted or "", tuple(
-        endpoint.url for endpoint, answer in found if isinstance(answer, TransientError)
-    )
-
-
-async def _listed(
-    endpoint: EndpointClient,
-) -> tuple[EndpointClient, list[str] | EndpointError | TransientError | None]:
-    """Return what a replica says that it has, or what it fails with."""
-    try:
-        return endpoint, await endpoint.models()
-    except (EndpointError, TransientError) as error:
-        return endpoint, error
-
-
-def _absent(found: Sequence[tuple[EndpointClient, object]]) -> EndpointError:
-    """Return the error for endpoints of which none can be talked to."""
-    urls, kinds = ", ".join(endpoint.url for endpoint, _ in found), {str(answer) for _, answer in found}
-    if kinds == {"tls"}:
-        hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
-        return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
-    if kinds == {"bad_body"}:
-        return EndpointError(f"what answers at {urls} is no OpenAI-compatible server", hint=_NO_LIST)
-    return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
-
-
-def _choose(endpoint: EndpointClient, models: list[str] | None, wanted: str | None) -> str:
-    if wanted and (not models or wanted in models):
-        return wanted
-    if not models:
-        raise UsageError(f"{endpoint.url} lists no models", hint=_NO_LIST)
-    if not wanted and len(models) == 1:
-        return models[0]
-    shown = ", ".join(models[:8]) + (" …" if len(models) > 8 else "")
-    what = f"{endpoint.url} has no model {wanted!r}" if wanted else f"{endpoint.url} has several models"
-    raise EndpointError(what, hint=f"Name one of them with --model: {shown}")

@@ -22,8 +22,15 @@ import openai
 import orjson
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
+from soc_gen.display import excerpt
 from soc_gen.errors import UsageError
-from soc_gen.llm.faults import RequestRejectedError, TransientError, UnsupportedSchemaError, from_status
+from soc_gen.llm.faults import (
+    RequestRejectedError,
+    TransientError,
+    UnsupportedSchemaError,
+    error_message,
+    from_status,
+)
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
 from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
@@ -36,12 +43,25 @@ if TYPE_CHECKING:
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
-_LIST_SECONDS = 20.0
 # Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
 _SECRET = 8
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[ResponseFormat, ResponseFormat] = {"json_schema": "json_object", "json_object": "text"}
+
+
+class ListRefusedError(Exception):
+    """An endpoint refuses to list its models; its chat may well be open.
+
+    Args:
+        url: Of the endpoint, fit to be shown.
+        status: HTTP status.
+        words: The server's own.
+    """
+
+    def __init__(self, url: str, status: int, words: str) -> None:
+        self.status = status
+        super().__init__(f"{url} answers {status} to the question for its models: {excerpt(words)}")
 
 
 @dataclass
@@ -211,22 +231,24 @@ class EndpointClient:
         except orjson.JSONDecodeError:
             return text
 
-    async def models(self) -> list[str] | None:
-        """Return the models the endpoint names, or None where it does not list any.
+    async def models(self, seconds: float) -> list[str] | None:
+        """Return the models the endpoint names, or None where what it sends is no list of models.
+
+        Args:
+            seconds: How long to wait for it.
 
         Raises:
-            EndpointError: Wrong key.
-            TransientError: Nobody listening.
+            ListRefusedError: The list is refused, which says nothing of the models.
+            TransientError: Nobody listening, no answer in time, or half of one.
         """
         try:
-            async with asyncio.timeout(_LIST_SECONDS):
+            async with asyncio.timeout(seconds):
                 answer = await self._client.get(self._list_url, cast_to=httpx2.Response)
         except TimeoutError:
             raise TransientError("timeout") from None
-        except openai.AuthenticationError as error:
-            raise self._refusal(error.response) from None
-        except openai.APIStatusError:
-            return None  # many a server has no such list, or is busy: then the first request will tell
+        except openai.APIStatusError as error:
+            words = error_message(self._readable(error.response.content))
+            raise ListRefusedError(self.url, error.status_code, words) from None
         except openai.OpenAIError as error:
             raise _transport_fault(error.__cause__) from None
         document = _parsed(answer)
