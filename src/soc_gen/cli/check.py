@@ -13,7 +13,8 @@ from soc_gen.cli.console import out, table, tell
 from soc_gen.cli.settings_options import MODEL, RunConfig, takes
 
 if TYPE_CHECKING:
-    from soc_gen.engine.probe import Finding
+    from soc_gen.engine.probe import Finding, Trial
+    from soc_gen.settings import Endpoint
 
 
 @takes(*MODEL)
@@ -21,24 +22,43 @@ def check(
     settings: RunConfig,
     as_json: options.AsJson = False,
 ) -> None:
-    """Ask the endpoint one structured question and one plain one; say what it can do and how fast.
+    """Have the endpoint write an experience and the first turns of a chat; say what it can do and how fast.
+
+    It is asked as a run with the same config would ask: format, sampling, extra_body and all.
 
     For example:
 
       soc check
 
-      soc check --base-url http://localhost:8000/v1
+      soc check --base-url http://localhost:8000/v1 --config qwen3-vllm
 
       soc check --base-url URL --model Qwen/Qwen3-235B-A22B-Instruct-2507 --api-key-env MY_KEY
     """
     from soc_gen.engine.probe import probe
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
-    with download_progress() as progress, ensure_endpoint(settings.endpoint, tell, progress) as endpoint:
-        findings = asyncio.run(probe(endpoint))
+    findings: list[Finding] = []
+    for configured, trials in _trials(settings):
+        with download_progress() as progress, ensure_endpoint(configured, tell, progress) as endpoint:
+            findings += asyncio.run(probe(endpoint, trials, tell))
     _show(findings, as_json=as_json)
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
+
+
+def _trials(settings: RunConfig) -> list[tuple[Endpoint, list[Trial]]]:
+    """Return the trials of each endpoint: the stages may have one, or one each."""
+    from soc_gen.io.jsonl import read_jsonl
+    from soc_gen.io.resources import shipped
+    from soc_gen.models import Experience
+    from soc_gen.stages.experiences.trial import experience_trial
+    from soc_gen.stages.rollout.trial import rollout_trial
+
+    path = shipped("seeds") / "experiences.jsonl"
+    seeds = [record for record in read_jsonl(path, Experience) if isinstance(record, Experience)]
+    first, second = settings.endpoint_of("experiences"), settings.endpoint_of("rollout")
+    one, two = experience_trial(settings.experiences, seeds), rollout_trial(settings.rollout, seeds[0])
+    return [(first, [one, two])] if first == second else [(first, [one]), (second, [two])]
 
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:
@@ -52,3 +72,5 @@ def _show(findings: list[Finding], *, as_json: bool) -> None:
     for finding in findings:
         if not finding.good:
             out.print(f"{finding.question}: NO. {finding.hint}.", markup=False)
+        elif finding.hint:
+            out.print(f"{finding.question}: yes, but: {finding.hint}.", markup=False)

@@ -1,23 +1,37 @@
-"""A few small questions that show what an endpoint can do."""
+"""What an endpoint can do: a small piece of each stage's work, asked for as a run asks for it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
+from soc_gen.display import excerpt
 from soc_gen.engine.connect import Connection, connect
-from soc_gen.llm.json_reply import parse_json_object
-from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.engine.runner import wait_seconds
+from soc_gen.engine.unusable import THINKING_OFF, advice, came
+from soc_gen.errors import ConversationError
+from soc_gen.llm.faults import (
+    ContextLengthError,
+    RequestRejectedError,
+    TransientError,
+    UnsupportedSchemaError,
+)
+from soc_gen.llm.router import Router
+from soc_gen.llm.types import LLM, PromptMessage, Reply, Request, Usage
 from soc_gen.settings import Endpoint, Sampling
 
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "inhabitants": {"type": "integer"}},
-    "required": ["city", "inhabitants"],
-    "additionalProperties": False,
-}
-_SAMPLING = Sampling(temperature=0.2, max_tokens=120)
+PATIENCE_SECONDS = 60.0
+"""How long faults that may pass are repeated, in all; less where ``give_up_seconds`` is less."""
+_FAULTS = (TransientError, ContextLengthError, RequestRejectedError, UnsupportedSchemaError)
+_MOST_WORDS = 300  # characters of a refusal: the URL, and 200 of the server's own
+_BAD_URL = "Check --base-url: it usually ends in /v1"
+_LATER = "Try again when the server is well; --base-url and its own log say more"
+_SLOW = "Raise timeout_seconds under [endpoint], or have the server do less at once"
+_NO_ROOM = "Give the server a larger context, or take a smaller max_tokens"
+_REFUSED = "Change what its words name; a field can be left out with omit under [endpoint]"
+_UNCOUNTED = "--max-cost and --max-total-tokens cannot be kept to; --max-minutes can"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,81 +42,198 @@ class Finding:
     good: bool
     answer: str
     hint: str = ""
-    """What to do where it is not good."""
+    """What to do where it is not good, or not as good as it could be."""
 
 
-async def probe(config: Endpoint) -> list[Finding]:
-    """Ask one structured question and one plain one, and have one message continued.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A small piece of a stage's work."""
+
+    stage: str
+    question: str
+    """What is to be seen, such as ``writes an experience``."""
+    play: Callable[[LLM], Awaitable[str]]
+    """Does it; returns what came of it. Raises ``ConversationError`` where no reply can be used."""
+    otherwise: str
+    """What to set where a model or a server cannot do it this way."""
+
+
+@dataclass
+class _Asker:
+    """The model as a trial sees it: faults that may pass are repeated, for a time."""
+
+    router: Router
+    until: float
+    """Of the monotonic clock."""
+    say: Callable[[str], None]
+    request: Request | None = None
+    """The last one."""
+    replies: list[Reply] = field(default_factory=list)
+
+    async def complete(self, request: Request) -> Reply:
+        """Answer ``request``.
+
+        Raises:
+            TransientError: It has not passed in time.
+            SocError: No request can be answered.
+        """
+        self.request = request
+        faults = 0
+        while True:
+            try:
+                reply = await self.router.ask(request)
+            except TransientError as fault:
+                faults += 1
+                seconds = wait_seconds(fault, faults)
+                left = self.until - time.monotonic()
+                if seconds > left:
+                    raise
+                if faults == 1:
+                    self.say(
+                        f"the endpoint fails ({excerpt(str(fault))}); asked again, for {left:.0f} s at most"
+                    )
+                await asyncio.sleep(seconds)
+            else:
+                self.replies.append(reply)
+                return reply
+
+
+async def probe(
+    config: Endpoint, trials: Sequence[Trial], say: Callable[[str], None] = lambda _: None
+) -> list[Finding]:
+    """Make each of ``trials``, and say what was found.
+
+    Args:
+        config: Where the model is; has at least one URL.
+        trials: Of the stages that ask this endpoint.
+        say: Is told at once what is waited for, and what the endpoint does not take.
 
     Raises:
         SocError: The endpoint cannot be used at all.
     """
-    async with connect(config, asyncio.sleep, lambda _: None) as connection:
-        structured = await _ask(connection, 0, "Name a city and its inhabitants, as JSON.", schema=_SCHEMA)
-        plain = await _ask(connection, 1, "Write one text message to a friend who is late, and nothing else.")
-        continued = await _ask(
-            connection,
-            2,
-            "Continue this chat, one line for each message.",
-            prefill="Ana: where are you\nBen: almost there\nAna:",
-        )
-    return [
-        Finding("is there, with this model", good=True, answer=connection.model),
-        *[_absent(url) for url in connection.absent],
-        _structured(structured, connection),
-        _text("answers in plain text", plain, "Is it a chat model, with thinking switched off?"),
-        _text("continues a transcript", continued, 'Needed for rollout.format = "transcript" alone'),
-        Finding(
-            "counts tokens",
-            plain.usage.prompt > 0,
-            _counted(continued),
-            "--max-cost and --max-total-tokens cannot be kept to; --max-minutes can",
-        ),
-        Finding("how fast", good=True, answer=_speed(plain)),
-    ]
+    patience = min(PATIENCE_SECONDS, config.give_up_seconds)
+    config = config.model_copy(update={"give_up_seconds": patience})
+    until = time.monotonic() + patience
+    async with connect(config, asyncio.sleep, _once(say), say) as connection:
+        findings = [
+            Finding("is there, with this model", good=True, answer=connection.model),
+            *map(_absent, connection.absent),
+        ]
+        replies: list[Reply] = []
+        for trial in trials:
+            asker = _Asker(connection.router, until, say)
+            findings.append(await _try(trial, asker, connection))
+            replies += asker.replies
+    return [*findings, *_figures(replies)]
 
 
-async def _ask(
-    connection: Connection,
-    turn: int,
-    question: str,
-    *,
-    schema: dict[str, Any] | None = None,
-    prefill: str | None = None,
-) -> Reply:
-    messages: tuple[PromptMessage, ...] = ({"role": "user", "content": question},)
-    if prefill:
-        messages = (*messages, {"role": "assistant", "content": prefill})
-    stop = ("\n",) if prefill else ()
-    request = Request("probe", turn, 0, messages, _SAMPLING, 1, schema, stop, continue_final=bool(prefill))
-    return await connection.router.ask(request)
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what passes on the first notice, of many that differ in their seconds."""
+    told: list[str] = []
 
+    def notice(text: str) -> None:
+        if text and not told:
+            say(text)
+            told.append(text)
 
-def _structured(reply: Reply, connection: Connection) -> Finding:
-    found = parse_json_object(reply.text) or {}
-    structure = connection.capabilities.response_format
-    return Finding(
-        "answers in JSON",
-        good=found.keys() == {"city", "inhabitants"},
-        answer=f"with response_format {structure}: {reply.text.strip()[:60]}",
-        hint='Set rollout.format = "transcript" and experiences.format = "lines"',
-    )
+    return notice
 
 
 def _absent(url: str) -> Finding:
     return Finding("every replica answers", good=False, answer=f"not {url}", hint="Start it, or leave it out")
 
 
-def _text(question: str, reply: Reply, hint: str) -> Finding:
-    said = reply.text.strip()
-    return Finding(question, bool(said), said[:60], hint)
+async def _try(trial: Trial, asker: _Asker, connection: Connection) -> Finding:
+    try:
+        made = await trial.play(asker)
+    except ConversationError as verdict:
+        reply = asker.replies[-1] if asker.replies else Reply("")
+        answer = f"{excerpt(verdict.detail)}; the last reply {came(reply)}"
+        return Finding(trial.question, good=False, answer=answer, hint=advice(reply, trial.otherwise))
+    except _FAULTS as fault:
+        hint = await _remedy(fault, trial, asker)
+        return Finding(trial.question, good=False, answer=excerpt(str(fault), _MOST_WORDS), hint=hint)
+    thinks = any(reply.thought for reply in asker.replies)
+    hint = f"The model thinks before it answers, which takes time and tokens: {THINKING_OFF}"
+    asked = asker.request
+    how = (
+        f"with response_format {connection.capabilities.response_format}: " if asked and asked.schema else ""
+    )
+    return Finding(trial.question, good=True, answer=f"{how}{excerpt(made, 80)}", hint=hint if thinks else "")
 
 
-def _counted(reply: Reply) -> str:
-    usage = reply.usage
-    return f"{usage.prompt} in, {usage.cached} of them cached, {usage.completion} out"
+# --- what to do about a refusal ----------------------------------------------------------------------
 
 
-def _speed(reply: Reply) -> str:
-    rate = reply.usage.completion / reply.seconds if reply.seconds else 0.0
-    return f"{reply.seconds:.1f} s for a reply, {rate:.0f} tokens/s alone"
+async def _remedy(fault: Exception, trial: Trial, asker: _Asker) -> str:
+    """Return what to set; where the request was refused, by asking what would have been taken."""
+    if isinstance(fault, ContextLengthError):
+        return _NO_ROOM
+    if isinstance(fault, TransientError):
+        return _hint_of_fault(fault)
+    refused = asker.request
+    if refused is None:
+        return _REFUSED
+    plain = _plain_sampling(refused)
+    fields = ", ".join(_more_than(plain.sampling, refused.sampling))
+    if await _is_taken(plain, refused, asker):
+        return f"It takes the request without {fields}: leave out what it names of [{trial.stage}.sampling]"
+    if await _is_taken(_without_system(refused), refused, asker):
+        return 'It takes the request without a system message: set system_role = "user" under [endpoint]'
+    return trial.otherwise if refused.continue_final else _REFUSED
+
+
+def _hint_of_fault(fault: TransientError) -> str:
+    if fault.kind == "timeout":
+        return _SLOW
+    return _LATER if fault.kind.startswith("http_") or fault.kind == "error_body" else _BAD_URL
+
+
+async def _is_taken(changed: Request, refused: Request, asker: _Asker) -> bool:
+    """Whether the server answers ``changed``, where it differs from what it refused."""
+    if changed == refused:
+        return False
+    try:
+        await asker.complete(changed)
+    except _FAULTS:
+        return False
+    return True
+
+
+def _plain_sampling(request: Request) -> Request:
+    sampling = request.sampling
+    plain = Sampling(temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    return replace(request, sampling=plain)
+
+
+def _more_than(plain: Sampling, sampling: Sampling) -> list[str]:
+    """Return the names of what ``sampling`` sends and ``plain`` does not."""
+    names = [name for name in type(sampling).model_fields if getattr(sampling, name) != getattr(plain, name)]
+    return [*(name for name in names if name != "extra_body"), *sampling.extra_body]
+
+
+def _without_system(request: Request) -> Request:
+    """Return ``request`` with the system text at the head of the first message of the user."""
+    system, *others = request.messages
+    if system["role"] != "system" or not others or others[0]["role"] != "user":
+        return request
+    first: PromptMessage = {"role": "user", "content": f"{system['content']}\n\n{others[0]['content']}"}
+    return replace(request, messages=(first, *others[1:]))
+
+
+# --- figures -----------------------------------------------------------------------------------------
+
+
+def _figures(replies: Sequence[Reply]) -> list[Finding]:
+    """Return what the replies to all trials say of tokens and time."""
+    if not replies:
+        return []
+    usage = sum((reply.usage for reply in replies), Usage())
+    counted = f"{usage.prompt} in, {usage.cached} of them cached, {usage.completion} out"
+    seconds = sum(reply.seconds for reply in replies)
+    rate = usage.completion / seconds if seconds else 0.0
+    speed = f"{seconds / len(replies):.1f} s for a reply, {rate:.0f} tokens/s alone"
+    return [
+        Finding("counts tokens", usage.prompt > 0, counted, "" if usage.prompt else _UNCOUNTED),
+        Finding("how fast", good=True, answer=speed),
+    ]

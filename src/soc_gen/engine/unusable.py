@@ -14,6 +14,7 @@ THINKING_OFF = (
     '"none" }, or what its documentation says'
 )
 _FIRST_WORDS = 80  # characters
+_OTHERWISE = "Try soc check, another model, or another format (transcript, lines) for a small one"
 
 
 class GivenUp:
@@ -70,13 +71,16 @@ def came(reply: Reply) -> str:
     return f"{began}{beside}{cut}"
 
 
-def advice(reply: Reply) -> str:
-    """Return what to try where replies such as this one cannot be used."""
+def advice(reply: Reply, otherwise: str = _OTHERWISE) -> str:
+    """Return what to try where replies such as this one cannot be used.
+
+    Args:
+        reply: One of them.
+        otherwise: What is returned where the reply is neither thought nor cut.
+    """
     cut = reply.finish_reason == "length"
     if reply.thought:
         return f"The model thinks before it answers: {THINKING_OFF}"
     if cut and not reply.text.strip():
         return f"Raise max_tokens; or if the model thinks, {THINKING_OFF}"
-    if cut:
-        return "Raise max_tokens (--max-tokens)"
-    return "Try soc check, another model, or another format (transcript, lines) for a small one"
+    return "Raise max_tokens (--max-tokens)" if cut else otherwise
