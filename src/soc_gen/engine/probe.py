@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from soc_gen.display import excerpt
 from soc_gen.engine.connect import Connection, connect
 from soc_gen.engine.runner import wait_seconds
-from soc_gen.engine.unusable import THINKING_OFF, advice, came
+from soc_gen.engine.unusable import THINKING_OFF, advice, came, thinks
 from soc_gen.errors import ConversationError
 from soc_gen.llm.faults import (
     ContextLengthError,
@@ -26,6 +26,7 @@ PATIENCE_SECONDS = 60.0
 """How long faults that may pass are repeated, in all; less where ``give_up_seconds`` is less."""
 _FAULTS = (TransientError, ContextLengthError, RequestRejectedError, UnsupportedSchemaError)
 _MOST_WORDS = 300  # characters of a refusal: the URL, and 200 of the server's own
+_NO_COMPLETION = frozenset({"bad_body", "not_json", "no_choices"})  # kinds of faults
 _BAD_URL = "Check --base-url: it usually ends in /v1"
 _LATER = "Try again when the server is well; --base-url and its own log say more"
 _SLOW = "Raise timeout_seconds under [endpoint], or have the server do less at once"
@@ -153,13 +154,13 @@ async def _try(trial: Trial, asker: _Asker, connection: Connection) -> Finding:
     except _FAULTS as fault:
         hint = await _remedy(fault, trial, asker)
         return Finding(trial.question, good=False, answer=excerpt(str(fault), _MOST_WORDS), hint=hint)
-    thinks = any(reply.thought for reply in asker.replies)
-    hint = f"The model thinks before it answers, which takes time and tokens: {THINKING_OFF}"
+    slow = any(map(thinks, asker.replies))
+    hint = f"The model thinks before it answers, which takes time and tokens: {THINKING_OFF}" if slow else ""
     asked = asker.request
     how = (
         f"with response_format {connection.capabilities.response_format}: " if asked and asked.schema else ""
     )
-    return Finding(trial.question, good=True, answer=f"{how}{excerpt(made, 80)}", hint=hint if thinks else "")
+    return Finding(trial.question, good=True, answer=f"{how}{excerpt(made, 80)}", hint=hint)
 
 
 # --- what to do about a refusal ----------------------------------------------------------------------
@@ -186,7 +187,7 @@ async def _remedy(fault: Exception, trial: Trial, asker: _Asker) -> str:
 def _hint_of_fault(fault: TransientError) -> str:
     if fault.kind == "timeout":
         return _SLOW
-    return _LATER if fault.kind.startswith("http_") or fault.kind == "error_body" else _BAD_URL
+    return _BAD_URL if fault.kind in _NO_COMPLETION else _LATER
 
 
 async def _is_taken(changed: Request, refused: Request, asker: _Asker) -> bool:

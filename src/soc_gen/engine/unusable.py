@@ -5,6 +5,7 @@ from __future__ import annotations
 from soc_gen.display import excerpt
 from soc_gen.errors import EndpointError
 from soc_gen.llm.types import Reply
+from soc_gen.text.thinking import is_thinking_aloud
 
 MOST_GIVEN_UP = 20
 """Conversations in a row, given up on their replies alone, after which going on is money for nothing."""
@@ -63,6 +64,11 @@ def unusable_error(number: int, reply: Reply) -> EndpointError:
     return EndpointError(what, hint=advice(reply))
 
 
+def thinks(reply: Reply) -> bool:
+    """Is it the reply of a model that thinks before it answers, with or without marks around its thoughts?"""
+    return reply.thought or is_thinking_aloud(reply.text)
+
+
 def came(reply: Reply) -> str:
     """Return what came, in words: how the reply begins, and whether it was cut."""
     began = f'began "{excerpt(reply.text, _FIRST_WORDS)}"' if reply.text.strip() else "was empty"
@@ -79,7 +85,7 @@ def advice(reply: Reply, otherwise: str = _OTHERWISE) -> str:
         otherwise: What is returned where the reply is neither thought nor cut.
     """
     cut = reply.finish_reason == "length"
-    if reply.thought:
+    if thinks(reply):
         return f"The model thinks before it answers: {THINKING_OFF}"
     if cut and not reply.text.strip():
         return f"Raise max_tokens; or if the model thinks, {THINKING_OFF}"
