@@ -1,8 +1,9 @@
-"""A conversation as bubbles: HTML for notebooks, a rich renderable for terminals. Text is never trusted."""
+"""What people see: text made fit for a terminal, and a conversation as bubbles. Text is never trusted."""
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,19 @@ _WIDTH = 60  # columns of a bubble, at most
 _PAGE = 100  # columns of a conversation, at most
 _COLOURS = ("cyan", "magenta")
 _BACKGROUNDS = ("#e8eef7", "#f5e8f3")
+# What a terminal obeys instead of showing it: C0, DEL and C1 (so every escape sequence), the line separators
+# and bidi controls of Unicode; and surrogates, which cannot be written. Line breaks and tabs are text.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Return ``text`` with control characters written as escapes, such as ``\x1b`` and ``\u202e``.
+
+    What is visible already stays as it is, so a second call changes nothing.
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Bubble(NamedTuple):
@@ -72,10 +86,11 @@ def to_rich(transcript: Transcript, *, width: int, terminal: bool) -> Iterator[R
     """
     from rich.text import Text  # noqa: PLC0415 - wanted only where something is shown
 
-    yield Text(transcript.title, style="bold")
-    yield Text(transcript.situation, style="dim")
+    yield Text(visible(transcript.title), style="bold")
+    yield Text(visible(transcript.situation), style="dim")
     yield Text()
     for bubble in transcript.bubbles:
+        bubble = bubble._replace(name=visible(bubble.name), text=visible(bubble.text))  # noqa: PLW2901
         yield _panel(bubble, width) if terminal else Text(f"{bubble.name}: {bubble.text}")
     if transcript.ended:
         yield Text("(end)", style="dim")
