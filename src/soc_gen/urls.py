@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 # A piece of a path with a long unbroken run of letters and digits: no version or model is called that.
 _KEY = re.compile(r"[^/]*(?=[A-Za-z]*\d)[A-Za-z0-9]{20,}[^/]*")
+_LIKE = "it looks like http://host:8000/v1"
 
 
 def public_url(url: str) -> str:
@@ -56,6 +57,8 @@ def basic_auth(url: str) -> dict[str, str] | None:
 
 def validate_url(url: str) -> str:
     """Return what is wrong with ``url`` as that of an endpoint, in words without its secrets, or ""."""
+    if not url.isprintable() or " " in url:
+        return f"{_shown(url)!r} is no URL: there are spaces or control characters; {_LIKE}"
     if not url.startswith(("http://", "https://")):
         what = "is not served over HTTP" if "://" in url else "has no scheme"
         return f"{_shown(url)!r} {what}; write http://{_shown(url.rsplit('://', maxsplit=1)[-1])}"
@@ -64,7 +67,7 @@ def validate_url(url: str) -> str:
         fine = bool(parts.hostname) and parts.port != 0
     except ValueError:  # the port is no number, brackets are not closed
         fine = False
-    return "" if fine else f"{_shown(url)!r} is no URL; it looks like http://host:8000/v1"
+    return "" if fine else f"{_shown(url)!r} is no URL; {_LIKE}"
 
 
 def _shown(url: str) -> str:
