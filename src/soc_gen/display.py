@@ -86,10 +86,11 @@ def to_rich(transcript: Transcript, *, width: int, terminal: bool) -> Iterator[R
     """
     from rich.text import Text  # noqa: PLC0415 - wanted only where something is shown
 
-    yield Text(transcript.title, style="bold")
-    yield Text(transcript.situation, style="dim")
+    yield Text(visible(transcript.title), style="bold")
+    yield Text(visible(transcript.situation), style="dim")
     yield Text()
     for bubble in transcript.bubbles:
+        bubble = bubble._replace(name=visible(bubble.name), text=visible(bubble.text))  # noqa: PLW2901
         yield _panel(bubble, width) if terminal else Text(f"{bubble.name}: {bubble.text}")
     if transcript.ended:
         yield Text("(end)", style="dim")

@@ -6,16 +6,17 @@ import difflib
 import functools
 import io
 import os
-import signal
 import sys
+import traceback
 from collections.abc import Callable
+from types import TracebackType
 from typing import ParamSpec
 
 import typer
 
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
-from soc_gen.cli.console import err
+from soc_gen.cli.console import err, settle
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
@@ -25,6 +26,7 @@ from soc_gen.cli.run import run
 from soc_gen.cli.serve import serve
 from soc_gen.cli.settings_options import SettingsGroup, plain
 from soc_gen.errors import INTERRUPTED, SocError
+from soc_gen.io.files import path_to_text
 
 P = ParamSpec("P")
 
@@ -87,29 +89,43 @@ for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
 
 
 def main() -> None:
-    """Run ``soc``; an error on purpose becomes one line and its exit code."""
+    """Run ``soc``; an error on purpose, and one of the system, becomes one line and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
             stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing half-written is left behind
+    sys.excepthook = _show_trace
     words = sys.argv[1:]
     if "--verbose" in words:  # at the end of the line that failed is where people add it
         words = [word for word in words if word != "--verbose"] or ["--help"]
         os.environ["SOC_VERBOSE"] = "1"
     try:
         sys.exit(app(args=words, standalone_mode=False) or 0)
-    except typer.Abort:
-        sys.exit(1)
     except typer.TyperException as error:
         if error.format_message():  # else the help has been shown, for want of any words
-            err.print(_wrong_use(error), markup=False)
+            err.print(_wrong_use(error))
         sys.exit(error.exit_code)
     except SocError as error:
-        if os.environ.get("SOC_VERBOSE"):
-            err.print_exception()
-        err.print("[red]error:[/red] ", end="")
-        err.print(str(error), markup=False)
-        sys.exit(error.exit_code)
+        sys.exit(_fail(error))
+    except OSError as error:  # of a file or a stream, that nobody closer to it has put into words
+        where = path_to_text(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+        sys.exit(_fail(SocError(error.strerror or str(error), where=where)))
+    finally:
+        settle(sys.stdout)
+        settle(sys.stderr)
+
+
+def _fail(error: SocError) -> int:
+    """Show the one line of ``error``; return its exit code."""
+    if os.environ.get("SOC_VERBOSE"):
+        err.print_exception()
+    err.print("error: ", style="red", end="")
+    err.print(str(error))
+    return error.exit_code
+
+
+def _show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show the trace of a bug as Python does, by way of the console: it quotes what came from outside."""
+    err.print("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 
 def _wrong_use(error: typer.TyperException) -> str:

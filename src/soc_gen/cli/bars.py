@@ -13,7 +13,7 @@ def step_progress(what: str, total: int | None) -> Iterator[Callable[[int], None
     """Show a bar with the time left on a terminal; yield what is told of every step."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         task = bars.add_task(what, total=total)
         yield lambda steps: bars.advance(task, steps)
@@ -41,7 +41,7 @@ def download_progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich import progress as bars
 
     bar = bars.Progress(
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
         bars.DownloadColumn(),
         bars.TransferSpeedColumn(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import download_progress
-from soc_gen.cli.console import out, table, tell
+from soc_gen.cli.console import out, print_json, table, tell
 from soc_gen.cli.settings_options import MODEL, RunConfig, takes
 
 if TYPE_CHECKING:
@@ -63,14 +64,12 @@ def _trials(settings: RunConfig) -> list[tuple[Endpoint, list[Trial]]]:
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
-        import orjson
-
-        out.print(orjson.dumps(findings).decode(), markup=False)
+        print_json([asdict(finding) for finding in findings])
         return
     rows = [(finding.question, "yes" if finding.good else "NO", finding.answer) for finding in findings]
     table("What this endpoint can do", ("question", "", "answer"), rows)
     for finding in findings:
         if not finding.good:
-            out.print(f"{finding.question}: NO. {finding.hint}.", markup=False)
+            out.print(f"{finding.question}: NO. {finding.hint}.")
         elif finding.hint:
-            out.print(f"{finding.question}: yes, but: {finding.hint}.", markup=False)
+            out.print(f"{finding.question}: yes, but: {finding.hint}.")

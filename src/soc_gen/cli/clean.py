@@ -9,7 +9,7 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import clean_progress
-from soc_gen.cli.console import as_word, err, out, table
+from soc_gen.cli.console import as_word, err, out, print_json, table
 from soc_gen.cli.settings_options import SEED, RunConfig, SettingOption, takes
 
 if TYPE_CHECKING:
@@ -82,13 +82,11 @@ def clean(
 
 def _summarise(report: CleanReport, *, as_json: bool) -> None:
     if as_json:
-        import orjson
-
         from soc_gen.io.files import path_to_text
 
         files = {"out": path_to_text(report.out), "rejected_out": path_to_text(report.rejected_out)}
         facts = {**files, **report.as_dict()}
-        out.print(orjson.dumps(facts).decode(), markup=False)
+        print_json(facts)
         return
     rows = [("read", f"{report.read:,}")]
     if report.against:
@@ -101,17 +99,17 @@ def _summarise(report: CleanReport, *, as_json: bool) -> None:
     table("Chats", ("step", "chats"), rows)
     for name, changes in sorted(report.examples.items()):
         for change in changes:
-            out.print(f"{name}\n  - {_short(change.before)}\n  + {_short(change.after)}", markup=False)
+            out.print(f"{name}\n  - {_short(change.before)}\n  + {_short(change.after)}")
     rejected = (
         f"; {report.rejected.total():,} rejected, with reasons: {report.rejected_out}"
         if report.rejected
         else ""
     )
-    out.print(f"{report.out}{rejected}", markup=False)
+    out.print(f"{report.out}{rejected}")
     if report.kept:
-        out.print(f"Next: soc push-to-hub {as_word(report.out)} USER/NAME", markup=False)
+        out.print(f"Next: soc push-to-hub {as_word(report.out)} USER/NAME")
     else:
-        err.print("nothing was kept: the rejected file says why, chat by chat", markup=False)
+        err.print("nothing was kept: the rejected file says why, chat by chat")
 
 
 def _short(text: str) -> str:

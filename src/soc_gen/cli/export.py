@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import err, print_json, table
 from soc_gen.cli.options import output_folder
 from soc_gen.errors import UsageError
 
@@ -81,16 +81,14 @@ def _count_lines(path: Path) -> int | None:
 
 
 def _report(done: ExportResult, folder: Path, *, as_json: bool) -> None:
-    import orjson
-
     for bad in done.bad_lines[:_BAD_LINES_SHOWN]:
-        err.print(f"left out: {bad.where}: {bad.why}", markup=False)
+        err.print(f"left out: {bad.where}: {bad.why}")
     counts = {"chats": done.chats, "without_rows": done.without_rows, "left_out_by_split": done.excluded}
     counts["bad_lines"] = len(done.bad_lines)
     if as_json:
-        out.print(orjson.dumps({"files": done.files, **counts}).decode(), markup=False)
+        print_json({"files": done.files, **counts})
         return
     table("rows", ("file", "rows"), [(folder / name, f"{rows:,}") for name, rows in done.files.items()])
     notable = [f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count]
-    err.print("; ".join(notable), markup=False)
-    err.print(f"For trainers: {folder / 'dataset_info.json'}, {folder / 'axolotl.yaml'}", markup=False)
+    err.print("; ".join(notable))
+    err.print(f"For trainers: {folder / 'dataset_info.json'}, {folder / 'axolotl.yaml'}")

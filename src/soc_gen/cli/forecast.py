@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import err, out, print_json, table
 
 if TYPE_CHECKING:
     from soc_gen.config import Config
@@ -18,8 +18,6 @@ def show_forecast(
     source: Path, config: Config, limit: int | None, chats: Path | None, *, as_json: bool
 ) -> None:
     """Print what rolling out ``source`` would take, less what earlier runs into ``chats`` have paid for."""
-    import orjson
-
     from soc_gen.io.jsonl import BadLine, read_jsonl
     from soc_gen.io.manifest import sidecar_path
     from soc_gen.llm.types import CHARACTERS_PER_TOKEN
@@ -37,7 +35,7 @@ def show_forecast(
         before=before,
     )
     if as_json:
-        out.print(orjson.dumps(asdict(expected)).decode(), markup=False)
+        print_json(asdict(expected))
         return
     rows = [(name.replace("_", " "), f"{value:,}") for name, value in list(asdict(expected).items())[:-1]]
     rows.append(
@@ -54,7 +52,6 @@ def show_forecast(
         f"From the real prompts at {CHARACTERS_PER_TOKEN:g} characters a token, with chats of "
         f"{expected.calls / max(1, expected.conversations):.0f} turns and "
         f"{expected.completion_tokens / max(1, expected.calls):.0f} tokens a reply; nothing asked twice.",
-        markup=False,
     )
 
 
@@ -73,5 +70,5 @@ def _paid(journal: Path, config: Config) -> JournalProgress:
     )
     if not other:
         return before
-    err.print(f"{journal}: not counted, it is of another run: {other}. {RESTART_HINT}.", markup=False)
+    err.print(f"{journal}: not counted, it is of another run: {other}. {RESTART_HINT}.")
     return forecast.JournalProgress()

@@ -33,4 +33,4 @@ def init(
     with wrap_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((shipped("configs") / f"{preset}.toml").read_text("utf-8"), "utf-8")
-    out.print(f"Wrote {path}. Change it, then: soc run --config {as_word(path)}", markup=False)
+    out.print(f"Wrote {path}. Change it, then: soc run --config {as_word(path)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import err, out, print_json, table
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import PushOptions, PushResult
@@ -73,8 +73,6 @@ def push_to_hub(
 def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) -> None:
     import shutil
 
-    import orjson
-
     from soc_gen.io.files import path_to_text, wrap_write_errors
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
 
@@ -89,10 +87,10 @@ def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) 
         if as_json:
             files = {name: (staged.folder / name).stat().st_size for name in staged.files()}
             facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": files}
-            out.print(orjson.dumps(facts).decode(), markup=False)
+            print_json(facts)
             return
         table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
-    err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
+    err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.")
 
 
 def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
@@ -107,16 +105,14 @@ def _sizes(staged: StagedDataset) -> list[tuple[str, str]]:
 
 
 def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, as_json: bool) -> None:
-    import orjson
-
     if as_json:
         fields = {"repo": wanted.repo, "url": pushed.url, "commit": pushed.commit, "changed": pushed.changed}
         fields |= {"tag": wanted.tag, "conversations": staged.statistics.chats}
-        out.print(orjson.dumps(fields).decode(), markup=False)
+        print_json(fields)
         return
     if not pushed.changed:
-        err.print(f"{wanted.repo} has all of this already: no commit was made.", markup=False)
+        err.print(f"{wanted.repo} has all of this already: no commit was made.")
     else:
         table(f"pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
-    out.print(pushed.url, markup=False)
-    err.print(f'Load it: datasets.load_dataset("{wanted.repo}", split="train")', markup=False)
+    out.print(pushed.url)
+    err.print(f'Load it: datasets.load_dataset("{wanted.repo}", split="train")')

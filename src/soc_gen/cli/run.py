@@ -9,7 +9,7 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import clean_progress
-from soc_gen.cli.console import as_word, out, table
+from soc_gen.cli.console import as_word, out, print_json, table
 from soc_gen.cli.settings_options import ASKING, RunConfig, SettingOption, takes
 from soc_gen.errors import INTERRUPTED
 
@@ -85,14 +85,12 @@ def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: b
     from soc_gen.cli.summary import COLUMNS, facts, stage_row, tell_trouble
 
     if as_json:
-        import orjson
-
         from soc_gen.io.files import path_to_text
 
         done = [facts(report) for report in reports]
         if cleaned:
             done.append({"stage": "clean", "out": path_to_text(cleaned.out), **cleaned.as_dict()})
-        out.print(orjson.dumps(done).decode(), markup=False)
+        print_json(done)
         return
     chat = most_diverse_chat(cleaned.out) if cleaned else None
     if chat:
@@ -105,10 +103,10 @@ def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: b
     for report in reports:
         tell_trouble(report)
     written = [report.out for report in reports] + ([cleaned.out] if cleaned else [])
-    out.print(f"Written: {', '.join(map(str, written))}", markup=False)
+    out.print(f"Written: {', '.join(map(str, written))}")
     if cleaned and cleaned.kept:
         file = as_word(cleaned.out)
-        out.print(f"Next: soc push-to-hub {file} USER/NAME, or soc export {file}", markup=False)
+        out.print(f"Next: soc push-to-hub {file} USER/NAME, or soc export {file}")
 
 
 def most_diverse_chat(path: Path) -> Chat | None:

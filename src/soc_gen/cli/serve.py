@@ -40,7 +40,7 @@ def serve(
     try:
         tell(f"Loading {weights.stem} …")
         with embedded_server(weights, slots, port=port) as url:
-            out.print(url, markup=False)
+            out.print(url)
             tell(f"{weights.stem} answers at {url}, {slots} at a time, no key needed. Ctrl-C ends it.")
             tell(f"Use it with: soc rollout data/experiences.jsonl --base-url {url}")
             threading.Event().wait()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from soc_gen.cli.console import out, table, tell
+from soc_gen.cli.console import out, print_json, table, tell
 from soc_gen.errors import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -83,16 +83,14 @@ def exit_code(reports: list[StageResult]) -> int:
 def finish(reports: list[StageResult], next_step: str, *, as_json: bool) -> None:
     """Print the summary and leave with the right exit code."""
     if as_json:
-        import orjson
-
-        out.print(orjson.dumps([facts(report) for report in reports]).decode(), markup=False)
+        print_json([facts(report) for report in reports])
     else:
         table("What was done", COLUMNS, [stage_row(report) for report in reports])
         for report in reports:
             tell_trouble(report)
-        out.print(f"Written: {', '.join(str(report.out) for report in reports)}", markup=False)
+        out.print(f"Written: {', '.join(str(report.out) for report in reports)}")
         if reports[-1].records:
-            out.print(next_step, markup=False)
+            out.print(next_step)
     if code := exit_code(reports):
         raise typer.Exit(code)
 

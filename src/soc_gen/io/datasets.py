@@ -19,6 +19,7 @@ from pydantic import ValidationError, model_validator
 
 from soc_gen.errors import HubError, UsageError
 from soc_gen.io.files import PACKED, open_input
+from soc_gen.io.hub import fault_reason, hub_faults
 from soc_gen.io.jsonl import BadLine, explain, read_jsonl
 from soc_gen.models import Persona, Record, content_id
 
@@ -180,11 +181,11 @@ def _load(dataset: str, revision: str | None, place: str) -> Mapping[str, Iterab
         return cast("Mapping[str, Iterable[Any]]", datasets.load_dataset(dataset, revision=revision))
     except datasets.exceptions.DatasetNotFoundError as error:
         hint = "There is no such local file either; for a private dataset set HF_TOKEN"
-        raise HubError(str(error), where=place, hint=hint) from None
+        raise HubError(fault_reason(error), where=place, hint=hint) from None
     except (ConnectionError, httpx.HTTPError) as error:  # the second is also what the Hub's refusals are
         hint = "It is not in the local cache; go online once, or give a local file"
         raise HubError(
             f"the Hub cannot be reached ({type(error).__name__})", where=place, hint=hint
         ) from None
-    except (datasets.exceptions.DatasetsError, ValueError, FileNotFoundError) as error:
-        raise HubError(f"cannot be loaded: {str(error).splitlines()[0]}", where=place) from None
+    except (datasets.exceptions.DatasetsError, *hub_faults()) as error:
+        raise HubError(f"cannot be loaded: {fault_reason(error)}", where=place) from None

@@ -32,6 +32,7 @@ from soc_gen.llm.faults import (
     from_status,
 )
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
+from soc_gen.redact import Redactor
 from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 # aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
 _LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
 _CONNECT_SECONDS = 10.0
-# Characters of a secret, at least: a key such as "x", for a server that wants none, is in many a word.
-_SECRET = 8
 
 ResponseFormat = Literal["json_schema", "json_object", "text"]
 _WEAKER: dict[ResponseFormat, ResponseFormat] = {"json_schema": "json_object", "json_object": "text"}
@@ -160,8 +159,10 @@ class EndpointClient:
         """Fit to be shown and written down."""
         self.model = ""
         """Name the server knows the model by; set before the first ``ask``."""
-        self._secrets = [secret for secret in (key or "", *secrets_in(url)) if len(secret) >= _SECRET]
-        self._chat_url = httpx2.URL(join_url(url, "chat/completions"))
+        login = basic_auth(url) or {}
+        in_headers = [value.removeprefix("Basic ") for value in login.values()]
+        self._redactor = Redactor((key or "", *in_headers, *secrets_in(url)))
+        self._chat_url = _parsed_url(join_url(url, "chat/completions"), self.url)
         self._list_url = join_url(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
@@ -210,9 +211,9 @@ class EndpointClient:
             raise _transport_fault(error) from None
         if not answer.is_success:
             raise self._refusal(answer)
-        document = _parsed(answer)
+        document = self._redactor.data(_parsed(answer))
         if isinstance(document, dict) and document.get("error"):
-            document = self._readable(answer.content)
+            document = self._redactor.error(document)
         reply = decode(document, self.url, time.monotonic() - started, request.schema)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
@@ -223,13 +224,10 @@ class EndpointClient:
 
     def _readable(self, raw: bytes) -> object:
         """Return the body of an error, without the key that some servers repeat in it."""
-        text = raw.decode("utf-8", "replace")
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
         try:
-            return orjson.loads(text)
+            return self._redactor.error(orjson.loads(raw))
         except orjson.JSONDecodeError:
-            return text
+            return self._redactor.error(raw.decode("utf-8", "replace"))
 
     async def models(self, seconds: float) -> list[str] | None:
         """Return the models the endpoint names, or None where what it sends is no list of models.
@@ -251,7 +249,7 @@ class EndpointClient:
             raise ListRefusedError(self.url, error.status_code, words) from None
         except openai.OpenAIError as error:
             raise _transport_fault(error.__cause__) from None
-        document = _parsed(answer)
+        document = self._redactor.data(_parsed(answer))
         sizes = self._capabilities.context, decode_context(document)
         self._capabilities.context = min(filter(None, sizes), default=None)
         return decode_models(document)
@@ -272,6 +270,18 @@ def _parsed(answer: httpx2.Response) -> object:
         return json.loads(answer.content)  # takes half a surrogate pair, which a model may well write
     except (ValueError, RecursionError):
         raise TransientError("bad_body") from None
+
+
+def _parsed_url(url: str, shown: str) -> httpx2.URL:
+    """Return ``url`` as the HTTP client has it.
+
+    Raises:
+        UsageError: It takes it for none: a host that no name can be, say.
+    """
+    try:
+        return httpx2.URL(url)
+    except httpx2.InvalidURL:
+        raise UsageError(f"{shown} is no URL", hint="It looks like http://host:8000/v1") from None
 
 
 def _transport_fault(error: BaseException | None) -> TransientError:

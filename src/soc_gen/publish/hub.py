@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soc_gen.errors import HubError, UsageError
+from soc_gen.io.hub import fault_reason, hub_faults
 from soc_gen.publish.card import Facts
 from soc_gen.publish.card_file import licence_of, write_card
 from soc_gen.publish.staging import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, StagedDataset
+from soc_gen.redact import Redactor
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
@@ -105,8 +107,8 @@ def connect(options: PushOptions, token: str, endpoint: str | None = None) -> Hf
 
     api = HfApi(endpoint=endpoint, token=token, library_name="soc_gen")
     with _translate_hub_errors(options.repo, token):
-        access = api.whoami().get("auth", {}).get("accessToken", {})
-    if not _may_write(access):
+        writes = _may_write(api.whoami().get("auth", {}).get("accessToken", {}))
+    if not writes:
         raise HubError("this token can only read", where=options.repo, hint=_WRITE_HINT)
     return api
 
@@ -247,16 +249,14 @@ def _message(staged: StagedDataset) -> str:
 @contextmanager
 def _translate_hub_errors(repo: str, token: str) -> Iterator[None]:
     """Turn whatever the Hub's clients raise into a ``HubError`` of one line without the token."""
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # noqa: PLC0415 - made at run time
-
     try:
         yield
-    except (httpx.HTTPError, OSError, RuntimeError, ValueError, KeyError) as error:
-        # RuntimeError: of the uploads. ValueError, KeyError: what the client makes of odd answers.
+    except hub_faults() as error:
+        # RuntimeError: of the uploads.
         what, hint = _explain(
             error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         )
-        raise HubError(what.replace(token, "(token)"), where=repo, hint=hint) from None
+        raise HubError(Redactor([token]).error(what), where=repo, hint=hint) from None
 
 
 def _explain(error: BaseException) -> tuple[str, str]:
@@ -265,10 +265,10 @@ def _explain(error: BaseException) -> tuple[str, str]:
     if isinstance(error, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set", "Unset it to push"
     if not isinstance(error, HfHubHTTPError):
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"the Hub cannot be reached or broke off ({reason[0]})", "Run the same command again to go on"
+        what = f"the Hub cannot be reached or broke off ({fault_reason(error)})"
+        return what, "Run the same command again to go on"
     status = error.response.status_code
-    message = (error.server_message or str(error)).strip().splitlines()[0]
+    message = ((error.server_message or str(error)).strip().splitlines() or ["no reason given"])[0]
     known = {
         401: ("the Hub does not accept this token, or there is no such dataset", _WRITE_HINT),
         403: (

@@ -19,6 +19,7 @@ import filelock
 
 from soc_gen.errors import EmbeddedModelError
 from soc_gen.io.files import is_full, write_error_message
+from soc_gen.io.hub import fault_reason, hub_faults
 from soc_gen.llm.embedded.catalog import HubSource, Weights, WheelSource
 
 Progress = Callable[[str, int, int], None]
@@ -264,20 +265,12 @@ def hub_errors() -> Iterator[None]:
 
     The Hub's client repeats a failed connection for 23 seconds; one short question first spares that.
     """
-    import httpx2  # noqa: PLC0415 - as the line below
-    from huggingface_hub import constants, errors, get_session  # noqa: PLC0415 - slow, rarely needed
+    from huggingface_hub import constants, get_session  # noqa: PLC0415 - slow, rarely needed
 
     try:
         get_session().head(constants.ENDPOINT, timeout=HUB_SECONDS)
         yield
-    except (
-        OSError,
-        httpx2.HTTPError,
-        ValueError,
-        errors.EntryNotFoundError,
-        errors.XetDownloadError,
-    ) as error:
+    except hub_faults() as error:
         if isinstance(error, OSError) and is_full(error):
             raise
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise SourceFailed(f"the Hub: {reason}") from None
+        raise SourceFailed(f"the Hub: {fault_reason(error)}") from None
