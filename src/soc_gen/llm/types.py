@@ -14,6 +14,10 @@ CHARACTERS_PER_TOKEN = 4.0
 """Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""
 
 
+_WHOLE = frozenset({"stop", "eos_token", "end_turn", "stop_sequence"})
+"""Finish reasons of a model that has ended its reply, in small letters."""
+
+
 class PromptMessage(TypedDict):
     """One message of the API, not to be confused with a message of a chat."""
 
@@ -85,6 +89,15 @@ class Reply:
     seconds: float = 0.0
     endpoint: str = ""
     """Base URL it came from."""
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the model was stopped before its end.
+
+        Servers have many names for a limit, a filter or a fault, and few for an end: all that are not known
+        to be an end are none.
+        """
+        return bool(self.finish_reason) and str(self.finish_reason).casefold() not in _WHOLE
 
 
 class LLM(Protocol):

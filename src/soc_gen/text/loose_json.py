@@ -1,7 +1,7 @@
 """JSON as models write it: found in prose, and read where it is nearly JSON, without guessing.
 
 What is nearly JSON is lexed and spelled anew: commas too many or missing, comments, other quotation marks,
-keys without any, Python's constants, a bracket left out. A text that was cut off is never completed.
+keys without any, Python's constants, a bracket too many. What is missing at an end is never made up.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ def _spell_at(text: str, start: int) -> tuple[FoundJson | None, int]:
             continue
         if kind == "closes":
             if lexeme not in closers:
-                continue
-            while closers.pop() != lexeme:  # one that was left out
-                spelled.append("]" if lexeme == "}" else "}")
+                continue  # one too many
+            if closers.pop() != lexeme:
+                return None, match.start()  # one is missing, and maybe more than that
         elif kind == "colon":
             after_value = False
         elif after_value:
