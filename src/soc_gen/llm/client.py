@@ -25,6 +25,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient
 from soc_gen.errors import UsageError
 from soc_gen.llm.faults import RequestRejectedError, TransientError, UnsupportedSchemaError, from_status
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
+from soc_gen.llm.thinking_switch import is_thinking_off
 from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ class EndpointClient:
         document = _parsed(answer)
         if isinstance(document, dict) and document.get("error"):
             document = self._readable(answer.content)
-        reply = decode(document, self.url, time.monotonic() - started, request.schema)
+        thinks = not is_thinking_off(request.sampling.extra_body)
+        reply = decode(document, self.url, time.monotonic() - started, request.schema, thinks=thinks)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 

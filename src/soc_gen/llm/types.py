@@ -92,12 +92,17 @@ class Reply:
 
     @property
     def was_cut(self) -> bool:
-        """Whether the model was stopped before its end.
+        """Whether the model was stopped before its end."""
+        return is_cut(self.finish_reason)
 
-        Servers have many names for a limit, a filter or a fault, and few for an end: all that are not known
-        to be an end are none.
-        """
-        return bool(self.finish_reason) and str(self.finish_reason).casefold() not in _WHOLE
+
+def is_cut(finish_reason: str | None) -> bool:
+    """Whether ``finish_reason`` says that a model was stopped before its end.
+
+    Servers have many names for a limit, a filter or a fault, and few for an end: what is not known to be an
+    end is none.
+    """
+    return bool(finish_reason) and str(finish_reason).casefold() not in _WHOLE
 
 
 class LLM(Protocol):
