@@ -103,8 +103,8 @@ def read_json(text: str) -> Draft | None:
     if answer is None:
         return None
     situation, topic = answer.value
-    repaired = answer.repaired or answer.source.keys() < _KEYS if isinstance(answer.source, dict) else True
-    return Draft(situation, topic, ("json",) if repaired else ())
+    as_asked = isinstance(answer.source, dict) and answer.source.keys() >= _KEYS and not answer.repaired
+    return Draft(situation, topic, () if as_asked else ("json",))
 
 
 def _texts(value: object) -> tuple[str, str] | None:
