@@ -73,6 +73,14 @@ CUT_OFF = '{"messages": ["dra'
         f"{DRAFT} hm, too dull. {REAL}<|im_end|>",
         f"{DRAFT} or {DRAFT} or, at last, {REAL}",
         f"{DRAFT}\nFinal: {REAL}",
+        f"<draft>{DRAFT}</draft>\n<answer>{REAL}</answer>",
+        f"{DRAFT}<|begin_of_box|>{REAL}<|end_of_box|>",
+        f"{DRAFT}\n---\n{REAL}",
+        f"1. {DRAFT}\n2. {REAL}",
+        f"{REAL}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>{DRAFT}",
+        f"{REAL}<end_of_turn>\n<start_of_turn>user\n{DRAFT}",
+        f"{REAL}<｜end▁of▁sentence｜><｜User｜>{DRAFT}",
+        f"analysis\n\nmaybe {DRAFT}\n\nfinal\n\n{REAL}",
         f"One:\n```json\n{DRAFT}\n```\nTwo:\n```json\n{REAL}\n```",
         f"Maybe {LOOSE_DRAFT} but that is dull.\n{REAL}",
         f"{DRAFT} hm. {LOOSE_REAL}",
@@ -161,6 +169,8 @@ def test_an_object_is_found_in_what_is_around_it() -> None:
     ):
         assert object_with(value, ("a", "b")) == inner
     assert object_with([{"a": 1}, {"b": 2}], ("a", "b")) is None
+    assert object_with([inner, {"a": 3, "b": 4}], ("a", "b")) == inner
+    assert object_with({"draft": inner, "final": {"a": 3, "b": 4}}, ("a", "b")) is None
 
 
 def test_raw_newlines_in_strings_are_kept() -> None:

@@ -9,14 +9,16 @@ from typing import Any, Generic, TypeVar
 
 from soc_gen.text.loose_json import FoundJson, find_json, is_encodable, unescape_json
 from soc_gen.text.speaker_labels import strip_label
+from soc_gen.text.template_tokens import TURN_TOKEN
 from soc_gen.text.thinking import is_thinking_aloud, strip_thinking
 
 T = TypeVar("T")
 
 # Between one person's turn and the next: nothing, the prompt's own "Now Max's turn.", tokens with a role.
+# No other tag: ``{…}</draft><answer>{…}``.
 _NEXT_TURN = re.compile(
     r"[\s,\]]*(?:now\b[^\n]{0,80}\bturn\b[^\n{]{0,40}\s*)?"
-    r"|(?:\s*<\|?[^<>\n]{1,40}\|?>\s*|\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{0,80}\bturn\b\.?\s*)+",
+    rf"|(?:\s*(?:{TURN_TOKEN})\s*|\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{{0,80}}\bturn\b\.?\s*)+",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```\w*")
@@ -79,11 +81,15 @@ def parse_json_object(text: str) -> dict[str, Any] | None:
 
 
 def object_with(value: object, keys: Collection[str] = ()) -> dict[str, Any] | None:
-    """Return the first object that has all of ``keys``: ``value``, or what it holds, however deep."""
+    """Return the object that has all of ``keys``: ``value``, or the one that it holds, however deep.
+
+    Of a list the first that does; of those in an object, one of which may be a draft, only the single one.
+    """
     if isinstance(value, dict) and value.keys() >= set(keys):
         return value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((found for item in inner if (found := object_with(item, keys)) is not None), None)
+    found = [one for item in inner if (one := object_with(item, keys)) is not None]
+    return found[0] if found and (len(found) == 1 or isinstance(value, list)) else None
 
 
 def _candidates(text: str, read: Callable[[Any], T | None]) -> list[_Candidate[T]]:

@@ -7,8 +7,19 @@ import re
 from soc_gen.text.thinking import TAG_NAMES, drop_channels
 
 _ROLE = r"(?:system|user|assistant|model|human)"
+TURN_TOKEN = (
+    r"<[|｜](?:im_(?:start|end|sep)|eo[tm](?:_id)?|start|end|return|message|(?:start|end)_header_id|"
+    r"(?:begin|start|end)[_▁]?of[_▁]?(?:text|turn|sentence|message)(?:_token)?"
+    rf"|(?:{_ROLE}|chatbot)(?:_token)?)[|｜]>"
+    r"|<(?:start_of_turn|end_of_turn|[be]os|/?s)>|\[/?INST\]"
+)
+"""Between the turns of a conversation, in any case of letters, as a pattern."""
 _TURN_END = re.compile(
-    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|<eos>"
+    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn|END_OF_TURN_TOKEN|eot|return)\|>"
+    r"|<end_of_turn>|<eos>"
+    # The other side's turn begins.
+    r"|(?!\A)(?:(?:<\|im_start\|>|<start_of_turn>|<\|start\|>|<\|start_header_id\|>)\s*(?:user|human|system)\b"
+    r"|<[|｜](?i:user|human)(?:_TOKEN)?[|｜]>|\[INST\])"
     # Words behind it on the same line: struck out by hand, or the end of sarcasm.
     rf"|</s>(?![ \t]+(?!(?i:{_ROLE})\b)\w)"
     r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",

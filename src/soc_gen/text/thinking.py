@@ -54,7 +54,7 @@ _PHRASES = (
     (
         r"(?:assistant)?(?:analysis|commentary)"
         r"(?=(?-i:[A-Z\"'{])|\s*(?:\n|\Z)|\s+(?-i:We |The )|(?s:.*(?-i:assistantfinal)))",
-        r"assistant\s*final",
+        r"assistant\s*final|^[ \t]*final[ \t]*$",
     ),
     (r"here(?:['’]s| is) my thought process:", r"here(?:['’]s| is) my (?:final )?response:"),  # Granite
     (r"here are my reasoning steps:", r"\[BEGIN FINAL RESPONSE\]"),  # Apriel

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import orjson
 
-from soc_gen.llm.json_reply import Answer, find_answer
+from soc_gen.llm.json_reply import Answer, find_answer, object_with
 from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
@@ -81,7 +81,7 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
         raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
     if reply.was_cut:
         raise InvalidTurnError("cut_off", f"finish_reason {reply.finish_reason}")
-    answer = find_answer(reply.text, texts_of, names_of(experience.people[1 - speaker]))
+    answer = find_answer(reply.text, _texts, names_of(experience.people[1 - speaker]))
     if answer is None:
         raise InvalidTurnError("broken_json", reply.text[:80])
     texts, repairs = mend(_unpacked(answer.value))
@@ -92,6 +92,12 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
         repairs = ("json", *repairs)
     kept = reply.text.strip() if _as_asked(reply.text, spoken) else None
     return Parsed(spoken, kept=kept, repairs=repairs)
+
+
+def _texts(value: object) -> list[str] | None:
+    """Return the texts of a reply, also of one that is packed in another object."""
+    texts = texts_of(value)
+    return texts_of(object_with(value, ("messages",))) if texts is None else texts
 
 
 def _unpacked(texts: Sequence[str]) -> list[str]:
