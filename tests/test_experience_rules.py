@@ -76,6 +76,45 @@ def test_a_good_reply_becomes_a_draft() -> None:
     assert draft == Draft("Maya wants her socks back from Tim now.", GOOD["topic"])
 
 
+def test_another_shape_is_read_and_counted() -> None:
+    """As long as both texts are there."""
+    text = json.dumps(GOOD)
+    for shape in (
+        text.replace('"}', '",}'),
+        f"[{text}]",
+        json.dumps({"experience": GOOD}),
+        json.dumps(text),
+        text.replace('"situation"', "situation"),
+    ):
+        draft = read_json(shape)
+        assert draft
+        assert (draft.situation, draft.topic, draft.repairs) == (*GOOD.values(), ("json",))
+    plain = read_json(f"Sure!\n```json\n{text}\n```")
+    assert plain
+    assert plain.repairs == ()
+    assert read_json(json.dumps({"situation": "x"})) is None
+    assert read_json(json.dumps({"situation": "x", "topic": 3})) is None
+
+
+def test_a_plan_and_a_draft_are_not_the_experience() -> None:
+    """The last at the end is."""
+    other = {"situation": "draft", "topic": "draft"}
+    text = f'{{"plan": "short"}}\nFirst: {json.dumps(other)}\nToo dull.\nBetter: {json.dumps(GOOD)}'
+    draft = read_json(text)
+    assert draft
+    assert draft.situation == GOOD["situation"]
+
+
+def test_damage_is_mended_or_refused() -> None:
+    """Else the rollout's prompts would have it."""
+    mended = _read(topic=GOOD["topic"][:-1] + r" at the caf\u00e9.<|im_end|>")
+    assert isinstance(mended, Draft)
+    assert mended.topic == GOOD["topic"][:-1] + " at the café."
+    refused = _read(topic=GOOD["topic"] + " At the caf\ufffd.")
+    assert isinstance(refused, DraftRejection)
+    assert refused.reason == "garbled"
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "Sure!", "[]", '{"situation": "x"}', '{"situation": 1, "topic": "y"}', '{"situation": "cut o'],

@@ -11,6 +11,7 @@ from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
 from soc_gen.stages.rollout.formats import json_turns
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
+from soc_gen.text.names import short_names
 from soc_gen.text.thinking import strip_thinking
 from tests.support.runs import seed_experiences
 
@@ -91,14 +92,62 @@ def test_replies_are_read_as_they_were_meant(text: str, messages: tuple[str, ...
         ('{"messages": ["hey"', "length", "cut_off"),
         ("hey", "stop", "broken_json"),
         ('{"messages": [1]}', "stop", "broken_json"),
-        ('{"message": ["hey"]}', "stop", "broken_json"),
-        ('["hey"]', "stop", "broken_json"),
+        ('{"mood": "dry"}', "stop", "broken_json"),
+        ('{"status": 404, "message": "Not Found"}', "stop", "broken_json"),
+        ('{"messages": ["hey"}', "stop", "broken_json"),
+        ('{"messages": ["hey', "stop", "broken_json"),
+        ('[{"role": "user", "content": "hey"}]', "stop", "broken_json"),
+        ('{"draft": {"messages": ["a"]}, "final": {"messages": ["b"]}}', "stop", "broken_json"),
+        ('{"messages": ["hey"]}', "content_filter", "cut_off"),
+        ('{"messages": ["<|im_end|>"]}', "stop", "empty"),
     ],
 )
 def test_what_cannot_be_used_has_a_name(text: str, finish: str, name: str) -> None:
     with pytest.raises(InvalidTurnError) as caught:
         parse(text, finish)
     assert caught.value.name == name
+
+
+SEEN = "hey it's fine"
+
+
+@pytest.mark.parametrize(
+    ("text", "repairs"),
+    [
+        (f'{{"messages": ["{SEEN}",],}}', ("json",)),
+        (f'["{SEEN}"]', ("json",)),
+        (f'```json\n["{SEEN}"]\n```', ("json",)),
+        (f'{{"message": "{SEEN}"}}', ("json",)),
+        (f'{{"Messages": ["{SEEN}"]}}', ("json",)),
+        (f'{{"content": ["{SEEN}"]}}', ("json",)),
+        (f'{{"messages": [{{"role": "assistant", "content": "{SEEN}"}}]}}', ("json",)),
+        (f'[{{"role": "assistant", "content": "{SEEN}"}}, {{"role": "user", "content": "no"}}]', ("json",)),
+        (f'[{{"messages": ["{SEEN}"]}}, {{"messages": ["no"]}}]', ("json",)),
+        (f'{{"response": {{"messages": ["{SEEN}"]}}}}', ("json",)),
+        (f'{{"plan": "be dry", "final": {{"messages": ["{SEEN}"]}}}}', ("json",)),
+        (f'{{"name": "reply", "arguments": {{"messages": ["{SEEN}"]}}}}', ("json",)),
+        (f'"{{\\"messages\\": [\\"{SEEN}\\"]}}"', ("json",)),
+        (f'{{\\"messages\\": [\\"{SEEN}\\"]}}', ("json",)),
+        (f'{{"messages": "[\\"{SEEN}\\"]"}}', ()),
+        (f'{{"messages": ["{SEEN}"], "mood": "dry"}}', ()),
+        (f'{{"messages": "{SEEN}"}}', ()),
+        (f'{{"messages": ["{SEEN}<|im_end|>"]}}', ("template_tokens",)),
+        ('{"messages": ["hey it\\\\u0027s fine"]}', ("unescaped",)),
+    ],
+)
+def test_what_is_put_right_in_a_reply_is_counted(text: str, repairs: tuple[str, ...]) -> None:
+    """And the turn is kept as it was asked for."""
+    parsed = json_turns.parse(Reply(text, "stop"), MEETING, 0)
+    assert (parsed.messages, parsed.repairs, parsed.kept) == ((SEEN,), repairs, None)
+
+
+def test_what_the_other_side_says_under_its_name_is_not_said() -> None:
+    """A draft under another word is one."""
+    own, other = (short_names(*MEETING.people)[number] for number in (0, 1))
+    first, second = '{"messages": ["one"]}', '{"messages": ["two"]}'
+    assert parse(f"{first}\n**{other}:** {second}") == ("one",)
+    assert parse(f"{own}: {first}\n{other}:\n```json\n{second}\n```") == ("one",)
+    assert parse(f"First: {first}\nBetter: {second}") == ("two",)
 
 
 @pytest.mark.parametrize("mark", ["<think>", "</think>", "[THINK]", "◁think▷"])

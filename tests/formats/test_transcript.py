@@ -201,6 +201,39 @@ def test_a_reply_that_the_decoder_found_to_be_a_thought_ends_no_talk() -> None:
         parse(Reply("", THINKING), MEETING, 0)
 
 
+@pytest.mark.parametrize(
+    "reason", ["model_length", "MAX_TOKENS", "insufficient_system_resource", "some_new_limit"]
+)
+def test_any_reason_that_is_no_end_is_a_cut(reason: str) -> None:
+    """What is whole of the line is kept."""
+    assert parse(Reply("it rains. and the", reason), MEETING, 0).messages == ("it rains.",)
+    with pytest.raises(InvalidTurnError, match=reason):
+        parse(Reply("and the", reason), MEETING, 0)
+
+
+@pytest.mark.parametrize("reason", ["stop", "STOP", "eos_token", "end_turn", "stop_sequence", None, ""])
+def test_an_end_is_no_cut(reason: str | None) -> None:
+    """In any case of letters."""
+    assert parse(Reply("and the", reason), MEETING, 0).messages == ("and the",)
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken", "repairs"),
+    [
+        ("ok<|im_end|>", ("ok",), ("template_tokens",)),
+        ("<|im_end|>", (), ()),
+        ("at the caf\\u00e9", ("at the café",), ("unescaped",)),
+        ('"ok<|eot_id|>"', ("ok",), ("template_tokens", "unwrapped")),
+    ],
+)
+def test_what_the_model_did_not_mean_to_say_is_put_right(
+    text: str, spoken: tuple[str, ...], repairs: tuple[str, ...]
+) -> None:
+    """So no later prompt has it; tokens alone are an empty line."""
+    parsed = parse(Reply(text, "stop"), MEETING, 0)
+    assert (parsed.messages, parsed.repairs) == (spoken, repairs)
+
+
 @pytest.mark.parametrize("marks", ["<think>be dry</think>", "[THINK]be dry[/THINK]", "◁think▷be dry◁/think▷"])
 def test_a_line_after_a_thought_is_what_is_said(marks: str) -> None:
     """The thought itself is not said."""

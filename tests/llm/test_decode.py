@@ -108,6 +108,119 @@ def test_content_in_parts_is_joined_without_its_thoughts() -> None:
     assert decode(completion({"content": parts}), URL, 0).text == "hey you"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"type": "text", "text": "hey"},
+        ["he", "y"],
+        [{"type": "output_text", "text": "hey"}],
+        [{"type": "text", "text": {"value": "hey", "annotations": []}}],
+        [{"type": "text", "content": "hey"}, {"type": "image_url", "image_url": {"url": "x"}}, None, 3],
+        [{"type": "reasoning", "text": "be dry"}, {"type": "text", "text": "hey"}],
+        [{"type": "reasoning.summary", "text": "be dry"}, {"type": "text", "text": "hey"}],
+        [{"text": "be dry", "thought": True}, {"text": "hey"}],
+        [{"thinking": "be dry"}, "hey"],
+        {"parts": [{"text": "hey"}], "role": "model"},
+    ],
+)
+def test_content_of_any_shape_is_its_text(content: object) -> None:
+    """What is no text has none, nor what is thought."""
+    assert decode(completion({"content": content}), URL, 0).text == "hey"
+
+
+@pytest.mark.parametrize(
+    "content", [{"messages": ["hey"]}, [{"type": "json", "json": {"messages": ["hey"]}}]]
+)
+def test_content_may_be_the_object_itself(content: object) -> None:
+    """Where one was asked for."""
+    assert decode(completion({"content": content}), URL, 0, SCHEMA).text == OBJECT
+    assert decode(completion({"content": content}), URL, 0).text == ""
+
+
+def call(arguments: object) -> dict[str, Any]:
+    return {"id": "1", "type": "function", "function": {"name": "reply", "arguments": arguments}}
+
+
+@pytest.mark.parametrize("content", [None, "", "Let me reply."])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tool_calls": [call(OBJECT)]},
+        {"tool_calls": [call({"messages": ["hey"]})]},
+        {"tool_calls": [call("{}"), call(OBJECT)]},
+        {"function_call": {"name": "reply", "arguments": OBJECT}},
+    ],
+)
+def test_the_object_may_be_an_argument_of_a_call(content: str | None, more: dict[str, Any]) -> None:
+    """Then the call is how the reply ended; any other reason stays."""
+    for reason, told in (("tool_calls", "stop"), ("function_call", "stop"), ("length", "length")):
+        found = {"choices": [{"message": {"content": content, **more}, "finish_reason": reason}]}
+        reply = decode(found, URL, 0, SCHEMA)
+        assert (reply.text, reply.finish_reason) == (OBJECT, told)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tool_calls": None},
+        {"tool_calls": [None, {"function": None}, call('{"query": "weather"}'), call(None), call("hey")]},
+        {"function_call": {"name": "reply"}},
+    ],
+)
+def test_any_other_call_says_nothing(more: dict[str, Any]) -> None:
+    """The finish reason tells what came."""
+    found = {"choices": [{"message": {"content": None, **more}, "finish_reason": "tool_calls"}]}
+    reply = decode(found, URL, 0, SCHEMA)
+    assert (reply.text, reply.finish_reason) == ("", "tool_calls")
+
+
+def test_content_goes_before_a_call() -> None:
+    message = {"content": OBJECT, "tool_calls": [call('{"messages": ["no"]}')]}
+    assert decode(completion(message), URL, 0, SCHEMA).text == OBJECT
+
+
+def chosen(*choices: object) -> str:
+    return decode({"choices": list(choices)}, URL, 0).text
+
+
+def choice(text: str | None, **more: object) -> dict[str, Any]:
+    return {"message": {"content": text}, "finish_reason": "stop", **more}
+
+
+def test_choices_come_in_any_order() -> None:
+    """The first by number that says something; where they have none, the first."""
+    assert chosen(choice("b", index=1), choice("a", index=0)) == "a"
+    assert chosen(choice("b", index=1), choice(None, index=0)) == "b"
+    assert chosen(choice("b", index="1"), choice("a", index=0)) == "b"
+    assert chosen(choice("b"), choice("a")) == "b"
+    assert chosen(None, {"message": "x"}, choice("a", index=7)) == "a"
+    assert chosen(choice(None), choice("")) == ""
+
+
+def test_without_thinking_a_line_in_a_field_for_thoughts_is_the_answer() -> None:
+    """A server with a reasoning parser files it there; while the model may think, it is a thought."""
+    found = completion({"content": None, "reasoning": "behind the bikes"})
+    assert decode(found, URL, 0, thinks=False).text == "behind the bikes"
+    assert decode(found, URL, 0, thinks=True).finish_reason == THINKING
+    assert decode(found, URL, 0, SCHEMA, thinks=False).finish_reason == THINKING
+    both = completion({"content": "hey", "reasoning": "behind the bikes"})
+    assert decode(both, URL, 0, thinks=False).text == "hey"
+
+
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "model_length", "content_filter"])
+def test_a_cut_is_told_and_not_the_thought_in_it(reason: str) -> None:
+    found = {"choices": [{"message": {"content": "<think>hm"}, "finish_reason": reason}]}
+    assert decode(found, URL, 0).finish_reason == reason
+
+
+def test_brackets_without_end_are_no_completion() -> None:
+    deep: object = "hey"
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(TransientError):
+        decode(completion({"content": deep}), URL, 0, SCHEMA)
+
+
 def test_reasoning_beside_an_answer_is_left_out() -> None:
     assert decode(completion({"content": "hey", "reasoning": "hmm"}), URL, 0).text == "hey"
 
@@ -133,9 +246,9 @@ def test_a_200_that_is_no_completion_is_transient(found: object, kind: str) -> N
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:
-    """It could not be written to the journal."""
+    """It could not be written to the journal; a turn that has it is seen to be damaged."""
     text = decode(completion({"content": "ha \ud83d ha"}), URL, 0).text
-    assert text == "ha ? ha"
+    assert text == "ha \ufffd ha"
 
 
 JSON = st.recursive(

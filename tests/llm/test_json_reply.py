@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.llm.json_reply import find_answer, object_with, parse_json_object
 from soc_gen.text.thinking import strip_thinking
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -28,6 +28,9 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
         '<think>maybe {"a": "wrong"}</think>\n{"a": "b"}',
         'maybe {"a": "wrong"} hm</think>{"a": "b"}',
         'with {curly} words first {"a": "b"}',
+        '[{"a": "b"}]',
+        '"{\\"a\\": \\"b\\"}"',
+        "{'a': 'b',}",
     ],
 )
 def test_the_object_is_found_in_a_fence_after_prose_and_after_thinking(text: str) -> None:
@@ -55,6 +58,8 @@ def test_what_holds_no_whole_object_is_none(text: str) -> None:
 
 REAL = '{"messages": ["real"]}'
 DRAFT = '{"messages": ["draft"]}'
+LOOSE_DRAFT = "{'messages': ['draft',]}"
+LOOSE_REAL = "{messages: ['real']}"
 CUT_OFF = '{"messages": ["dra'
 
 
@@ -68,6 +73,18 @@ CUT_OFF = '{"messages": ["dra'
         f"{DRAFT} hm, too dull. {REAL}<|im_end|>",
         f"{DRAFT} or {DRAFT} or, at last, {REAL}",
         f"{DRAFT}\nFinal: {REAL}",
+        f"<draft>{DRAFT}</draft>\n<answer>{REAL}</answer>",
+        f"{DRAFT}<|begin_of_box|>{REAL}<|end_of_box|>",
+        f"{DRAFT}\n---\n{REAL}",
+        f"1. {DRAFT}\n2. {REAL}",
+        f"{REAL}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>{DRAFT}",
+        f"{REAL}<end_of_turn>\n<start_of_turn>user\n{DRAFT}",
+        f"{REAL}<｜end▁of▁sentence｜><｜User｜>{DRAFT}",
+        f"analysis\n\nmaybe {DRAFT}\n\nfinal\n\n{REAL}",
+        f"One:\n```json\n{DRAFT}\n```\nTwo:\n```json\n{REAL}\n```",
+        f"Maybe {LOOSE_DRAFT} but that is dull.\n{REAL}",
+        f"{DRAFT} hm. {LOOSE_REAL}",
+        f"<think>{DRAFT}</think>{LOOSE_REAL}",
         f"[THINK]could send {DRAFT} but no[/THINK]{REAL}",
         f"◁think▷could send {DRAFT} but no◁/think▷{REAL}",
         f"<reasoning>could send {DRAFT} but no</reasoning>{REAL}",
@@ -103,13 +120,57 @@ def test_a_draft_and_the_other_side_s_turn_are_not_the_answer(text: str) -> None
         f"[THINK]maybe {DRAFT}",
         f"{DRAFT} or {REAL}, who knows",
         f"{DRAFT} hm, too dull. {CUT_OFF}",
-        f"{DRAFT}\nMax: {REAL}",
+        f"Maybe {DRAFT} but that is dull.",
         f"analysisWe need to reply, maybe {DRAFT}. Too dull",
+        f"analysisWe need to reply, maybe {DRAFT}",
+        f"Here is my thought process: {DRAFT}",
     ],
 )
 def test_where_draft_and_answer_cannot_be_told_apart_there_is_no_answer(text: str) -> None:
     """The turn is asked for again."""
     assert parse_json_object(text) is None
+
+
+def test_the_name_of_the_other_side_passes_the_word_to_it() -> None:
+    """Any other word before an object is prose."""
+    text = f"{DRAFT}\nMax: {REAL}"
+    for names, value in ((frozenset({"max"}), "draft"), (frozenset({"luna"}), "real")):
+        answer = find_answer(text, object_with, names)
+        assert answer
+        assert answer.value == {"messages": [value]}
+
+
+def test_what_is_no_answer_is_no_draft_either() -> None:
+    """A plan as an object, before or after."""
+    for text in (f'{{"plan": "x"}}\n\nSo: {REAL}', f'{REAL}\n\nI planned {{"plan": "x"}} for it.'):
+        answer = find_answer(text, lambda value: object_with(value, {"messages"}))
+        assert answer
+        assert answer.value == {"messages": ["real"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [(REAL, False), (f"```\n{REAL}\n```", False), (LOOSE_REAL, True), ("{'a': 1}", True)],
+)
+def test_what_is_not_quite_json_is_told(text: str, repaired: bool) -> None:
+    answer = find_answer(text, object_with)
+    assert answer
+    assert answer.repaired is repaired
+
+
+def test_an_object_is_found_in_what_is_around_it() -> None:
+    """The first that has what was asked for."""
+    inner = {"a": 1, "b": 2}
+    for value in (
+        inner,
+        [inner],
+        {"name": "x", "arguments": inner},
+        [{"a": 1}, {"c": [inner, {"a": 3, "b": 4}]}],
+    ):
+        assert object_with(value, ("a", "b")) == inner
+    assert object_with([{"a": 1}, {"b": 2}], ("a", "b")) is None
+    assert object_with([inner, {"a": 3, "b": 4}], ("a", "b")) == inner
+    assert object_with({"draft": inner, "final": {"a": 3, "b": 4}}, ("a", "b")) is None
 
 
 def test_raw_newlines_in_strings_are_kept() -> None:

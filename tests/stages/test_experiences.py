@@ -173,6 +173,21 @@ def test_a_refused_reply_is_asked_for_again_with_another_seed() -> None:
     assert all(one.messages == two.messages for one, two in pairwise(llm.requests))
 
 
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "content_filter"])
+def test_a_reply_that_was_cut_is_refused_whatever_has_come(reason: str) -> None:
+    """Its object may be whole and its texts not."""
+    _, llm = make([Reply(json.dumps(GOOD), reason), Reply(json.dumps(GOOD), "end_turn")])
+    assert [request.attempt for request in llm.requests] == [0, 1]
+
+
+def test_what_was_put_right_in_a_reply_is_told() -> None:
+    """Once, for the reply that is taken."""
+    told: list[tuple[str, str]] = []
+    bad = GOOD | {"topic": "Keys."}
+    make([f"[{json.dumps(bad)}]", f"[{json.dumps(GOOD)}]"], note=lambda *what: told.append(what))
+    assert told == [("reroll", "empty"), ("repair", "json")]
+
+
 @pytest.mark.parametrize(("options", "asked"), [({}, 4), ({"attempts": 8}, 8)])
 def test_what_stays_bad_is_a_failure_that_counts_its_reasons(options: dict[str, Any], asked: int) -> None:
     """After ``max_attempts`` replies, or as many as the caller grants."""
@@ -268,7 +283,15 @@ def test_the_prompt_of_lines_only_grows() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "  \n", Reply("an endless line", "length"), "Okay, the user wants an event."]
+    "bad",
+    [
+        "",
+        "  \n",
+        "<|im_end|>",
+        Reply("an endless line", "length"),
+        Reply("an endless line", "insufficient_system_resource"),
+        "Okay, the user wants an event.",
+    ],
 )
 def test_a_line_that_is_empty_does_not_end_or_is_a_thought_is_refused(bad: Answer) -> None:
     """The next attempt begins again with the first line and other seeds."""

@@ -90,6 +90,13 @@ def test_a_story_about_the_two_is_refused() -> None:
     check_turn(["vic laughs at everything"], _after())
 
 
+@pytest.mark.parametrize("line", ["at the caf\ufffd", "at the caf\\u00e9", "<0xE2><0x80> ok"])
+def test_a_line_in_which_characters_are_lost_is_asked_for_again(line: str) -> None:
+    """Nobody types them, and no repair knows what was meant."""
+    with pytest.raises(InvalidTurnError, match="garbled"):
+        check_turn([line], _after("is my ladder behind your shed"))
+
+
 def test_a_thought_about_the_task_is_asked_for_again() -> None:
     """It has no marks by which it could be cut."""
     with pytest.raises(InvalidTurnError, match="thinking"):

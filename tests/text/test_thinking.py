@@ -43,6 +43,23 @@ WRAPPED = [
     "<|channel>thought\n{}<channel|>",
     "<|begin_of_thought|>{}<|end_of_thought|>\n\n<|begin_of_solution|>",
     "<|thought_start|>{}<|thought_end|>",
+    "<unused94>thought\n{}<unused95>",
+    "<|inner_prefix|>{}<|inner_suffix|>",
+    "<longcat_think>{}</longcat_think>",
+    "<|think|>{}<|end|><|begin|>assistant<|content|>",
+    "<|think|>{}<|/think|>",
+    "<|thinking|>{}<|end_thinking|>",
+    "<|begin_of_reasoning|>{}<|end_of_reasoning|>",
+    "<｜begin▁of▁thinking｜>{}<｜end▁of▁thinking｜>",
+    "<reasoning_process>{}</reasoning_process>",
+    "<thinking>{}</thinking>",
+    "[THINKING]{}[/THINKING]",
+    "[REASONING]{}[/REASONING]",
+    "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final <|constrain|>text<|message|>",
+    "analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+    "commentary{}assistantfinal",
+    "analysis{}assistantcommentaryassistantfinal",
+    "analysis we need to be dry {} assistantfinal",
     "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
     "<|channel|>analysis<|message|>{}<|channel|>final<|message|>",
     "analysis{}assistantfinal",
@@ -66,7 +83,24 @@ def test_a_thought_in_the_marks_of_any_family_is_cut(wrapped: str, thought: str)
     assert strip_thinking(wrapped.replace("{}", thought) + "behind the bikes").strip() == "behind the bikes"
 
 
-@pytest.mark.parametrize("opener", ["<think>", "[THINK]", "◁think▷", "<scratchpad>", "<|channel>thought\n"])
+@pytest.mark.parametrize(
+    "opener",
+    [
+        "<think>",
+        "[THINK]",
+        "◁think▷",
+        "<scratchpad>",
+        "<|channel>thought\n",
+        "<longcat_think>",
+        "<unused94>thought\n",
+        "<|think|>",
+        "<|inner_prefix|>",
+        "<|channel|>analysis<|message|>",
+        "analysis",
+        "Here is my thought process: ",
+        "Here are my reasoning steps:\n",
+    ],
+)
 def test_a_thought_that_never_ends_leaves_nothing(opener: str) -> None:
     """All tokens went into it."""
     assert not strip_thinking(f"{opener}She is angry, be")
@@ -80,6 +114,9 @@ def test_a_thought_that_never_ends_leaves_nothing(opener: str) -> None:
         "i have <thoughts> about it",
         "that was my <plan> B",
         "[think] hm",
+        "[THINKING] hm",
+        "[ANALYSIS] he is late",
+        "so<|end|> of it",
         "i think <3",
         "sorry for the long text </thoughts>",
         "sorry </thoughts> anyway",
@@ -143,7 +180,10 @@ def test_what_people_say_is_not_thinking_aloud(text: str) -> None:
     assert not is_thinking_aloud(text)
 
 
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<plan>", "</plan>", "[THINK]", "\x1e", "hey", " "])))
+MARKS = ["<think>", "</think>", "<plan>", "</plan>", "[THINK]", "<|think|>", "<|end|>", "\x1e", "hey", " "]
+
+
+@given(st.lists(st.sampled_from(MARKS)))
 def test_thoughts_are_in_order_and_do_not_overlap(pieces: list[str]) -> None:
     """And none is outside of the text."""
     text = "".join(pieces)
@@ -153,7 +193,11 @@ def test_thoughts_are_in_order_and_do_not_overlap(pieces: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<think>", "</think>", "<plan>", "</plan>", "<", "< ", "analysis", "final:", "ok, "]
+    "piece",
+    [
+        *("<think>", "</think>", "<plan>", "</plan>", "<|think|>", "<|end|>", "<", "< ", "<|", "[THINKING]"),
+        *("analysis", "analysis<|message|>", "<|channel|>", "final:", "ok, ", "a_"),
+    ],
 )
 def test_hostile_text_takes_linear_time(piece: str) -> None:
     """Small models fall into such loops."""

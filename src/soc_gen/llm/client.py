@@ -32,6 +32,7 @@ from soc_gen.llm.faults import (
     from_status,
 )
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
+from soc_gen.llm.thinking_switch import is_thinking_off
 from soc_gen.redact import Redactor
 from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
@@ -214,7 +215,8 @@ class EndpointClient:
         document = self._redactor.data(_parsed(answer))
         if isinstance(document, dict) and document.get("error"):
             document = self._redactor.error(document)
-        reply = decode(document, self.url, time.monotonic() - started, request.schema)
+        thinks = not is_thinking_off(request.sampling.extra_body)
+        reply = decode(document, self.url, time.monotonic() - started, request.schema, thinks=thinks)
         raise_if_context_full(reply, self._capabilities.context)
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 

@@ -1,99 +1,126 @@
-"""Find the JSON object in what a model wrote: bare, in a code fence, after prose or thinking."""
+"""Find the answer in what a model wrote: JSON bare, in a code fence or a string, after prose or thinking."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from soc_gen.text.loose_json import FoundJson, find_json, is_encodable, unescape_json
+from soc_gen.text.speaker_labels import strip_label
+from soc_gen.text.template_tokens import TURN_TOKEN
 from soc_gen.text.thinking import is_thinking_aloud, strip_thinking
 
-_DECODER = json.JSONDecoder(strict=False)  # models put raw newlines into strings
-_OBJECT_START = re.compile(r'\{\s*"')
+T = TypeVar("T")
+
 # Between one person's turn and the next: nothing, the prompt's own "Now Max's turn.", tokens with a role.
+# No other tag: ``{…}</draft><answer>{…}``.
 _NEXT_TURN = re.compile(
     r"[\s,\]]*(?:now\b[^\n]{0,80}\bturn\b[^\n{]{0,40}\s*)?"
-    r"|(?:\s*<\|?[^<>\n]{1,40}\|?>\s*|\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{0,80}\bturn\b\.?\s*)+",
+    rf"|(?:\s*(?:{TURN_TOKEN})\s*|\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{{0,80}}\bturn\b\.?\s*)+",
     re.IGNORECASE,
 )
-_LABEL = re.compile(
-    r"[\s`]*[*_]*(?!Final|Answer|Response|Reply|Output)[A-Z]\w+(?: [A-Z]\w+)?[*_]*:\s*(?:```\w*\s*)?"
-)
-_AT_END = re.compile(r"[\s`.,;\]]*(?:</?[|\w/｜▁:]{1,40}>[\s`]*)*")
+_FENCE = re.compile(r"```\w*")
+_AT_END = re.compile(r"[\s`.,;\]}]*(?:</?[|\w/｜▁:]{1,40}>[\s`]*)*")
+_MID_SENTENCE = re.compile(r"[\w,][ \t]*\Z"), re.compile(r"[ \t]*[,;–—-]?[ \t]*(?-i:[a-z])")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """An object in a text; without a value where it was cut off."""
+class Answer(Generic[T]):
+    """What was asked for, as it was found in a reply."""
 
-    start: int
-    end: int
-    value: dict[str, Any] | None
+    value: T
+    source: Any
+    """The JSON value that it was read from."""
+    repaired: bool
+    """That was not quite JSON, or stood in a string."""
 
 
-def parse_json_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that is the answer in ``text``, or None where none can be told to be it.
+@dataclass(frozen=True, slots=True)
+class _Candidate(Generic[T]):
+    """JSON of the kind that was asked for; without a value where it was cut off."""
+
+    found: FoundJson
+    value: T | None
+
+
+def find_answer(
+    text: str, read: Callable[[Any], T | None], other_names: Collection[str] = frozenset()
+) -> Answer[T] | None:
+    """Return the answer in ``text``, or None where none can be told to be it.
 
     Prose, code fences and thoughts around it are ignored. Of several that differ: the first, where nothing
     but the change of turns stands between them (the model went on with the other side's turn); otherwise
-    the last, if it stands at the end (those before are drafts). None also for an object that was cut off,
-    even if whole ones are nested in it, and for half a surrogate pair, which could not be written to a file.
+    the last, if it stands at the end (those before are drafts). None also for one that was cut off, even if
+    whole ones are nested in it, and for half a surrogate pair, which could not be written to a file.
+
+    Args:
+        text: Content of a completion.
+        read: Gives what was asked for in a JSON value, or None where it is something else.
+        other_names: What a label calls the other side by, from ``speaker_labels.names_of``.
     """
-    answer = strip_thinking(text)
+    spoken = strip_thinking(text)
+    inner = None
     try:
-        objects = list(_objects(answer))
+        candidates = _candidates(spoken, read)
+        if not candidates and (inner := unescape_json(spoken)):
+            candidates = _candidates(inner, read)
     except (ValueError, RecursionError):  # a number of thousands of digits; brackets without end
         return None
-    chosen = _choose(answer, objects)
-    return chosen.value if chosen and chosen.value is not None and _is_encodable(chosen.value) else None
-
-
-def _choose(text: str, objects: list[_Found]) -> _Found | None:
-    if not objects:
+    chosen = _choose(inner or spoken, candidates, other_names)
+    if chosen is None or chosen.value is None or not is_encodable(chosen.found.value):
         return None
-    first, last = objects[0], objects[-1]
-    at_end = bool(_AT_END.fullmatch(text, last.end))
-    if is_thinking_aloud(text) and not at_end:
+    return Answer(chosen.value, chosen.found.value, chosen.found.repaired or inner is not None)
+
+
+def parse_json_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that is the answer in ``text``, or None: see ``find_answer``."""
+    answer = find_answer(text, object_with)
+    return answer.value if answer else None
+
+
+def object_with(value: object, keys: Collection[str] = ()) -> dict[str, Any] | None:
+    """Return the object that has all of ``keys``: ``value``, or the one that it holds, however deep.
+
+    Of a list the first that does; of those in an object, one of which may be a draft, only the single one.
+    """
+    if isinstance(value, dict) and value.keys() >= set(keys):
+        return value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    found = [one for item in inner if (one := object_with(item, keys)) is not None]
+    return found[0] if found and (len(found) == 1 or isinstance(value, list)) else None
+
+
+def _candidates(text: str, read: Callable[[Any], T | None]) -> list[_Candidate[T]]:
+    found = [(one, None if one.value is None else read(one.value)) for one in find_json(text)]
+    return [_Candidate(one, value) for one, value in found if one.value is None or value is not None]
+
+
+def _choose(text: str, candidates: list[_Candidate[T]], other_names: Collection[str]) -> _Candidate[T] | None:
+    if not candidates:
+        return None
+    first, last = candidates[0], candidates[-1]
+    at_end = bool(_AT_END.fullmatch(text, last.found.end))
+    if not at_end and (is_thinking_aloud(text) or (first is last and _is_mid_sentence(text, first.found))):
         return None  # a draft that the thought goes on about
-    if all(found.value == first.value for found in objects):
+    if all(one.value == first.value for one in candidates):
         return first
-    for before, found in zip(reversed(objects[:-1]), reversed(objects), strict=False):
-        gap = text[before.end : found.start]
-        if _LABEL.fullmatch(gap):
-            return None  # whose turn is which, the text alone does not tell
-        if not _NEXT_TURN.fullmatch(gap):
-            return found if at_end else None
+    for before, one in zip(reversed(candidates[:-1]), reversed(candidates), strict=False):
+        if not _changes_turns(text[before.found.end : one.found.start], other_names):
+            return one if at_end else None
     return first
 
 
-def _objects(text: str) -> Iterator[_Found]:
-    """Yield the objects in ``text`` that are not within another one."""
-    start = text.find("{")
-    while start >= 0:
-        try:
-            value, end = _DECODER.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            if _is_cut_off(text, start, error):
-                yield _Found(start, len(text), None)
-                return
-            end = max(start + 1, error.pos)
-        else:
-            yield _Found(start, end, value)
-        start = text.find("{", end)
+def _changes_turns(gap: str, other_names: Collection[str]) -> bool:
+    """Does nothing stand in ``gap`` but what passes the word to the other side?"""
+    if _NEXT_TURN.fullmatch(gap):
+        return True
+    label = _FENCE.sub("", gap).strip()
+    return bool(label) and bool(other_names) and not strip_label(f"{label} ", (), other_names).strip()
 
 
-def _is_cut_off(text: str, start: int, error: json.JSONDecodeError) -> bool:
-    """Does the object at ``start`` go on to the end of the text without a fault but that end?"""
-    if not _OBJECT_START.match(text, start):
-        return False
-    return error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-
-
-def _is_encodable(value: dict[str, Any]) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_mid_sentence(text: str, found: FoundJson) -> bool:
+    """Is the object spoken of: ``Maybe {…} but that is dull``?"""
+    before, after = _MID_SENTENCE
+    return bool(before.search(text[: found.start]) and after.match(text, found.end))

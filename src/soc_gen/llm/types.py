@@ -14,6 +14,10 @@ CHARACTERS_PER_TOKEN = 4.0
 """Of English text and Qwen's tokenizer, roughly; other scripts take more tokens."""
 
 
+_WHOLE = frozenset({"stop", "eos_token", "end_turn", "stop_sequence"})
+"""Finish reasons of a model that has ended its reply, in small letters."""
+
+
 class PromptMessage(TypedDict):
     """One message of the API, not to be confused with a message of a chat."""
 
@@ -87,6 +91,20 @@ class Reply:
     """Base URL it came from."""
     thought: bool = False
     """There were thoughts beside the text, or in place of one."""
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the model was stopped before its end."""
+        return is_cut(self.finish_reason)
+
+
+def is_cut(finish_reason: str | None) -> bool:
+    """Whether ``finish_reason`` says that a model was stopped before its end.
+
+    Servers have many names for a limit, a filter or a fault, and few for an end: what is not known to be an
+    end is none.
+    """
+    return bool(finish_reason) and str(finish_reason).casefold() not in _WHOLE
 
 
 class LLM(Protocol):

@@ -7,6 +7,7 @@ the answer: known marks are cut, and the answer is what follows them.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 SEAM = "\x1e"
 """Stands between the messages of a part, joined so that a thought can span them."""
@@ -18,22 +19,30 @@ TAG_NAMES = (
     r"|chain[ _-]of[ _-]thoughts?|cot"
 )
 """Names of tags around thoughts, as a pattern: ``<scratchpad>``, ``</inner_monologue>``."""
-_SURE = frozenset({"think", "thinking"})
+_END = "<|end|>"
+_SPECIAL = "<|>"  # stands for the name of every special token
+_SURE = frozenset({"think", "thinking", "[think]", _SPECIAL})
 """Names that only a model writes; the others are words, and people write ``<thoughts>`` too."""
 
-_PAIRS = (
-    ("[THINK]", "[/THINK]"),  # Mistral
-    ("◁think▷", "◁/think▷"),  # Kimi
-    ("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere
-    ("<|channel>thought", "<channel|>"),  # Gemma 4
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
-    ("<|thought_start|>", "<|thought_end|>"),  # MiniCPM
+_BRACKETED = r"THINK(?:ING)?|THOUGHTS?|REASON(?:ING)?|ANALYSIS|REFLECTION|SCRATCHPAD"
+"""Names in square brackets, in capitals: Mistral's ``[THINK]``; people write the others too."""
+_SPECIAL_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|inner"
+"""Names in special tokens: ``<|START_THINKING|>``, ``<|end_of_thought|>``, ``<|inner_prefix|>``."""
+_SPECIAL_OPENS = rf"(?:(?:begin|start)[_▁](?:of[_▁])?)?(?:{_SPECIAL_NAMES})(?:[_▁](?:begin|start|prefix))?"
+_SPECIAL_CLOSES = (
+    rf"(?:/|(?:end|stop)[_▁](?:of[_▁])?)(?:{_SPECIAL_NAMES})|(?:{_SPECIAL_NAMES})[_▁](?:end|stop|suffix)"
 )
-"""Marks that are no tags: how each begins and ends a thought."""
+
+_PAIRS = (
+    ("<|channel>thought", "<channel|>"),  # Gemma 4
+    ("<unused94>", "<unused95>"),  # MedGemma
+)
+"""Marks of no such form: how each begins and ends a thought."""
 
 # Harmony (gpt-oss): what is said comes in the channel "final", if at all; the others are thoughts.
 _CHANNELS = re.compile(
-    r"(?:<\|start\|>assistant)?<\|channel\|>(?:final\s*<\|message\|>"
+    r"(?:<\|start\|>assistant)?(?:<\|channel\|>|\A(?=\w+<\|message\|>))"
+    r"(?:final\s*+(?:<\|constrain\|>\s*+\w*+\s*+)?<\|message\|>"
     r"|(?:analysis|commentary)\b.*?(?:<\|end\|>|(?=<\|channel\|>final)|\Z))",
     re.DOTALL,
 )
@@ -41,22 +50,34 @@ _CHANNELS = re.compile(
 _HEADING = r"[\s#>*_]*"
 _FINAL = r"final(?: (?:answer|response|reply|output|message|turn|version))?"
 _PHRASES = (
+    # Harmony whose tokens the server has dropped: "analysisWe need to …assistantfinalhey".
+    (
+        r"(?:assistant)?(?:analysis|commentary)"
+        r"(?=(?-i:[A-Z\"'{])|\s*(?:\n|\Z)|\s+(?-i:We |The )|(?s:.*(?-i:assistantfinal)))",
+        r"assistant\s*final|^[ \t]*final[ \t]*$",
+    ),
     (r"here(?:['’]s| is) my thought process:", r"here(?:['’]s| is) my (?:final )?response:"),  # Granite
     (r"here are my reasoning steps:", r"\[BEGIN FINAL RESPONSE\]"),  # Apriel
-    # Harmony whose tokens the server has dropped: "analysisWe need to …assistantfinalhey".
-    (r"(?:assistant)?analysis(?=(?-i:[A-Z\"'{])|\s*(?:\n|\Z)|\s+(?-i:We |The ))", r"assistant\s*final"),
     (
         r"(?:(?:thinking|thought|reasoning)(?: process)?|chain of thought|thoughts|analysis)[*_]*:",
         rf"\b{_FINAL}[*_]*:|^{_HEADING}(?:answer|response|reply|output)[*_]*:",
     ),
 )
 """Thoughts without marks: how the text begins, and what stands before the answer, if it comes."""
+_SURE_PHRASES = len(_PHRASES) - 1
+"""After the first so many, an answer is never without the words that go before it."""
 _ALOUD = tuple(
     (re.compile(f"{_HEADING}(?:{opening})", re.I), re.compile(rf"(?:{answer})[*_ \t]*", re.I | re.M))
     for opening, answer in _PHRASES
 )
 _OPENING = re.compile(f"{_HEADING}(?:{'|'.join(opening for opening, _ in _PHRASES)})", re.I)
-_OPENING_WORDS = (b"thinking", b"thought", b"reasoning", b"analysis")  # one is in every opening
+_OPENING_WORDS = (
+    b"thinking",
+    b"thought",
+    b"reasoning",
+    b"analysis",
+    b"commentary",
+)  # one is in every opening
 _TALKS_OF_TASK = re.compile(
     r"\W*(?:(?:okay|ok|alright|hmm+|so|well|now|first|right|let['’]s see|wait)\b[,.…]*\s+)*"
     r"(?:the user(?:['’]s)? (?:wants|is|has|asks|asked|needs|provided|gave|said|says|request|prompt|message)"
@@ -68,20 +89,49 @@ _TALKS_OF_TASK = re.compile(
 )
 
 _ANSWER_OPENS = re.compile(
-    r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\])", re.DOTALL
+    r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\]"
+    r"|<\|begin\|>assistant<\|content\|>)",
+    re.DOTALL,
 )
 _ANSWER_ENDS = re.compile(
     r"(?:<\|END_RESPONSE\|>|<\|end_of_solution\|>|\[END FINAL RESPONSE\]|<\|return\|>).*\Z", re.DOTALL
 )
 _ANSWER_TAG = re.compile(r"\s*</?(?:answer|response|output)>\s*", re.IGNORECASE)
 
+
+def _either(side: int) -> str:
+    return "|".join(re.escape(pair[side]) for pair in _PAIRS)
+
+
 _MARK_SIGNS = "<[◁"
 _INDENT = 40  # spaces that may stand before a mark that begins a message
 _MARK = re.compile(
-    rf"(?i:<\s*+(?P<slash>/?)\s*+(?:\w{{1,20}}:)?(?P<name>{TAG_NAMES})(?:\s++\w++=[^<>\n]{{0,80}})?\s*+>)"
-    rf"|(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
-    rf"|(?P<closes>{'|'.join(re.escape(closes) for _, closes in _PAIRS)})"
+    rf"(?i:<\s*+(?P<slash>/?)\s*+(?:\w{{1,20}}[:_])?(?P<name>{TAG_NAMES})(?:\s++\w++=[^<>\n]{{0,80}})?\s*+>)"
+    rf"|\[(?P<close>/?)(?P<bracketed>{_BRACKETED})\]"
+    rf"|(?P<opens>◁(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_OPENS})[|｜]>)|{_either(0)})"
+    rf"|(?P<closes>◁/(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_CLOSES})[|｜]>)|{_either(1)})"
+    r"|(?P<ends><\|end\|>)"
 )
+
+
+class _Mark(NamedTuple):
+    """One mark in a text."""
+
+    start: int
+    end: int
+    closes: bool
+    name: str
+
+    @classmethod
+    def of(cls, match: re.Match[str]) -> _Mark:
+        closes = any((match["slash"], match["close"], match["closes"], match["ends"]))
+        bracketed = match["bracketed"] and f"[{match['bracketed']}]"
+        name = match["name"] or bracketed or match["ends"] or _SPECIAL
+        return cls(match.start(), match.end(), closes, name.lower())
+
+    @property
+    def opens_special(self) -> bool:
+        return self.name == _SPECIAL and not self.closes
 
 
 def strip_thinking(reply: str) -> str:
@@ -100,7 +150,7 @@ def strip_thinking(reply: str) -> str:
         text = _ANSWER_ENDS.sub("", _ANSWER_OPENS.sub("", text))
         if text != reply:
             text = _ANSWER_TAG.sub("", text)
-    return drop_thinking_aloud(text)
+    return "" if _only_thinks_aloud(text) else drop_thinking_aloud(text)
 
 
 def may_begin_aloud(data: bytes, messages: list[str]) -> bool:
@@ -126,6 +176,11 @@ def drop_thinking_aloud(text: str) -> str:
             ends = [match.end() for match in answer.finditer(text)]
             return text[ends[-1] :].lstrip("\n") if ends else text
     return text
+
+
+def _only_thinks_aloud(text: str) -> bool:
+    """Does ``text`` begin with a phrase that another one has to follow before the answer, and none does?"""
+    return any(opening.match(text) and not answer.search(text) for opening, answer in _ALOUD[:_SURE_PHRASES])
 
 
 def is_thinking_aloud(text: str) -> bool:
@@ -184,19 +239,23 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
     """Return start, end and whether it closes, of each mark that counts.
 
     A tag whose name is a word counts where the text has both its opener and its closer, or where a message
-    begins with it; a lone closer of that kind, where the answer follows it without a space.
+    begins with it; a lone closer of that kind, where the answer follows it without a space. A word in square
+    brackets counts only with its closer. ``<|end|>`` closes what a special token has opened (Solar Open).
     """
-    marks = [
-        (mark, bool(mark["slash"] or mark["closes"]), (mark["name"] or "think").lower())
-        for mark in _MARK.finditer(text)
-    ]
-    opened, closed = ({name for _, closes, name in marks if closes is which} for which in (False, True))
+    marks = [_Mark.of(match) for match in _MARK.finditer(text)]
+    opened, closed = ({mark.name for mark in marks if mark.closes is which} for which in (False, True))
     whole = _SURE | (opened & closed)
-    return [
-        (mark.start(), mark.end(), closes)
-        for mark, closes, name in marks
-        if name in whole or (_is_glued(text, mark.end()) if closes else _is_first(text, mark.start()))
-    ]
+    counted: list[_Mark] = []
+    for mark in marks:
+        if mark.name == _END:
+            counts = bool(counted) and counted[-1].opens_special
+        elif mark.name in whole or mark.name.startswith("["):
+            counts = mark.name in whole
+        else:
+            counts = _is_glued(text, mark.end) if mark.closes else _is_first(text, mark.start)
+        if counts:
+            counted.append(mark)
+    return [(mark.start, mark.end, mark.closes) for mark in counted]
 
 
 def _is_first(text: str, start: int) -> bool:

@@ -23,6 +23,7 @@ from soc_gen.seeding import child_seed
 from soc_gen.settings import Sampling
 from soc_gen.stages.experiences.rules import Draft, read_json, sentences
 from soc_gen.text.names import short_names
+from soc_gen.text.template_tokens import drop_template_tokens
 from soc_gen.text.thinking import is_thinking_aloud
 
 SCHEMA: dict[str, Any] = {
@@ -83,9 +84,9 @@ class ExperienceRequester:
 async def from_json(
     job: ExperienceJob, examples: Sequence[Experience], ask: ExperienceRequester
 ) -> Draft | None:
-    """Have an object written; None when the reply holds none."""
+    """Have an object written; None when the reply holds none or was cut."""
     reply = await ask.json(json_messages(job, examples))
-    return read_json(reply.text)
+    return None if reply.was_cut else read_json(reply.text)
 
 
 async def from_lines(
@@ -110,8 +111,8 @@ def _first_sentence(reply: Reply) -> str:
     """Return the first sentence of a line, or "" when it was cut off or is a thought about the task."""
     if is_thinking_aloud(reply.text):
         return ""
-    found = sentences(reply.text.strip().partition("\n")[0])
-    return "" if reply.finish_reason == "length" and len(found) == 1 else found[0]
+    found = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
+    return "" if reply.was_cut and len(found) == 1 else found[0]
 
 
 def beginnings(job: ExperienceJob) -> list[str]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.llm.json_reply import find_answer, object_with
 from soc_gen.models import Experience, Persona
+from soc_gen.text.garbled import is_garbled, unescape_unicode
 from soc_gen.text.names import short_names
 from soc_gen.text.ngrams import word_ngrams
 from soc_gen.text.safety import find_romance_with_minor
+from soc_gen.text.template_tokens import drop_template_tokens
 from soc_gen.text.tokens import WORD
 
+_KEYS = frozenset({"situation", "topic"})
 MAX_SITUATION = 300
 """Characters."""
 MAX_TOPIC = 300
@@ -60,6 +63,8 @@ class Draft:
 
     situation: str
     topic: str
+    repairs: tuple[str, ...] = ()
+    """What was put right in reading it; counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +99,29 @@ def example_text(experience: Experience) -> str:
 
 def read_json(text: str) -> Draft | None:
     """Return the draft in a JSON reply, or None when it holds none."""
-    found = parse_json_object(text) or {}
+    answer = find_answer(text, _texts)
+    if answer is None:
+        return None
+    situation, topic = answer.value
+    as_asked = isinstance(answer.source, dict) and answer.source.keys() >= _KEYS and not answer.repaired
+    return Draft(situation, topic, () if as_asked else ("json",))
+
+
+def _texts(value: object) -> tuple[str, str] | None:
+    found = object_with(value, _KEYS) or {}
     situation, topic = found.get("situation"), found.get("topic")
-    return Draft(situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
+    return (situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
 
 
 def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftRejection:
     """Return the draft, or the first reason to refuse it.
 
-    White space is made even, and full names become the names that the two are called by.
+    White space is made even, full names become the names that the two are called by, and what the model did
+    not mean to say (template tokens, doubly escaped characters) is put right.
     """
     if draft is None:
         return DraftRejection("wrong_format", "no situation and topic in the reply")
-    draft = Draft(_tidy(draft.situation, brief), _tidy(draft.topic, brief))
+    draft = replace(draft, situation=_tidy(draft.situation, brief), topic=_tidy(draft.topic, brief))
     for rule in RULES:
         if detail := rule(draft, brief):
             return DraftRejection(rule.__name__, detail)
@@ -114,6 +129,7 @@ def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftReject
 
 
 def _tidy(text: str, brief: DraftContext) -> str:
+    text = unescape_unicode(drop_template_tokens(text))
     for persona, name in zip(brief.personas, brief.names, strict=True):
         text = text.replace(persona.name, name)
     return " ".join(text.split())
@@ -129,6 +145,12 @@ def empty(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a situation or topic of no or next to no words."""
     short = [text for text in (draft.situation, draft.topic) if len(_words(text)) < _FEWEST_WORDS]
     return f"{short[0]!r} says nothing" if short else None
+
+
+def garbled(draft: Draft, _brief: DraftContext) -> str | None:
+    """Refuse a text in which characters are lost."""
+    lost = [text for text in (draft.situation, draft.topic) if is_garbled(text)]
+    return f"characters are lost in {lost[0]!r}" if lost else None
 
 
 def too_long(draft: Draft, _brief: DraftContext) -> str | None:
@@ -219,6 +241,7 @@ def copies_brief(draft: Draft, brief: DraftContext) -> str | None:
 Rule = Callable[[Draft, DraftContext], str | None]
 RULES: tuple[Rule, ...] = (
     empty,
+    garbled,
     too_long,
     topic_sentences,
     quotes_messages,

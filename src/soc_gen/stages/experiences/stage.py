@@ -76,7 +76,7 @@ async def make_experience(
         llm: The model.
         config: Sampling, and how many replies may be asked for.
         attempts: Replies that may be asked for, when not ``config.max_attempts``.
-        note: Is told ``("reroll", reason)`` of each refused reply.
+        note: Is told ``("reroll", reason)`` of each refused reply, and ``("repair", name)``.
 
     Raises:
         ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
@@ -89,6 +89,8 @@ async def make_experience(
         asker = ExperienceRequester(job, llm, config.sampling, attempt)
         draft = check_draft(await propose(job, examples, asker), brief)
         if isinstance(draft, Draft):
+            for repair in draft.repairs:
+                note("repair", repair)
             return _experience(job, draft)
         refusals.append(draft)
         note("reroll", draft.reason)

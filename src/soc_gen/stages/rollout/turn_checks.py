@@ -14,6 +14,7 @@ from soc_gen.stages.rollout.formats.base import InvalidTurnError
 from soc_gen.text import tags
 from soc_gen.text.assistant_speak import is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell
+from soc_gen.text.garbled import is_garbled
 from soc_gen.text.ngrams import word_ngrams
 from soc_gen.text.repetition import is_repeat
 from soc_gen.text.repetition import words as words_of
@@ -131,6 +132,7 @@ def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
 
 CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "thinking": lambda messages, _: _first(is_thinking_aloud, messages),
+    "garbled": lambda messages, _: _first(is_garbled, messages),
     "speaks_for_other": lambda messages, context: _first(
         lambda message: speaks_for(message, context.other_names), messages
     ),

@@ -9,18 +9,17 @@ import re
 from collections.abc import Collection
 from itertools import chain
 
-import orjson
-
 from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import ChatFeatures
+from soc_gen.text import template_tokens
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
+from soc_gen.text.loose_json import strip_fence
+from soc_gen.text.packed_messages import unpack_messages
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
 from soc_gen.text.thinking import (
     SEAM,
-    TAG_NAMES,
     cut_spans,
-    drop_channels,
     drop_thinking_aloud,
     find_thoughts,
     has_mark,
@@ -32,32 +31,6 @@ Messages = list[str]
 _MARK_SIGNS = frozenset("<[◁")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
-_ROLE = r"(?:system|user|assistant|model|human)"
-_TURN_END = re.compile(
-    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|<eos>"
-    # Words behind it on the same line: struck out by hand, or the end of sarcasm.
-    rf"|</s>(?![ \t]+(?!(?i:{_ROLE})\b)\w)"
-    r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",
-    re.DOTALL,
-)
-_TEMPLATE = re.compile(
-    rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
-    rf"|(?:<\|im_start\|>|<start_of_turn>|<\|start\|>)(?:\s*{_ROLE}\b:?)?\s*"
-    r"|<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
-    rf"|<(?:{TAG_NAMES})\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
-    r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
-    r"|(?<!\S)/no_?think(?!\S)"
-)
-
-_TEMPLATE_HINT = re.compile(r"[<\[#/]")
-
-_FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
-_KEYS = ("messages", "message", "content", "text", "reply", "response")
-# What else a reply may say of itself; JSON with other keys is something that a person pastes.
-_BESIDE = """
-    messages message content text reply response sender speaker name from to role persona turn type end
-    thoughts mood emotion time timestamp
-"""
 _JSON_HEAD = re.compile(
     r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
 )
@@ -106,23 +79,18 @@ def drop_thinking(messages: Messages) -> Messages:
 
 def drop_template_tokens(messages: Messages) -> Messages:
     """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
-    return [
-        _TEMPLATE.sub("", _TURN_END.sub("", drop_channels(message)))
-        if _TEMPLATE_HINT.search(message)
-        else message
-        for message in messages
-    ]
+    return list(map(template_tokens.drop_template_tokens, messages))
 
 
 def unpack_json(messages: Messages) -> Messages:
     """Return the texts that are packed in JSON, whole or in ruins; other messages as they are."""
     if len(messages) > 1 and messages[0].lstrip().startswith(("{", "```", "[")):
-        together = _texts_in("\n".join(messages))
+        together = unpack_messages("\n".join(messages))
         if together is not None:
             return together
     unpacked: Messages = []
     for message in messages:
-        found = _texts_in(message) if "{" in message or "[" in message else None
+        found = unpack_messages(message) if "{" in message or "[" in message else None
         unpacked.extend(_from_ruins(message) if found is None else found)
     return unpacked
 
@@ -173,47 +141,10 @@ def drop_leaks(messages: Messages, grams: PromptNgramIndex) -> Messages:
     ]
 
 
-def _inside(text: str) -> str:
-    fenced = _FENCE.fullmatch(text)
-    return (fenced[1] if fenced else text).strip()
-
-
-def _texts_in(text: str) -> Messages | None:
-    inner = _inside(text)
-    if not inner.startswith(("{", "[")):
-        return None
-    for candidate in (inner, inner.replace('\\"', '"').replace("\\n", "\n")):
-        try:
-            return _strings(orjson.loads(candidate))
-        except orjson.JSONDecodeError:
-            continue
-    return None
-
-
-def _strings(value: object) -> Messages | None:
-    """Return the texts of a reply that was JSON; None when it is no reply."""
-    if isinstance(value, dict):
-        if "messages" not in value and not set(value).issubset(_BESIDE.split()):
-            return None
-        named = next((value[key] for key in _KEYS if key in value), None)
-        if named in ([], None) and "messages" in value:
-            return []
-        return [named] if isinstance(named, str) else _strings(named)
-    if not isinstance(value, list) or not value:
-        return None
-    found: Messages = []
-    for item in value:
-        texts = [item] if isinstance(item, str) else _strings(item) if isinstance(item, dict) else None
-        if texts is None:
-            return None
-        found.extend(texts)
-    return found
-
-
 def _from_ruins(message: str) -> Messages:
     """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
     head = _JSON_HEAD.match(message)
-    if head and is_json(_inside(message)):
+    if head and is_json(strip_fence(message)):
         return [message]
     rest = message[head.end() :] if head else message
     # Somebody who quotes a bracket closes all quotation marks: 'it ends in "x"}'.

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
+from soc_gen.text.garbled import unescape_unicode
+from soc_gen.text.template_tokens import drop_template_tokens
 
 
 class InvalidTurnError(Exception):
@@ -60,6 +62,23 @@ class Parsed:
     """The reply as it may stand in later prompts; None where ``keep`` has to write it anew."""
     repairs: tuple[str, ...] = ()
     """What was put right in reading it; counted."""
+
+
+_REPAIRS = {"template_tokens": drop_template_tokens, "unescaped": unescape_unicode}
+
+
+def mend(texts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Put right in messages what the model did not mean to say.
+
+    Returns:
+        The messages, some of which may be empty now; and what was put right.
+    """
+    mended, repairs = list(texts), []
+    for name, repair in _REPAIRS.items():
+        before, mended = mended, list(map(repair, mended))
+        if mended != before:
+            repairs.append(name)
+    return mended, tuple(repairs)
 
 
 class Format(Protocol):

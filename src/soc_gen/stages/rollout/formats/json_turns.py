@@ -11,14 +11,16 @@ from functools import lru_cache
 
 import orjson
 
-from soc_gen.llm.json_reply import parse_json_object
+from soc_gen.llm.json_reply import Answer, find_answer, object_with
 from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import persona_card
-from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn, mend
 from soc_gen.text.names import short_names
+from soc_gen.text.packed_messages import texts_of, unpack_messages
+from soc_gen.text.speaker_labels import names_of
 
 MOST_MESSAGES = 3
 REPLY_TOKENS = 45
@@ -71,24 +73,42 @@ def _next(name: str, hint: str) -> str:
     return load_prompt("rollout_json_next").render(name=name, hint=f" {hint}" if hint else "")
 
 
-def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
+def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
     """Read the messages out of a reply."""
     if reply.finish_reason == THINKING:
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
     if not reply.text.strip():
         raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
-    if reply.finish_reason == "length":
-        raise InvalidTurnError("cut_off", "the reply reached max_tokens")
-    found = parse_json_object(reply.text)
-    messages = found.get("messages") if found else None
-    if isinstance(messages, str):
-        messages = [messages]
-    if not isinstance(messages, list) or not all(isinstance(message, str) for message in messages):
+    if reply.was_cut:
+        raise InvalidTurnError("cut_off", f"finish_reason {reply.finish_reason}")
+    answer = find_answer(reply.text, _texts, names_of(experience.people[1 - speaker]))
+    if answer is None:
         raise InvalidTurnError("broken_json", reply.text[:80])
-    spoken = tuple(message.strip() for message in messages if message.strip())[:MOST_MESSAGES]
+    texts, repairs = mend(_unpacked(answer.value))
+    spoken = tuple(text.strip() for text in texts if text.strip())[:MOST_MESSAGES]
     if not spoken:
         raise InvalidTurnError("empty", "no message in the reply")
-    return Parsed(spoken, kept=reply.text.strip() if _as_asked(reply.text, spoken) else None)
+    if _is_repaired(answer):
+        repairs = ("json", *repairs)
+    kept = reply.text.strip() if _as_asked(reply.text, spoken) else None
+    return Parsed(spoken, kept=kept, repairs=repairs)
+
+
+def _texts(value: object) -> list[str] | None:
+    """Return the texts of a reply, also of one that is packed in another object."""
+    texts = texts_of(value)
+    return texts_of(object_with(value, ("messages",))) if texts is None else texts
+
+
+def _unpacked(texts: Sequence[str]) -> list[str]:
+    """Return the texts, and of one that is a packed reply itself the texts in it."""
+    return [inner for text in texts for inner in unpack_messages(text) or [text]]
+
+
+def _is_repaired(answer: Answer[list[str]]) -> bool:
+    """Is the reply another shape of JSON than was asked for, one text in place of a list of one aside?"""
+    messages = answer.source.get("messages") if isinstance(answer.source, dict) else None
+    return answer.repaired or messages not in (answer.value, *answer.value[:1])
 
 
 def _as_asked(text: str, messages: tuple[str, ...]) -> bool:

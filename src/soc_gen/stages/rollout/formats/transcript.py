@@ -17,7 +17,7 @@ from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import introduction
 from soc_gen.seeding import child_seed
-from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn, mend
 from soc_gen.stages.rollout.formats.dialogue_acts import CLOSING_LINES, sample_acts
 from soc_gen.text.end_notes import END_LINE
 from soc_gen.text.names import short_names
@@ -28,7 +28,6 @@ from soc_gen.text.thinking import strip_thinking
 _SENTENCE = re.compile(r"^(.*[.!?…)\"'’”]|.*[\U0001F300-\U0001FAFF☀-➿])(?=\s|$)", re.DOTALL)
 
 REPLY_TOKENS = 16
-_BROKEN_OFF = {"length", "content_filter", "abort", "error"}  # finish reasons; the third is vLLM's
 _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question marks can be a whole message
 
 
@@ -83,18 +82,18 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     answer = strip_thinking(reply.text)
     if reply.finish_reason == THINKING or (reply.text.strip() and not answer.strip()):
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
-    line = answer.strip().partition("\n")[0]
+    (line,), repairs = mend([answer.strip().partition("\n")[0]])
     written = END_LINE.sub(" ", line).strip()
     spoken = unwrap_line(written)
-    repairs = ("unwrapped",) if spoken != written else ()
-    broken_off = reply.finish_reason in _BROKEN_OFF
+    if spoken != written:
+        repairs = (*repairs, "unwrapped")
     if not spoken.strip(_NO_WORDS):
-        if broken_off:  # while it thought, say: nobody has ended the talk
+        if reply.was_cut:  # while it thought, say: nobody has ended the talk
             raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
         return Parsed((), ended=True)
     if END_LINE.search(line):
         return Parsed((spoken,), ended=True, repairs=repairs)
-    if broken_off:
+    if reply.was_cut:
         whole = _SENTENCE.match(spoken)
         if not whole:
             raise InvalidTurnError("cut_off", f"finish_reason {reply.finish_reason}")

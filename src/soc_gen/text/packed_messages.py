@@ -1,0 +1,72 @@
+"""Messages that are packed in JSON: which of its shapes are a reply, and the texts in them."""
+
+from __future__ import annotations
+
+from soc_gen.text.loose_json import read_json
+
+_KEYS = ("messages", "message", "content", "text", "reply", "response", "arguments", "parameters")
+"""Under which a reply has its texts; the first that is there."""
+_SPEAKERS = ("sender", "speaker", "name", "from", "persona", "role")
+# What else a reply may say of itself; JSON with other keys is something that a person pastes.
+_BESIDE = """
+    messages message content text reply response sender speaker name from to role persona turn type end
+    thoughts mood emotion time timestamp thought thinking reasoning arguments parameters
+"""
+
+
+def unpack_messages(text: str) -> list[str] | None:
+    """Return the texts of a reply that is packed in JSON; None where ``text`` is no such.
+
+    What is only nearly JSON has to be an object: people write lists too, with brackets of their own.
+    """
+    found = read_json(text)
+    if not found or (found.repaired and not isinstance(found.value, dict)):
+        return None
+    return texts_of(found.value)
+
+
+def texts_of(value: object) -> list[str] | None:
+    """Return the texts of a reply that was JSON; None when it is no reply.
+
+    Args:
+        value: ``{"messages": ["hey"]}``, ``{"message": "hey"}``, ``["hey"]``, ``[{"role": …, "content":
+            "hey"}]`` and the like, one in another too. Of a list in which both sides speak: what the
+            first one says.
+    """
+    if isinstance(value, dict):
+        return _texts_in_object({str(key).strip("\"'").casefold(): found for key, found in value.items()})
+    if not isinstance(value, list) or not value or _is_heard(value[0]):
+        return None
+    texts: list[str] = []
+    for item in value:
+        if texts and _is_another_turn(item, value[0]):
+            break
+        found = [item] if isinstance(item, str) else texts_of(item) if isinstance(item, dict) else None
+        if found is None:
+            return None
+        texts.extend(found)
+    return texts
+
+
+def _is_heard(item: object) -> bool:
+    """Is ``item`` a message of the API that the model did not write?"""
+    return isinstance(item, dict) and _speaker(item) in {"user", "system", "human"}
+
+
+def _is_another_turn(item: object, first: object) -> bool:
+    if not isinstance(item, dict) or not isinstance(first, dict):
+        return False
+    return "messages" in item or _speaker(item) != _speaker(first)
+
+
+def _speaker(item: dict[str, object]) -> object:
+    return next((item[key] for key in _SPEAKERS if key in item), None)
+
+
+def _texts_in_object(value: dict[str, object]) -> list[str] | None:
+    if "messages" not in value and not set(value).issubset(_BESIDE.split()):
+        return None
+    named = next((value[key] for key in _KEYS if key in value), None)
+    if named in ([], None) and "messages" in value:
+        return []
+    return [named] if isinstance(named, str) else texts_of(named)
