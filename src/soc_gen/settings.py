@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
 
 from soc_gen.urls import public_url, validate_url
 
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _LARGEST = 2**63 - 1  # that JSON writers and servers take
 
 
@@ -86,7 +88,29 @@ class Endpoint(Settings):
     tokens_per_minute: float | None = Field(None, gt=0)
     affinity_header: str | None = None
     """Header that carries the conversation's id: ``X-Session-ID`` (vLLM), ``x-smg-routing-key``."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """More headers of every request; ``$NAME`` in a value is that environment variable. Values are written
+    nowhere."""
+    omit: tuple[str, ...] = ()
+    """Fields that are not sent, for servers that refuse them: ``seed``, ``max_tokens``, ``top_k`` …"""
+    max_tokens_field: str = Field("max_tokens", min_length=1)
+    """Name that the server has for the longest reply, such as ``max_completion_tokens``."""
+    system_role: Literal["system", "user"] = "system"
+    """Who is said to speak the instructions; ``user`` for models that know no system role."""
     prices: Prices = Prices()
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
+                msg = f"{name!r} is no header: names are letters, digits and dashes, values one line of ASCII"
+                raise ValueError(msg)
+        return headers
+
+    @field_serializer("headers")
+    def _without_values(self, headers: dict[str, str]) -> dict[str, str]:
+        return dict.fromkeys(headers, "***")
 
     @field_validator("base_urls")
     @classmethod

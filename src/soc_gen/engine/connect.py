@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
 from soc_gen.engine.model_choice import choose_model
-from soc_gen.llm.client import Capabilities, EndpointClient, read_key
+from soc_gen.llm.client import EndpointClient, read_key
 from soc_gen.llm.embedded.machine import allow_open_files
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router, Sleep
+from soc_gen.llm.wire import Capabilities
 from soc_gen.settings import Endpoint
 
 _AUTO_START = 8
@@ -54,7 +55,7 @@ async def connect(
         UsageError: The key's environment variable is not set, or no model was named and there is no list.
     """
     key = read_key(config.api_key_env)
-    capabilities = Capabilities(say=say)
+    capabilities = Capabilities.of(config, say)
     async with AsyncExitStack() as stack:
         endpoints = []
         for url in config.base_urls:

@@ -9,45 +9,45 @@ since servers answer in more shapes than the SDK's types foresee.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import re
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import aiohttp
 import httpx2
-import openai
 import orjson
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from openai import AsyncOpenAI
 
 from soc_gen.display import excerpt
 from soc_gen.errors import UsageError
 from soc_gen.llm.faults import (
+    BadGenerationError,
+    ContextLengthError,
+    NotACompletionError,
+    PromptFlaggedError,
     RequestRejectedError,
-    TransientError,
-    UnsupportedSchemaError,
-    error_message,
-    from_status,
+    UnsupportedFieldError,
 )
+from soc_gen.llm.http import Answer, HttpClient
+from soc_gen.llm.refusals import RESPONSE_FORMAT, error_message, from_status
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
 from soc_gen.llm.thinking_switch import is_thinking_off
+from soc_gen.llm.types import Reply
+from soc_gen.llm.wire import Capabilities, ResponseFormat, wire_body
 from soc_gen.redact import Redactor
-from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
+from soc_gen.urls import basic_auth, join_url, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from soc_gen.llm.types import Reply, Request
+    from soc_gen.llm.types import Request
     from soc_gen.settings import Endpoint
 
-# aiohttp keeps 100 connections unless told otherwise; the slots are the limit, not the pool.
-_LIMITS = httpx2.Limits(max_connections=8192, max_keepalive_connections=8192)
-_CONNECT_SECONDS = 10.0
-
-ResponseFormat = Literal["json_schema", "json_object", "text"]
-_WEAKER: dict[ResponseFormat, ResponseFormat] = {"json_schema": "json_object", "json_object": "text"}
+BAD_GENERATION = "bad_generation"
+"""Finish reason of a reply that the server threw away itself: there is no text, and the next seed is asked."""
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 class ListRefusedError(Exception):
@@ -62,32 +62,6 @@ class ListRefusedError(Exception):
     def __init__(self, url: str, status: int, words: str) -> None:
         self.status = status
         super().__init__(f"{url} answers {status} to the question for its models: {excerpt(words)}")
-
-
-@dataclass
-class Capabilities:
-    """What the endpoint was found to take; shared by all replicas, decided once for a run."""
-
-    response_format: ResponseFormat = "json_schema"
-    context: int | None = None
-    """Tokens of prompt and reply together, where the endpoint tells."""
-    say: Callable[[str], None] = lambda _: None
-    """Is told when less has to do."""
-
-    def downgrade(self, refused: ResponseFormat) -> None:
-        """Fall back to the next weaker response format, unless another request has already done so.
-
-        Raises:
-            UnsupportedSchemaError: There is nothing weaker than plain text.
-        """
-        if refused == self.response_format:
-            if refused not in _WEAKER:
-                raise UnsupportedSchemaError
-            self.response_format = _WEAKER[refused]
-            self.say(
-                f"The endpoint takes no response_format {refused}; "
-                f"{self.response_format} has to do for this run."
-            )
 
 
 def read_key(name: str | None) -> str | None:
@@ -112,32 +86,24 @@ def read_key(name: str | None) -> str | None:
     return key
 
 
-def wire_body(request: Request, model: str, response_format: ResponseFormat) -> dict[str, Any]:
-    """Return the JSON body for ``request``; the same request always gives the same bytes."""
-    sampling = request.sampling
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": request.messages,
-        "max_tokens": sampling.max_tokens,
-        "seed": request.seed,
-    }
-    for name in ("temperature", "top_p", "top_k", "min_p", "presence_penalty"):
-        value = getattr(sampling, name)
-        if value is not None:
-            body[name] = value
-    if request.stop:
-        body["stop"] = list(request.stop)
-    if request.continue_final:
-        body |= {"continue_final_message": True, "add_generation_prompt": False}
-    if request.schema and response_format != "text":
-        body["response_format"] = _response_format(request.schema, response_format)
-    return body | sampling.extra_body
+def expand_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return ``headers`` with ``$NAME`` and ``${NAME}`` replaced from the environment, and what was put in.
 
+    Raises:
+        UsageError: A variable is not set, or has what cannot stand in a header.
+    """
+    secrets: list[str] = []
 
-def _response_format(schema: dict[str, Any], response_format: ResponseFormat) -> dict[str, Any]:
-    if response_format == "json_object":
-        return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema, "strict": True}}
+    def value_of(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        value = os.environ.get(name, "").strip()
+        if not value or not (value.isascii() and value.isprintable()):
+            what = f"the environment variable {name}, named in [endpoint.headers], is not set or no header value"
+            raise UsageError(what, hint=f"Run: export {name}=<value>")
+        secrets.append(value)
+        return value
+
+    return {name: _VARIABLE.sub(value_of, value) for name, value in headers.items()}, secrets
 
 
 def strip_prefill(text: str, request: Request) -> str:
@@ -162,74 +128,122 @@ class EndpointClient:
         """Name the server knows the model by; set before the first ``ask``."""
         login = basic_auth(url) or {}
         in_headers = [value.removeprefix("Basic ") for value in login.values()]
-        self._redactor = Redactor((key or "", *in_headers, *secrets_in(url)))
-        self._chat_url = _parsed_url(join_url(url, "chat/completions"), self.url)
+        own_headers, in_variables = expand_headers(config.headers)
+        self._redactor = Redactor((key or "", *in_headers, *in_variables, *secrets_in(url)))
+        self._chat_url = _checked_url(join_url(url, "chat/completions"), self.url)
         self._list_url = join_url(url, "models")
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
+        self._http = HttpClient(url)
+        self._headers = _headers(url, key, self._http) | own_headers
+        self._accepted: set[str] = set()
+        """Fields that this server has answered with: a refusal is then a matter of the request."""
         self._taken: ResponseFormat | None = None
-        """What this server has answered to: a refusal of it is then a matter of the request."""
-        timeout = httpx2.Timeout(config.timeout_seconds, connect=_CONNECT_SECONDS)
-        self._http = _open_http(url, timeout)
-        self._client = _open_client(url, key, self._http)
-        self._headers = _headers(self._client)
+        self._longest = 0
+        """Characters of the longest prompt that was answered."""
+        self._refuses_short = False
+        """A prompt no longer than that was refused, so length is not the reason."""
 
     async def ask(self, request: Request) -> Reply:
-        """Make one exchange.
+        """Make one exchange; more where a field has to be left out.
 
         Raises:
             TransientError: Worth repeating as it is.
             ContextLengthError: Not worth repeating.
             RequestRejectedError: Not worth repeating, and not the fault of anything that was foreseen.
+            AccessRefusedError: The key, the account or the model was refused.
             EndpointError: Nothing is worth repeating.
         """
         while True:
             response_format = self._capabilities.response_format
             try:
-                reply = await self._exchange(request, response_format)
-            except UnsupportedSchemaError as refusal:
-                if not request.schema or response_format in {"text", self._taken}:
-                    raise RequestRejectedError(f"{self.url} refuses the request: {refusal}") from None
-                self._capabilities.downgrade(response_format)
-            else:
-                self._taken = response_format if request.schema else self._taken
-                return reply
+                return await self._exchange(request, response_format)
+            except UnsupportedFieldError as refusal:
+                self._do_without(refusal, request, response_format)
+            except BadGenerationError:
+                return Reply("", BAD_GENERATION, endpoint=self.url)
+            except PromptFlaggedError:
+                raise
+            except RequestRejectedError as refusal:
+                if not self._may_be_the_format(request, response_format):
+                    raise self._by_length(refusal, request) from None
+                return await self._ask_in_plain_text(request, response_format, refusal)
+
+    def _do_without(
+        self, refusal: UnsupportedFieldError, request: Request, response_format: ResponseFormat
+    ) -> None:
+        """Have a field that was refused left out from now on.
+
+        Raises:
+            RequestRejectedError: The server has taken it before, or it was not sent.
+        """
+        rejected = RequestRejectedError(str(refusal))
+        if refusal.field != RESPONSE_FORMAT:
+            if refusal.field in self._accepted:
+                raise rejected
+            self._capabilities.drop(refusal.field, refusal.instead)
+        elif not request.schema or response_format in {"text", self._taken}:
+            raise rejected
+        else:
+            self._capabilities.downgrade(response_format)
+
+    def _may_be_the_format(self, request: Request, response_format: ResponseFormat) -> bool:
+        """Whether a refusal without a reason may be of the response format: nothing has worked so far."""
+        asked_for = bool(request.schema) and response_format != "text"
+        return asked_for and not self._longest and not self._capabilities.format_is_innocent
+
+    async def _ask_in_plain_text(
+        self, request: Request, refused: ResponseFormat, refusal: RequestRejectedError
+    ) -> Reply:
+        try:
+            reply = await self._exchange(request, "text")
+        except (RequestRejectedError, UnsupportedFieldError):
+            self._capabilities.format_is_innocent = True
+            raise refusal from None
+        self._capabilities.downgrade(refused, to="text")
+        return reply
+
+    def _by_length(self, refusal: RequestRejectedError, request: Request) -> Exception:
+        """Return what a refusal means that gives no reason known here.
+
+        Where only prompts that are longer than all that were answered are refused, they are too long.
+        """
+        if not self._longest:
+            return refusal
+        self._refuses_short = self._refuses_short or _size(request) <= self._longest
+        return refusal if self._refuses_short else ContextLengthError(str(refusal))
 
     async def _exchange(self, request: Request, response_format: ResponseFormat) -> Reply:
-        body = orjson.dumps(wire_body(request, self.model, response_format))
+        known = self._capabilities
+        body = wire_body(request, self.model, response_format, known.renamed, known.system_role)
         headers = self._headers
         if self._affinity_header:
             headers = headers | {self._affinity_header: request.conversation}
         started = time.monotonic()
-        try:
-            # The client bounds each read; a server that trickles would never be given up.
-            async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._http.post(self._chat_url, content=body, headers=headers)
-        except TimeoutError:
-            raise TransientError("timeout", overload=True) from None
-        except (httpx2.HTTPError, aiohttp.ClientError) as error:
-            raise _transport_fault(error) from None
-        if not answer.is_success:
-            raise self._refusal(answer)
-        document = self._redactor.data(_parsed(answer))
-        if isinstance(document, dict) and document.get("error"):
-            document = self._redactor.error(document)
+        answer = await self._http.exchange(
+            "POST", self._chat_url, headers, self._timeout_seconds, orjson.dumps(body)
+        )
+        document = self._readable(answer)
+        if not 200 <= answer.status < 300:
+            raise from_status(answer.status, document, answer.headers, self.url, body)
         thinks = not is_thinking_off(request.sampling.extra_body)
-        reply = decode(document, self.url, time.monotonic() - started, request.schema, thinks=thinks)
-        raise_if_context_full(reply, self._capabilities.context)
+        seconds = time.monotonic() - started
+        reply = decode(document, self.url, seconds, request.schema, thinks=thinks, sent=body)
+        raise_if_context_full(reply, known.context)
+        self._longest = max(self._longest, _size(request))
+        self._accepted |= body.keys()
+        self._taken = response_format if request.schema else self._taken
         return replace(reply, text=strip_prefill(reply.text, request)) if request.continue_final else reply
 
-    def _refusal(self, answer: httpx2.Response) -> Exception:
-        """Return the fault that an answer other than a 200 stands for."""
-        return from_status(answer.status_code, self._readable(answer.content), answer.headers, self.url)
-
-    def _readable(self, raw: bytes) -> object:
-        """Return the body of an error, without the key that some servers repeat in it."""
+    def _readable(self, answer: Answer) -> object:
+        """Return the body as JSON, or as text where it is none, without the key that some servers repeat."""
         try:
-            return self._redactor.error(orjson.loads(raw))
-        except orjson.JSONDecodeError:
-            return self._redactor.error(raw.decode("utf-8", "replace"))
+            document = _parsed(answer.content)
+        except NotACompletionError:
+            return self._redactor.error(answer.content.decode("utf-8", "replace"))
+        good = 200 <= answer.status < 300 and not (isinstance(document, dict) and document.get("error"))
+        return self._redactor.data(document) if good else self._redactor.error(document)
 
     async def models(self, seconds: float) -> list[str] | None:
         """Return the models the endpoint names, or None where what it sends is no list of models.
@@ -240,94 +254,67 @@ class EndpointClient:
         Raises:
             ListRefusedError: The list is refused, which says nothing of the models.
             TransientError: Nobody listening, no answer in time, or half of one.
+            EndpointError: It redirects to another server.
         """
-        try:
-            async with asyncio.timeout(seconds):
-                answer = await self._client.get(self._list_url, cast_to=httpx2.Response)
-        except TimeoutError:
-            raise TransientError("timeout") from None
-        except openai.APIStatusError as error:
-            words = error_message(self._readable(error.response.content))
-            raise ListRefusedError(self.url, error.status_code, words) from None
-        except openai.OpenAIError as error:
-            raise _transport_fault(error.__cause__) from None
-        document = self._redactor.data(_parsed(answer))
+        answer = await self._http.exchange("GET", self._list_url, self._headers, seconds)
+        if not 200 <= answer.status < 300:
+            raise ListRefusedError(self.url, answer.status, error_message(self._readable(answer)))
+        document = self._redactor.data(_parsed(answer.content))
         sizes = self._capabilities.context, decode_context(document)
         self._capabilities.context = min(filter(None, sizes), default=None)
         return decode_models(document)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._http.close()
 
 
-def _parsed(answer: httpx2.Response) -> object:
-    if "html" in answer.headers.get("content-type", ""):
-        return None
+def _size(request: Request) -> int:
+    """Return the characters of a prompt."""
+    return sum(len(message["content"]) for message in request.messages)
+
+
+def _parsed(content: bytes) -> object:
+    """Return JSON, whatever a server says that it is: it may be sent as a web page.
+
+    Raises:
+        NotACompletionError: It is no JSON.
+    """
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return orjson.loads(answer.content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError:
         pass
     try:
-        return json.loads(answer.content)  # takes half a surrogate pair, which a model may well write
+        return json.loads(content)  # takes half a surrogate pair, which a model may well write
     except (ValueError, RecursionError):
-        raise TransientError("bad_body") from None
+        raise NotACompletionError("bad_body", excerpt(content.decode("utf-8", "replace"))) from None
 
 
-def _parsed_url(url: str, shown: str) -> httpx2.URL:
-    """Return ``url`` as the HTTP client has it.
+def _checked_url(url: str, shown: str) -> str:
+    """Return ``url`` if the HTTP client takes it.
 
     Raises:
         UsageError: It takes it for none: a host that no name can be, say.
     """
     try:
-        return httpx2.URL(url)
+        return str(httpx2.URL(url))
     except httpx2.InvalidURL:
         raise UsageError(f"{shown} is no URL", hint="It looks like http://host:8000/v1") from None
 
 
-def _transport_fault(error: BaseException | None) -> TransientError:
-    """Return the fault that an exception of the HTTP client stands for."""
-    if error is not None and isinstance(error.__cause__, aiohttp.ClientSSLError):
-        return TransientError("tls")
-    # A connection that breaks before it is made counts as a timeout there.
-    if isinstance(error, httpx2.TimeoutException) and not isinstance(error, httpx2.ConnectTimeout):
-        return TransientError("timeout", overload=True)
-    if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError | httpx2.DecodingError):
-        return TransientError("bad_body")
-    return TransientError("connection")
-
-
-def _headers(client: AsyncOpenAI) -> dict[str, str]:
+def _headers(url: str, key: str | None, http: HttpClient) -> dict[str, str]:
     """Return the SDK's own headers for a request, less those that only tell OpenAI of this machine."""
+    client = AsyncOpenAI(
+        base_url=without_user(url),
+        api_key=key or "none",  # the SDK insists on one; servers without keys ignore it
+        default_headers=None if key else basic_auth(url),
+        max_retries=0,
+        http_client=http.client,
+    )
     given = {**client.auth_headers, **client.default_headers}
     return {
         name: value
         for name, value in given.items()
         if isinstance(value, str) and not name.lower().startswith("x-stainless-")
     }
-
-
-def _open_http(url: str, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
-    """Return an HTTP client that goes through the proxy of the environment, but not to this machine itself.
-
-    Raises:
-        UsageError: The environment names a proxy that is none.
-    """
-    try:
-        return DefaultAioHttpClient(limits=_LIMITS, timeout=timeout, trust_env=not is_loopback(url))
-    except ValueError:
-        what = "a variable of the environment for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no URL"
-        raise UsageError(what, hint="Mend or unset it; it looks like http://host:3128") from None
-
-
-def _open_client(url: str, key: str | None, http: httpx2.AsyncClient) -> AsyncOpenAI:
-    """Return an SDK client that repeats nothing by itself."""
-    return AsyncOpenAI(
-        base_url=without_user(url),
-        api_key=key or "none",  # the SDK insists on one; servers without keys ignore it
-        default_headers=None if key else basic_auth(url),
-        max_retries=0,
-        timeout=http.timeout,
-        http_client=http,
-    )

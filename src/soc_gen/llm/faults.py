@@ -1,51 +1,23 @@
 """What can go wrong with one HTTP exchange, sorted by what has to be done about it.
 
-* ``TransientError``: repeat the very same request, later (connection, timeout, 408, 409, 429, 5xx, a 200
-  that carries an error, HTML, a cut body or no choices).
+* ``TransientError``: repeat the very same request, later.
+* ``NotACompletionError``: the same; but where nothing was ever answered, the URL is wrong.
 * ``ContextLengthError``: the conversation is longer than the server takes; repeating cannot help.
-* ``UnsupportedSchemaError``: this server knows no ``response_format``; ask without, for the whole run.
-* ``RequestRejectedError``: any other 4xx. Where others were answered, the cause is this conversation (a
-  content filter, say); where none was, it is the settings.
-* ``EndpointError``: nothing can work until the user changes something (401, 402, 403, 404, a 429 for want
-  of money).
+* ``UnsupportedFieldError``: this server does not know a field; ask without it, for the whole run.
+* ``BadGenerationError``: the server found the model's text bad; ask again with the next seed.
+* ``PromptFlaggedError``: a filter refused this prompt; this conversation ends, the others go on.
+* ``RequestRejectedError``: any other 4xx. Where others were answered, the cause is this conversation; where
+  none was, it is the settings.
+* ``AccessRefusedError``: the key or the model was refused. Before anything was answered, this server cannot
+  be used; afterwards it is a fault that may pass.
+* ``EndpointError`` (see ``soc_gen.errors``): nothing can work until the user changes something.
+
+Which one an answer stands for is decided in ``soc_gen.llm.refusals``.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-
 from soc_gen.errors import EndpointError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TRANSIENT_STATUSES = frozenset({408, 409, 425, 429})
-OVERLOAD_STATUSES = frozenset({429, 503, 529})
-SCHEMA_STATUSES = frozenset({400, 422})
-CONTEXT_WORDS = (
-    "maximum context length",
-    "exceed_context_size",
-    "context_length_exceeded",
-    "exceeds the context",
-    "context length",
-    "context size",
-    "context window",
-    "`inputs` tokens + `max_new_tokens`",
-    "longer than the model's context",
-)
-NO_MONEY_WORDS = ("insufficient_quota",)  # OpenAI's code for it, with the status of a rate limit
-SCHEMA_WORDS = ("response_format", "json_schema", "guided", "structured output", "grammar")
-
-
-_KEY = "Check the key: it is read from SOC_API_KEY, else OPENAI_API_KEY, or from what --api-key-env names"
-_HOPELESS = {
-    401: _KEY,
-    402: "The account has no credit left; what is done is kept, run the same command again later",
-    403: _KEY,
-    404: "Check --model and --base-url (it usually ends in /v1)",
-}
 
 
 class TransientError(Exception):
@@ -53,15 +25,18 @@ class TransientError(Exception):
 
     Args:
         kind: Short stable name, counted: ``http_429``, ``timeout``, ``connection``, ``bad_body`` …
+        message: The server's own words, if there were any.
         retry_after: Seconds the server asked to wait, if it did.
         overload: The server says or shows that it has too much to do.
     """
 
-    def __init__(self, kind: str, *, retry_after: float | None = None, overload: bool = False) -> None:
+    def __init__(
+        self, kind: str, message: str = "", *, retry_after: float | None = None, overload: bool = False
+    ) -> None:
         self.kind = kind
         self.retry_after = retry_after
         self.overload = overload
-        super().__init__(kind)
+        super().__init__(f"{kind}: {message}" if message else kind)
 
     @property
     def rate_limited(self) -> bool:
@@ -69,91 +44,52 @@ class TransientError(Exception):
         return self.kind == "http_429"
 
 
+class NotACompletionError(TransientError):
+    """A 200 whose body is no chat completion and names no error that is known to pass."""
+
+
 class ContextLengthError(Exception):
     """The prompt and the reply asked for do not fit into the server's context."""
 
 
-class UnsupportedSchemaError(Exception):
-    """The server does not take this ``response_format``."""
+class UnsupportedFieldError(Exception):
+    """The server does not take one field of the request.
+
+    Args:
+        field: Its name in the request's body.
+        message: The server's own words.
+        instead: The name that the server wants it to have, or "".
+    """
+
+    def __init__(self, field: str, message: str, instead: str = "") -> None:
+        self.field = field
+        self.instead = instead
+        super().__init__(message)
+
+
+class BadGenerationError(Exception):
+    """The server threw away what the model wrote, since it was not what was asked for."""
 
 
 class RequestRejectedError(Exception):
     """The server does not want this request, for a reason of its own."""
 
 
-def parse_retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds a server asks to wait: ``retry-after-ms``, or ``Retry-After`` as number or date."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None or value is None:
-        return seconds
-    when = _moment(value)
-    if when is None:
-        return None
-    # By the server's clock, where it tells it: ours may be an hour off.
-    server_now = _moment(headers.get("date", ""))
-    return max(0.0, (when - (server_now or now or datetime.now(UTC))).total_seconds())
+class PromptFlaggedError(RequestRejectedError):
+    """A filter of the server does not want this prompt."""
 
 
-def _moment(value: str) -> datetime | None:
-    try:
-        when = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # the second for a zone of many digits
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+class AccessRefusedError(Exception):
+    """The server refuses the key, the account or the model.
 
+    Args:
+        status: HTTP status.
+        error: What the run ends with when no other server takes over.
+        lasting: Repeating cannot help, even where the same server has answered before.
+    """
 
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and 0 <= number < float("inf") else None
-
-
-def from_status(status: int, body: object, headers: Mapping[str, str], url: str) -> Exception:
-    """Return the fault that an HTTP status and its body stand for."""
-    message = error_message(body)
-    unpaid = status == 429 and _mentions(body, NO_MONEY_WORDS)
-    if unpaid or status in _HOPELESS:
-        hint = _HOPELESS[402 if unpaid else status]
-        return EndpointError(f"{url} answers {status}: {message[:200]}", hint=hint)
-    if status in TRANSIENT_STATUSES or status >= 500:
-        # A proxy's 500 may wrap a refusal that repeating will not cure.
-        if status == 500 and _mentions(body, CONTEXT_WORDS):
-            return ContextLengthError(message)
-        overload = status in OVERLOAD_STATUSES
-        return TransientError(f"http_{status}", retry_after=parse_retry_after(headers), overload=overload)
-    if status in {400, 413, 422} and _mentions(body, CONTEXT_WORDS):
-        return ContextLengthError(message)
-    if status in SCHEMA_STATUSES and _mentions(body, SCHEMA_WORDS):
-        return UnsupportedSchemaError(message)
-    return RequestRejectedError(f"{url} answers {status}: {message[:200]}")
-
-
-def from_error_body(error: object, url: str) -> Exception:
-    """Return the fault that a 200 with an ``error`` in its body stands for."""
-    code = str(error.get("code") if isinstance(error, dict) else "")
-    if _mentions(error, CONTEXT_WORDS):
-        return ContextLengthError(error_message(error))
-    if code in {"401", "402", "403", "429"}:
-        return from_status(int(code), error, {}, url)
-    return TransientError("error_body", overload=code in {"503", "529"})
-
-
-def error_message(body: object) -> str:
-    """Return the words of an error body: nested (``error.message``), flat (``message``) or text."""
-    if isinstance(body, dict):
-        inner: Any = body.get("error", body)
-        if isinstance(inner, dict):
-            return str(inner.get("message") or inner.get("detail") or inner)
-        return str(inner)
-    return str(body)
-
-
-def _mentions(body: object, words: tuple[str, ...]) -> bool:
-    text = str(body).lower()
-    return any(word in text for word in words)
+    def __init__(self, status: int, error: EndpointError, *, lasting: bool = False) -> None:
+        self.status = status
+        self.error = error
+        self.lasting = lasting
+        super().__init__(str(error))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
-from soc_gen.llm.faults import ContextLengthError, TransientError, from_error_body
+from soc_gen.display import excerpt
+from soc_gen.llm.faults import ContextLengthError, NotACompletionError
 from soc_gen.llm.json_reply import find_answer, object_with
-from soc_gen.llm.types import Reply, Usage, is_cut
+from soc_gen.llm.refusals import error_message, from_error_body
+from soc_gen.llm.types import Reply, is_cut
+from soc_gen.llm.usage import count, parse_usage
 from soc_gen.text.thinking import strip_thinking
 
-_MOST_TOKENS = 2**31  # of one exchange; what is beyond it is no count
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 THINKING = "thinking"
@@ -28,7 +31,13 @@ _TEXTS = ("text", "content", "value", "output_text", "parts")
 
 
 def decode(
-    found: object, url: str, seconds: float, schema: dict[str, Any] | None = None, *, thinks: bool = True
+    found: object,
+    url: str,
+    seconds: float,
+    schema: dict[str, Any] | None = None,
+    *,
+    thinks: bool = True,
+    sent: Collection[str] = (),
 ) -> Reply:
     """Return the reply in ``found``, without the thoughts of the model.
 
@@ -38,31 +47,39 @@ def decode(
         seconds: How long it took.
         schema: JSON schema that was asked for, if any.
         thinks: Whether the model may think: a line of text in a field for thoughts may be one.
+        sent: Names of the fields in the request's body.
 
     Raises:
-        TransientError: The body is HTML, carries an error, or has no choices.
-        ContextLengthError: The error in the body says so.
-        EndpointError: The error in the body is about the key or the account.
+        NotACompletionError: The body is a page, a text, or an object without choices.
+        TransientError: It carries an error, or a choice does.
+        ContextLengthError: The error in the body says so; and so on, see ``soc_gen.llm.refusals``.
     """
     if not isinstance(found, dict):
-        raise TransientError("not_json")
-    if error := found.get("error"):
-        raise from_error_body(error, url)
+        raise NotACompletionError("not_json", excerpt("" if found is None else str(found)))
+    if error := _error(found):
+        raise from_error_body(error, url, sent)
     try:
         said = [_said(choice, schema, thinks=thinks) for choice in _choices(found)]
     except RecursionError:
-        raise TransientError("not_json") from None
+        raise NotACompletionError("not_json") from None
     if not said:
-        raise TransientError("no_choices")
+        raise NotACompletionError("no_choices", excerpt(error_message(found)))
     text, reason, thought = next((one for one in said if one[0].strip()), said[0])
     return Reply(
         text=text,
         finish_reason=reason,
-        usage=_usage(found.get("usage")),
+        usage=parse_usage(found.get("usage")),
         seconds=seconds,
         endpoint=url,
         thought=thought,
     )
+
+
+def _error(found: dict[str, Any]) -> object:
+    """Return the error that a body carries, of its own or in its first choice, or None."""
+    choices = found.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return found.get("error") or (first.get("error") if isinstance(first, dict) else None)
 
 
 def _choices(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -190,29 +207,12 @@ def _is_object_with(text: str, keys: frozenset[str]) -> bool:
     return isinstance(found, dict) and found.keys() >= keys
 
 
-def _usage(usage: object) -> Usage:
-    if not isinstance(usage, dict):
-        return Usage()
-    details = usage.get("prompt_tokens_details")
-    prompt = _count(usage.get("prompt_tokens"))
-    return Usage(
-        prompt=prompt,
-        # More than the whole prompt would make the rest of it a negative price.
-        cached=min(prompt, _count(details.get("cached_tokens"))) if isinstance(details, dict) else 0,
-        completion=_count(usage.get("completion_tokens")),
-    )
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 < value < _MOST_TOKENS else 0
-
-
 def decode_context(found: object) -> int | None:
     """Return the tokens of context that ``GET /models`` tells of (vLLM and SGLang do), or None."""
     rows = found.get("data") if isinstance(found, dict) else None
     if not isinstance(rows, list):
         return None
-    sizes = [_count(row.get("max_model_len")) for row in rows if isinstance(row, dict)]
+    sizes = [count(row.get("max_model_len")) for row in rows if isinstance(row, dict)]
     return min(filter(None, sizes), default=None)
 
 
