@@ -29,8 +29,8 @@ _RISE, _FASTEST_RISE = 16.0, 4.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
 _MANY = 6  # refusals that are no chance: in a row, or beyond twice the share that is
-_ENOUGH = 20  # requests that went through, at least, to know how many do in a second
-_TOLERATED = 0.4  # share of refusals, at most, that is ignored
+_ENOUGH = 10  # requests that went through, at least, to know how many do in a second
+_TOLERATED = 0.5  # share of refusals, at most, that is ignored
 _REMEMBERED = 2000  # requests
 _COMPARED = 200  # requests before a cut, at most, with which a trial is compared
 _TOKENS = 2000.0  # of one exchange, before any was seen
@@ -160,9 +160,12 @@ class AdaptiveRateLimiter:
         if trial is not None:
             trial.refused += 1
             if trial.refused >= trial.refusals:
-                self._chance = (trial.refusals + trial.refused) / (trial.requests + trial.sent)
-                self._trial = None
-                self._go_on(now, trial.faster)
+                share = (trial.refusals + trial.refused) / (trial.requests + trial.sent)
+                if share > _TOLERATED:
+                    self._slow_down(now)
+                else:
+                    self._chance, self._trial = share, None
+                    self._go_on(now, trial.faster)
         elif self._excess >= _MANY:
             self._slow_down(now)
         return False
@@ -214,8 +217,10 @@ class AdaptiveRateLimiter:
             # Exact for a token bucket that has run dry, too low for a window.
             allowed = last.passed / (lasted + waits)
             # More went through after the first refusal than such a limit lets through: then it is none.
-            later = max(0, self._between(last.ended, paused) - 1) / max(paused - last.ended, 0.001)
-            self._go_on(paused, max(allowed, later), rise=min(_RISE, max(_FASTEST_RISE, last.passed)))
+            later = self._between(last.ended, paused) - 1
+            if later >= 2 * last.refused:
+                allowed = max(allowed, later / max(paused - last.ended, 0.001))
+            self._go_on(paused, allowed, rise=min(_RISE, max(_FASTEST_RISE, last.passed)))
         requests = min(_COMPARED, last.passed) + last.refused
         self._trial = _Trial(last.pace, requests, last.refused)
 
@@ -226,7 +231,7 @@ class AdaptiveRateLimiter:
         if passed < _ENOUGH or until <= self._since:
             return
         faster, share = self._learned(self._age), self._refused / (passed + self._refused)
-        allowed = passed / (until - self._since) / (1 - min(_TOLERATED, self._chance))
+        allowed = passed / (until - self._since) / (1 - self._chance)
         self._trial = _Trial(faster, passed + self._refused, self._refused)
         self._go_on(now, _KEEP * min(faster, allowed), _HOLD if share <= _FEW else 0.0)
 
