@@ -28,7 +28,7 @@ _HOLD = 60.0  # seconds for which a pace just below the limit is kept, before it
 _RISE, _FASTEST_RISE = 16.0, 4.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
-_MANY = 6  # refusals that are no chance: in a row, or beyond twice the share that is
+_MANY = 8  # refusals that are no chance: in a row, or beyond twice the share that is
 _ENOUGH = 10  # requests that went through, at least, to know how many do in a second
 _TOLERATED = 0.5  # share of refusals, at most, that is ignored
 _REMEMBERED = 2000  # requests
@@ -165,7 +165,7 @@ class AdaptiveRateLimiter:
                     self._slow_down(now)
                 else:
                     self._chance, self._trial = share, None
-                    self._go_on(now, trial.faster)
+                    self._go_on(now, trial.faster, rise=_FASTEST_RISE)
         elif self._excess >= _MANY:
             self._slow_down(now)
         return False
@@ -221,8 +221,7 @@ class AdaptiveRateLimiter:
             if later >= 2 * last.refused:
                 allowed = max(allowed, later / max(paused - last.ended, 0.001))
             self._go_on(paused, allowed, rise=min(_RISE, max(_FASTEST_RISE, last.passed)))
-        requests = min(_COMPARED, last.passed) + last.refused
-        self._trial = _Trial(last.pace, requests, last.refused)
+        self._try(last.pace, min(_COMPARED, last.passed) + last.refused, last.refused)
 
     def _slow_down(self, now: float) -> None:
         """Go on at what went through since refusals became too many, and compare."""
@@ -231,9 +230,16 @@ class AdaptiveRateLimiter:
         if passed < _ENOUGH or until <= self._since:
             return
         faster, share = self._learned(self._age), self._refused / (passed + self._refused)
-        allowed = passed / (until - self._since) / (1 - self._chance)
-        self._trial = _Trial(faster, passed + self._refused, self._refused)
+        allowed = passed / (until - self._since)
+        self._try(faster, passed + self._refused, self._refused)
         self._go_on(now, _KEEP * min(faster, allowed), _HOLD if share <= _FEW else 0.0)
+
+    def _try(self, faster: float, requests: int, refusals: int) -> None:
+        """Begin a trial; where the last one is not over, that is of both cuts."""
+        if self._trial is not None:
+            faster = self._trial.faster
+        enough = min(_MANY, refusals)
+        self._trial = _Trial(faster, math.ceil(requests * enough / refusals), enough)
 
     def _go_on(self, now: float, pace: float, hold: float = 0.0, rise: float = _RISE) -> None:
         """Set the pace, which is kept for ``hold`` seconds and then grows by e in ``rise`` seconds."""
