@@ -126,7 +126,7 @@ class Session:
             reply = await self._router.ask(request)
         except TransientError as fault:
             self._metrics.retries[fault.kind] += 1
-            if self._adaptive and fault.overload:
+            if self._adaptive and fault.overload and not fault.rate_limited:
                 self._slots.resize(self._adaptive.overloaded(time.monotonic(), started))
             raise
         finally:
