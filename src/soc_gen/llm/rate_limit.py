@@ -25,14 +25,14 @@ _LAG = 1.25  # seconds before a refusal, when the pace still was right: before t
 _LONG = 4.0  # pauses; a pace that went well for longer was just above the limit
 _FEW = 0.2  # share of requests refused, up to which a pace was just above the limit
 _HOLD = 60.0  # seconds for which a pace just below the limit is kept, before it rises
-_RISE, _FASTEST_RISE = 12.0, 4.0  # seconds in which the pace then grows by e
+_RISE, _FASTEST_RISE = 12.0, 1.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
 _MANY = 8  # refusals that are no chance: in a row, or beyond twice the share that is
 _ENOUGH = 10  # requests that went through, at least, to know how many do in a second
 _TOLERATED = 0.5  # share of refusals, at most, that is ignored
 _REMEMBERED = 2000  # requests
-_COMPARED = 200  # requests before a cut, at most, with which a trial is compared
+_COMPARED = 100  # requests before a cut, at most, with which a trial is compared
 _TOKENS = 2000.0  # of one exchange, before any was seen
 
 
@@ -220,7 +220,9 @@ class AdaptiveRateLimiter:
             later = self._between(last.ended, paused) - 1
             if later >= 2 * last.refused:
                 allowed = max(allowed, later / max(paused - last.ended, 0.001))
-            self._go_on(paused, allowed, rise=min(_RISE, max(_FASTEST_RISE, last.passed)))
+            # The fewer requests there were before the first refusal, the less they say.
+            rise = max(_FASTEST_RISE, _RISE * last.passed / _COMPARED)
+            self._go_on(paused, allowed, rise=min(_RISE, rise) if last.pace == math.inf else _RISE)
         self._try(last.pace, min(_COMPARED, last.passed) + last.refused, last.refused)
 
     def _slow_down(self, now: float) -> None:
