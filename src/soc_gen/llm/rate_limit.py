@@ -165,7 +165,7 @@ class AdaptiveRateLimiter:
                     self._slow_down(now)
                 else:
                     self._chance, self._trial = share, None
-                    self._go_on(now, trial.faster, rise=_FASTEST_RISE)
+                    self._go_on(now, trial.faster)
         elif self._excess >= _MANY:
             self._slow_down(now)
         return False
