@@ -32,6 +32,7 @@ _MANY = 8  # refusals that are no chance: in a row, or beyond twice the share th
 _ENOUGH = 10  # requests that went through, at least, to know how many do in a second
 _TOLERATED = 0.5  # share of refusals, at most, that is ignored
 _REMEMBERED = 2000  # requests
+_PATIENCE = 4  # times as many requests as before, in which as many are refused if they are by chance
 _COMPARED = 100  # requests before a cut, at most, with which a trial is compared
 _TOKENS = 2000.0  # of one exchange, before any was seen
 
@@ -125,7 +126,7 @@ class AdaptiveRateLimiter:
         trial = self._trial
         if trial is not None:
             trial.sent += 1
-            if trial.sent >= 2 * trial.requests:
+            if trial.sent >= _PATIENCE * trial.requests:
                 self._chance, self._trial = trial.refused / trial.sent, None
 
     def on_success(self, tokens: int) -> None:
@@ -234,7 +235,9 @@ class AdaptiveRateLimiter:
         faster, share = self._learned(self._age), self._refused / (passed + self._refused)
         allowed = passed / (until - self._since)
         self._try(faster, passed + self._refused, self._refused)
-        self._go_on(now, _KEEP * min(faster, allowed), _HOLD if share <= _FEW else 0.0)
+        pace = _KEEP * min(faster, allowed)
+        tried = _PATIENCE * self._trial.requests / pace
+        self._go_on(now, pace, _HOLD if share <= _FEW else tried)
 
     def _try(self, faster: float, requests: int, refusals: int) -> None:
         """Begin a trial; where the last one is not over, that is of both cuts."""
