@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-from soc_gen.llm.rate_limit import AdaptiveRateLimiter, Reservation
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 
 Limiter = Callable[[float], float | None]
 """Takes the time of a request; None lets it pass, else so many seconds until it would have."""
 
+_BACK_OFF = 0.25  # seconds, at most, before a refused request is repeated where the server names no time
 _STALL = 0.03  # seconds, at most, for which the client is busy, about once in a hundred requests
 
 
@@ -51,6 +52,12 @@ def window(rate: float, seconds: float = 1.0, phase: float = 0.0) -> Limiter:
 def then(first: Limiter, second: Limiter, at: float) -> Limiter:
     """Return ``first`` until ``at``, then ``second``."""
     return lambda now: first(now) if now < at else second(now)
+
+
+def at_random(share: float, inner: Limiter = lambda _: None, seed: int = 5) -> Limiter:
+    """Return a limiter that refuses ``share`` of requests at random, and the others as ``inner`` does."""
+    rng = random.Random(seed)
+    return lambda now: 1.0 if rng.random() < share else inner(now)
 
 
 @dataclass
@@ -93,32 +100,44 @@ def drive(
     rng, traffic = random.Random(seed), Traffic()
     # (time, tie-break, what, what it is about)
     events: list[tuple[float, int, str, object]] = [(0.0, slot, "want", None) for slot in range(slots)]
-    count = slots
+    count, queue = slots, 0
     stall = 0.0  # the client is busy until then
+
+    def later(seconds: float, what: str, about: object = None) -> None:
+        nonlocal count
+        count += 1
+        heapq.heappush(events, (now + seconds, count, what, about))
+
     while events and events[0][0] <= seconds:
         now, _, what, found = heapq.heappop(events)
         now = max(now, stall)
-        later: tuple[float, str, object] = (now, "want", None)
         if what == "want":
             if rng.random() < 0.01:
                 stall = now + rng.uniform(0.0, _STALL)
-            place = pacer.reserve(now)
-            # A sleep ends a little late.
-            later = now + place.wait + (rng.uniform(0, 0.002) if place.wait else 0.0), "send", place
-        elif what == "send" and pacer.is_valid(cast("Reservation", found), now):
-            later = now + rng.uniform(0.001, 0.004), "arrive", now
+            queue += 1
+            if queue == 1:
+                later(0.0, "turn")
+        elif what == "turn" and (wait := pacer.delay(now)) > 0:
+            later(wait + rng.uniform(0, 0.002), "turn")  # a sleep ends a little late
+        elif what == "turn":
+            pacer.sent(now)
+            later(rng.uniform(0.001, 0.004), "arrive", now)
+            queue -= 1
+            if queue:
+                later(0.0, "turn")
         elif what == "arrive":
-            wait = limiter(now)
-            (traffic.answered if wait is None else traffic.refused).append(now)
-            if wait is None:
-                later = now + latency * rng.uniform(0.5, 1.5), "reply", None
+            refused = limiter(now)
+            (traffic.answered if refused is None else traffic.refused).append(now)
+            if refused is None:
+                later(latency * rng.uniform(0.5, 1.5), "reply")
             else:
-                later = now + refusal * rng.uniform(0.5, 1.5), "refusal", (found, wait)
+                later(refusal * rng.uniform(0.5, 1.5), "refusal", (found, refused))
         elif what == "reply":
             pacer.on_success(1000)
+            later(0.0, "want")
         elif what == "refusal":
-            sent_at, wait = cast("tuple[float, float]", found)
-            pacer.on_rate_limited(now, sent_at, wait if isinstance(retry_after, str) else retry_after)
-        count += 1
-        heapq.heappush(events, (later[0], count, later[1], later[2]))
+            sent_at, end = cast("tuple[float, float]", found)
+            named = end if isinstance(retry_after, str) else retry_after
+            pacer.on_rate_limited(now, sent_at, named)
+            later(_BACK_OFF * rng.uniform(0.5, 1.0) if named is None else named, "want")
     return traffic

@@ -131,7 +131,7 @@ class Session:
             reply = await self._router.ask(request)
         except TransientError as fault:
             self._metrics.retries[fault.kind] += 1
-            if self._adaptive and fault.overload:
+            if self._adaptive and fault.overload and not fault.rate_limited:
                 self._slots.resize(self._adaptive.overloaded(time.monotonic(), started))
             raise
         finally:
@@ -174,15 +174,13 @@ def _wait(state: RetryCallState) -> float:
 def wait_seconds(fault: TransientError, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
-    After a 429 with a Retry-After it does not wait here: the rate limiter makes all requests wait. Nor does
-    it wait longer than ``_LONGEST_WAIT``: after that the router waits, or uses another replica.
+    As long as the server asks, but no longer than ``_LONGEST_WAIT``: after that the router waits, or uses
+    another replica.
 
     Args:
         fault: The last one.
         faults: How many this request has had.
     """
-    if fault.rate_limited and fault.retry_after is not None:
-        return 0.0
     backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(faults - 1, 10))
     return max(min(_LONGEST_WAIT, fault.retry_after or 0.0), backoff * random.uniform(0.5, 1.0))
 

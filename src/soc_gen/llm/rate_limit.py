@@ -1,61 +1,73 @@
-"""How fast to ask, learned from the endpoint's own words. Pure state: times come in, delays go out."""
+"""How fast to ask, learned from the endpoint's refusals. Pure state: times come in, delays go out.
+
+The idea. There is no pace until the server refuses something with a 429; then the pace is cut to what went
+through, and rises again as time goes by. After each cut a *trial* shows what the refusals were:
+
+* With a rate limit, nothing is refused at the slower pace, which is kept.
+* Where about the same share is refused as before, refusals come by chance, and the faster pace finishes
+  more: it is restored, and from then on refusals are ignored up to twice that share.
+
+Until refusals are known to come by chance, each of them makes all requests wait as long as the server asks;
+after that only several in a row do, with nothing that went through between them.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from bisect import bisect_left, bisect_right
+from collections import deque
+from dataclasses import dataclass
 
 _PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 0.01, 60.0  # seconds; the first where the server names none
 _BACKOFF = 0.5  # of the silence so far: the next pause is at least that
-_HOLD = 60.0  # seconds at a pace that is thought to be the limit, before more is tried
-_RISE, _FASTEST_RISE = 16.0, 4.0  # seconds in which the pace then grows by e
-_KEEP = 0.97  # of the last pace that was not too high yet, which was that of
-_LAG = 1.25  # seconds before: the window of a second before the one that was full
-_COARSE = 1.3  # growth in those seconds; beyond it, the two paces say little
-_ENOUGH = 20  # requests; fewer say little
-_SURE = 1.5  # longest over shortest time that the limit took; beyond it, they say little
+_KEEP = 0.97  # of a pace that was just above the limit
+_LAG = 1.25  # seconds before a refusal, when the pace still was right: before the window that was full
+_LONG = 4.0  # pauses; a pace that went well for longer was just above the limit
+_FEW = 0.2  # share of requests refused, up to which a pace was just above the limit
+_HOLD = 60.0  # seconds for which a pace just below the limit is kept, before it rises
+_RISE, _FASTEST_RISE = 12.0, 1.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
+_LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
+_MANY = 8  # refusals that are no chance: in a row, or beyond twice the share that is
+_ENOUGH = 10  # requests that went through, at least, to know how many do in a second
+_TOLERATED = 0.5  # share of refusals, at most, that is ignored
+_REMEMBERED = 2000  # requests
+_PATIENCE = 4  # times as many requests as before, in which as many are refused if they are by chance
+_COMPARED = 100  # requests before a cut, at most, with which a trial is compared
 _TOKENS = 2000.0  # of one exchange, before any was seen
 
 
-class Reservation(NamedTuple):
-    """A request's place in the queue."""
+@dataclass
+class _Round:
+    """What was asked from one pause to the next."""
 
-    wait: float
-    """Seconds until the request may be sent."""
-    generation: int
-    """Of the queue: each 429 discards the queue and starts the next generation."""
-    age: float
-    """Seconds for which requests have waited for the pace, see ``AdaptiveRateLimiter``."""
-
-
-class _Round(NamedTuple):
-    """What was asked between two pauses."""
-
-    began: float
-    ended: float
-    """When the first request that was refused was sent."""
-    answered: int
-    pace: float
-    """At the end; infinite where there was none."""
-    before: float
+    began: float = math.inf
+    ended: float = math.inf
+    """When the first request was sent that was refused."""
+    passed: int = 0
+    """Requests that were not refused."""
+    refused: int = 0
+    pace: float = math.inf
+    """At its end."""
+    before: float = math.inf
     """Pace a little earlier."""
 
 
+@dataclass
+class _Trial:
+    """A slower pace, compared with the faster one before it."""
+
+    faster: float
+    requests: int
+    """At the faster pace; of these ``refusals`` were refused."""
+    refusals: int
+    sent: int = 0
+    """At the slower pace; of these ``refused`` were."""
+    refused: int = 0
+
+
 class AdaptiveRateLimiter:
-    """Spaces requests so that a rate limit is used, not run into.
-
-    Without a refusal there is no pace at all. A 429 ends a round: everything waits as long as the server
-    asks, and the queue starts anew at a pace judged from that round. A pace thought to be the limit is
-    held for a minute, any other rises at once: by the square of the time, so first hardly, then fast.
-
-    What a round brought is judged by two bounds. The limit allowed what was answered in no longer than the
-    round and the silence after it (exact for a token bucket that has run dry, and where the silence ends
-    with the server's window); and in no less than the round itself (nearly exact for a window of a second).
-    Where they are far apart the pace is their geometric mean. Where a rising pace was refused, the one
-    before it is known to work.
-
-    Time counts only while the pace is what requests wait for: the age of a queue is the sum of its gaps.
+    """Spaces requests so that a rate limit is used, not run into; see the module for how.
 
     Args:
         requests_per_minute: Ceiling set by the user.
@@ -69,98 +81,174 @@ class AdaptiveRateLimiter:
         self._token_rate = tokens_per_minute / 60 if tokens_per_minute else math.inf
         self._tokens = _TOKENS  # of one exchange, on average
         self._base, self._hold, self._rise = math.inf, 0.0, _RISE
-        self._generation = 0
-        self._next, self._next_age = 0.0, 0.0  # of the free place at the end of the queue
-        self._probe_gap = 0.0  # seconds for which the first request of the queue is sent alone
-        self._resume = 0.0  # when the pause is over
-        self._began = math.inf  # when the round did
-        self._sent = 0  # in this round
-        self._age = 0.0  # of the queue when the last one was sent
-        self._ended = -math.inf  # when the round before did, its first refusal there
-        self._refused = 0.0  # when the last one that was refused was sent
-        self._last: _Round | None = None
-        self._earlier: _Round | None = None
+        self._age = 0.0  # seconds for which requests have waited for this pace
+        self._changed = -math.inf  # when the pace was; requests sent before say nothing of the new one
+        self._next = -math.inf  # when the next request may be sent
+        self._resume = -math.inf  # when the pause is over
+        self._alone = 0.0  # seconds for which the first request after it goes alone
+        self._round, self._last = _Round(), _Round()
+        self._passed: list[float] = []  # when the latest requests were sent that were not refused
+        self._row: deque[float] = deque(maxlen=_MANY)  # the same of those that were
+        self._chance = 0.0  # share of requests that is refused at any pace
+        self._excess = 0.0  # refusals that this does not explain
+        self._since, self._refused = 0.0, 0  # the first of them, and all refusals from it on
+        self._trial: _Trial | None = None
 
     @property
     def rate(self) -> float | None:
-        """Requests per second at the end of the queue; None is "as fast as you can"."""
-        pace = self._pace(self._next_age)
+        """Requests per second; None is "as fast as you can"."""
+        pace = min(self._request_rate, self._token_rate / self._tokens, self._learned(self._age))
         return pace if pace < math.inf else None
 
-    def _pace(self, age: float) -> float:
+    def _learned(self, age: float) -> float:
         grown = max(0.0, age - self._hold) / self._rise
-        learned = self._base * math.exp(min(grown * grown, 20.0))
-        return min(self._request_rate, self._token_rate / self._tokens, learned)
+        return self._base * math.exp(min(grown * grown, 20.0))
 
-    def reserve(self, now: float) -> Reservation:
-        """Reserve the next place in the queue. After its wait, check that it still ``is_valid``."""
-        start = max(now, self._next, self._resume)
-        reservation = Reservation(start - now, self._generation, self._next_age)
-        gap = 1 / self._pace(self._next_age)
-        self._next = start + max(gap, self._probe_gap)
-        self._probe_gap = 0.0
-        if start > now:
-            self._next_age += min(gap, _GAP)
-        return reservation
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next request may be sent, 0 for now; then ask again."""
+        return max(0.0, max(self._next, self._resume) - now)
 
-    def is_valid(self, reservation: Reservation, now: float) -> bool:
-        """Whether the request may be sent now; if not, a 429 came meanwhile: reserve again."""
-        if reservation.generation != self._generation:
-            return False
-        self._began = min(self._began, now)
-        self._sent += 1
-        self._age = reservation.age
-        return True
+    def sent(self, now: float) -> None:
+        """Record that a request is sent."""
+        gap = 1 / (self.rate or math.inf)
+        waited = self._next >= now - max(gap, _LATE)
+        if waited:
+            self._age += min(gap, _GAP)
+        # Wakened late, requests make up for it; after an idle time they do not.
+        self._next = (max(self._next, now - _LATE) if waited else now) + gap
+        self._next, self._alone = max(self._next, now + self._alone if self._alone else 0.0), 0.0
+        self._round.began = min(self._round.began, now)
+        self._round.passed += 1
+        self._passed.append(now)
+        if len(self._passed) > 2 * _REMEMBERED:
+            del self._passed[:_REMEMBERED]
+        self._excess = max(0.0, self._excess - min(_TOLERATED, 2 * self._chance))
+        trial = self._trial
+        if trial is not None:
+            trial.sent += 1
+            if trial.sent >= _PATIENCE * trial.requests:
+                self._chance, self._trial = trial.refused / trial.sent, None
 
     def on_success(self, tokens: int) -> None:
         """Record a success that used ``tokens``, prompt and completion together."""
         self._tokens += 0.05 * (tokens - self._tokens)
 
-    def on_rate_limited(self, now: float, sent_at: float, retry_after: float | None) -> None:
-        """Record a 429 to a request sent at ``sent_at``; ``retry_after`` is in seconds, None if not told."""
-        last = self._noted(now, sent_at)
-        unanswered = last.answered <= 0
-        if unanswered and self._earlier is not None:
-            # Refused as soon as all went on: the round before goes on, and so does the silence after it.
-            last, self._earlier = self._earlier, None
-        self._last = last
-        self._refused = max(self._refused, sent_at)
+    def on_rate_limited(self, now: float, sent_at: float, retry_after: float | None) -> bool:
+        """Record a 429; return whether all requests have to wait, not only the one that was refused.
+
+        Args:
+            now: Seconds on any clock.
+            sent_at: When the request was sent.
+            retry_after: Seconds for which the server asks to wait, None if it does not say.
+        """
+        place = bisect_right(self._passed, sent_at) - 1
+        if place >= 0:
+            del self._passed[place]
+        if sent_at <= self._changed:
+            self._correct(sent_at, now)
+            return now < self._resume
+        self._round.passed -= 1
+        self._round.refused += 1
+        self._row.append(sent_at)
+        if self._excess <= 0:
+            self._since, self._refused = sent_at, 0
+        self._refused += 1
+        self._excess += 1
+        if self._is_shut(sent_at):
+            self._pause(now, sent_at, retry_after)
+            return True
+        trial = self._trial
+        if trial is not None:
+            trial.refused += 1
+            if trial.refused >= trial.refusals:
+                share = (trial.refusals + trial.refused) / (trial.requests + trial.sent)
+                if share > _TOLERATED:
+                    self._slow_down(now)
+                else:
+                    self._chance, self._trial = share, None
+                    self._go_on(now, trial.faster)
+        elif self._excess >= _MANY:
+            self._slow_down(now)
+        return False
+
+    def _between(self, begin: float, end: float) -> int:
+        """Return how many requests went through of those sent from ``begin`` to ``end``."""
+        return bisect_right(self._passed, end) - bisect_left(self._passed, begin)
+
+    def _is_shut(self, sent_at: float) -> bool:
+        """Whether a refusal is a sign that nothing goes through for now."""
+        if not self._between(self._resume, sent_at):
+            return True  # as before the pause
+        if not self._chance:
+            return self._trial is None
+        return len(self._row) == _MANY and self._between(min(self._row), max(self._row)) == 0
+
+    def _pause(self, now: float, sent_at: float, retry_after: float | None) -> None:
+        """Let all requests wait."""
+        # Refused as soon as all went on, the round before goes on, and so does the silence after it.
+        unanswered = not self._between(self._resume, sent_at) and self._last.passed > 0
+        if not unanswered:
+            self._round.ended, self._round.pace = min(self._row), self._learned(self._age)
+            self._round.before = self._learned(self._age - _LAG)
+            self._last = self._round
         least = _PAUSE if retry_after is None else max(_SHORTEST_PAUSE, retry_after)
-        longer = min(_LONGEST_PAUSE, _BACKOFF * (now - last.ended))
+        longer = min(_LONGEST_PAUSE, _BACKOFF * (now - self._last.ended))
         self._resume = max(self._resume, now + max(least, longer))
-        if last.answered > 0:
-            self._judge(last)
-        self._generation += 1
-        self._next = self._next_age = 0.0
-        self._probe_gap = 2 * (now - sent_at) if unanswered else 0.0
+        self._round, self._changed = _Round(), now
+        self._alone = 2 * (now - sent_at) if unanswered else 0.0
+        self._judge(now)
 
-    def _noted(self, now: float, sent_at: float) -> _Round:
-        """Return the round that has ended, without the request that was refused."""
-        if self._last is not None and sent_at <= self._ended:
-            # Of the burst that ended it: less of it was answered than it seemed.
-            return self._last._replace(answered=self._last.answered - 1)
-        pace, before = self._pace(self._age), self._pace(self._age - _LAG)
-        self._earlier, self._ended = self._last, now
-        ended = _Round(min(self._began, sent_at), sent_at, self._sent - 1, pace, before)
-        self._began, self._sent = math.inf, 0
-        return ended
+    def _correct(self, sent_at: float, now: float) -> None:
+        """Count one more refusal of the burst that has ended a round."""
+        if now < self._resume and sent_at >= self._last.began:
+            self._last.passed -= 1
+            self._last.refused += 1
+            self._last.ended = min(self._last.ended, sent_at)
+            self._judge(self._changed)
 
-    def _judge(self, last: _Round) -> None:
-        """Set the pace to go on at."""
-        longest, shortest = self._resume - last.began, self._refused - last.began
-        sure = longest < _SURE * shortest and last.answered >= _ENOUGH
-        # Of a burst, the shortest time is not known, but bursts are of a second's worth mostly.
-        allowed = last.answered / math.sqrt(longest * (shortest + min(1.0, self._resume - self._refused)))
-        first, coarse = last.pace == math.inf, last.pace > _COARSE * last.before
-        if first:
-            self._base = allowed
-        elif not sure:
-            self._base = math.sqrt(allowed * last.pace)
-        elif coarse:
-            self._base = math.sqrt(last.before * last.pace)
-        elif last.pace > last.before:
-            self._base = max(allowed, _KEEP * last.before)
+    def _judge(self, paused: float) -> None:
+        """Set the pace for the time after a pause by what went through until then."""
+        last = self._last
+        if last.passed <= 0:
+            return
+        lasted, waits = last.ended - last.began, self._resume - last.ended
+        if last.pace < math.inf and lasted > _LONG * waits:
+            self._go_on(paused, _KEEP * last.before, _HOLD)
         else:
-            self._base = allowed
-        self._hold = _HOLD if sure and not (first or coarse) else 0.0
-        self._rise = min(_RISE, max(_FASTEST_RISE, last.answered)) if first else _RISE
+            # Exact for a token bucket that has run dry, too low for a window.
+            allowed = last.passed / (lasted + waits)
+            # More went through after the first refusal than such a limit lets through: then it is none.
+            later = self._between(last.ended, paused) - 1
+            if later >= 2 * last.refused:
+                allowed = max(allowed, later / max(paused - last.ended, 0.001))
+            # The fewer requests there were before the first refusal, the less they say.
+            rise = max(_FASTEST_RISE, _RISE * last.passed / _COMPARED)
+            self._go_on(paused, allowed, rise=min(_RISE, rise) if last.pace == math.inf else _RISE)
+        self._try(last.pace, min(_COMPARED, last.passed) + last.refused, last.refused)
+
+    def _slow_down(self, now: float) -> None:
+        """Go on at what went through since refusals became too many, and compare."""
+        until = max(self._row)
+        passed = self._between(self._since, until)
+        if passed < _ENOUGH or until <= self._since:
+            return
+        faster, share = self._learned(self._age), self._refused / (passed + self._refused)
+        allowed = passed / (until - self._since)
+        self._try(faster, passed + self._refused, self._refused)
+        pace = _KEEP * min(faster, allowed)
+        tried = _PATIENCE * self._trial.requests / pace
+        self._go_on(now, pace, _HOLD if share <= _FEW else tried)
+
+    def _try(self, faster: float, requests: int, refusals: int) -> None:
+        """Begin a trial; where the last one is not over, that is of both cuts."""
+        if self._trial is not None:
+            faster = self._trial.faster
+        enough = min(_MANY, refusals)
+        self._trial = _Trial(faster, math.ceil(requests * enough / refusals), enough)
+
+    def _go_on(self, now: float, pace: float, hold: float = 0.0, rise: float = _RISE) -> None:
+        """Set the pace, which is kept for ``hold`` seconds and then grows by e in ``rise`` seconds."""
+        self._base, self._hold, self._rise = pace, hold, rise
+        self._age, self._changed, self._next = 0.0, now, -math.inf
+        self._excess, self._refused = 0.0, 0
+        self._row.clear()

@@ -41,6 +41,8 @@ class Replica:
 
     endpoint: Exchange
     limiter: AdaptiveRateLimiter
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Who is next to be sent: only the first one looks at the clock, so a change of the pace reaches all."""
     conversations: set[str] = field(default_factory=set)
     faults: int = 0
     """In a row."""
@@ -113,8 +115,7 @@ class Router:
             EndpointError: Wrong key or model, or no replica has answered for too long.
         """
         replica = await self._choose(request.conversation)
-        await self._queue(replica.limiter)
-        sent_at = time.monotonic()
+        sent_at = await self._queue(replica)
         try:
             reply = await replica.endpoint.ask(request)
         except TransientError as fault:
@@ -136,11 +137,13 @@ class Router:
         self._last_fault = fault.kind
         if self._failing_since is None:
             self._failing_since = now
-        if (fault.retry_after or 0.0) > _LONGEST_OPEN:
-            replica.trip(now, fault.retry_after or 0.0)
+        all_wait = True
         if fault.rate_limited:
             # It answers, so it is not down; but it wants to be asked less.
-            replica.limiter.on_rate_limited(now, sent_at, fault.retry_after)
+            all_wait = replica.limiter.on_rate_limited(now, sent_at, fault.retry_after)
+        if all_wait and (fault.retry_after or 0.0) > _LONGEST_OPEN:
+            replica.trip(now, fault.retry_after or 0.0)
+        if fault.rate_limited:
             failing = now - self._failing_since
             if failing > self._give_up_seconds:
                 raise EndpointError(f"nothing but 429 for {failing:.0f} s", hint=_KEPT)
@@ -173,14 +176,14 @@ class Router:
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
         self._notice("")
 
-    async def _queue(self, limiter: AdaptiveRateLimiter) -> None:
-        """Wait until it is this request's turn."""
-        while True:
-            reservation = limiter.reserve(time.monotonic())
-            if reservation.wait > 0:
-                await self._sleep(reservation.wait)
-            if limiter.is_valid(reservation, time.monotonic()):
-                return
+    async def _queue(self, replica: Replica) -> float:
+        """Wait until it is this request's turn; return when it is sent."""
+        async with replica.queue:
+            while (wait := replica.limiter.delay(time.monotonic())) > 0:
+                await self._sleep(wait)
+            now = time.monotonic()
+            replica.limiter.sent(now)
+            return now
 
     def _move(self, conversation: str, replica: Replica) -> Replica:
         self.release(conversation)
