@@ -9,7 +9,8 @@ import pytest
 
 from soc_gen.engine.model_choice import choose_model, close_names
 from soc_gen.errors import EndpointError, UsageError
-from soc_gen.llm.client import Capabilities, EndpointClient
+from soc_gen.llm.client import EndpointClient
+from soc_gen.llm.wire import Capabilities
 from soc_gen.settings import Endpoint
 from tests.support.loopback_endpoint import MODEL, Behaviour, LoopbackEndpoint
 from tests.support.scripted_server import LISTED, NOT_FOUND, Answer, ScriptedServer

@@ -20,7 +20,7 @@ from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import ActiveRun, Job, Session, run_jobs, wait_seconds
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import ConversationError, EndpointError, OutputError
-from soc_gen.llm.client import Capabilities
+from soc_gen.llm.wire import Capabilities
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router

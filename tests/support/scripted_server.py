@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -172,6 +172,8 @@ class ScriptedServer(LoopbackEndpoint):
         name = request.headers.get(SESSION, exchange.conversation)
         prompt = hashlib.blake2b(orjson.dumps(exchange.body["messages"])).hexdigest()
         before = self._prompts.setdefault(name, [])
+        # Without a seed, a server draws anew each time.
+        drawn = replace(exchange, body={"seed": before.count(prompt)} | exchange.body)
         asked = Asked(
             number=exchange.number,
             conversation=self._conversations.setdefault(name, len(self._conversations)),
@@ -180,7 +182,7 @@ class ScriptedServer(LoopbackEndpoint):
             path=request.path,
             body=exchange.body,
             headers=exchange.headers,
-            good=_right(self._completion(exchange), exchange.body),
+            good=_right(self._completion(drawn), exchange.body),
         )
         before.append(prompt)
         return asked, exchange.key

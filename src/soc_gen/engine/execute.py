@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -187,6 +187,14 @@ def hashes_of(*prefixes: str) -> dict[str, str]:
     return {name: digest for name, digest in prompt_hashes().items() if name.startswith(prefixes)}
 
 
+def _changed_fields(renamed: Mapping[str, str]) -> dict[str, Any]:
+    """Return what was left out of requests, and what was sent under another name, where there is any."""
+    dropped = sorted(name for name, new in renamed.items() if not new)
+    sent_as = {name: new for name, new in renamed.items() if new}
+    facts = {"dropped_fields": dropped, "renamed_fields": sent_as}
+    return {name: value for name, value in facts.items() if value}
+
+
 def _facts(context: RunContext, connection: Connection, journal: Journal) -> dict[str, Any]:
     metrics, totals = context.metrics, journal.totals
     return {
@@ -197,6 +205,7 @@ def _facts(context: RunContext, connection: Connection, journal: Journal) -> dic
             "kind": "embedded" if context.embedded else "openai-compatible",
             "urls": [] if context.embedded else [public_url(url) for url in context.endpoint.base_urls],
             "structure": connection.capabilities.response_format,
+            **_changed_fields(connection.capabilities.renamed),
         },
         "counts": {
             "in": metrics.total,

@@ -16,7 +16,6 @@ from soc_gen.llm.faults import (
     ContextLengthError,
     RequestRejectedError,
     TransientError,
-    UnsupportedSchemaError,
 )
 from soc_gen.llm.router import Router
 from soc_gen.llm.types import LLM, PromptMessage, Reply, Request, Usage
@@ -24,7 +23,7 @@ from soc_gen.settings import Endpoint, Sampling
 
 PATIENCE_SECONDS = 60.0
 """How long faults that may pass are repeated, in all; less where ``give_up_seconds`` is less."""
-_FAULTS = (TransientError, ContextLengthError, RequestRejectedError, UnsupportedSchemaError)
+_FAULTS = (TransientError, ContextLengthError, RequestRejectedError)
 _MOST_WORDS = 300  # characters of a refusal: the URL, and 200 of the server's own
 _NO_COMPLETION = frozenset({"bad_body", "not_json", "no_choices"})  # kinds of faults
 _BAD_URL = "Check --base-url: it usually ends in /v1"

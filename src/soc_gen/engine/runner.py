@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from soc_gen.display import excerpt
 from soc_gen.engine.connect import Connection
 from soc_gen.engine.context import RunContext
 from soc_gen.engine.journal import Journal
@@ -114,13 +115,11 @@ class Session:
         try:
             return await self._attempts(self._exchange, request)
         except TransientError as fault:
-            raise ConversationError(
-                "endpoint", f"gave up after repeated faults, the last: {fault.kind}"
-            ) from None
+            raise ConversationError("endpoint", f"gave up after repeated faults, the last: {fault}") from None
         except ContextLengthError as error:
-            raise ConversationError("context_length", str(error)[:200]) from None
+            raise ConversationError("context_length", excerpt(str(error), 300)) from None
         except RequestRejectedError as error:
-            raise ConversationError("refused", str(error)[:200]) from None
+            raise ConversationError("refused", excerpt(str(error), 300)) from None
 
     async def _exchange(self, request: Request) -> Reply:
         if self._stop.is_set():

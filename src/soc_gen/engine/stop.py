@@ -14,6 +14,7 @@ from soc_gen.settings import Budget
 T = TypeVar("T")
 
 _UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
+_SURELY_UNCOUNTED = 8  # replies of a run without a count; a first few may come without one
 
 
 class StopRequested(Exception):  # noqa: N818 - a wish, not an error
@@ -69,7 +70,7 @@ class Stop:
             self.set(f"the budget of ${budget.max_cost:g} is spent")
         if budget.max_tokens is not None and metrics.tokens_before + totals.usage.total >= budget.max_tokens:
             self.set(f"the budget of {budget.max_tokens:,} tokens is spent")
-        if totals.replies and not (totals.usage.prompt or metrics.tokens_before):
+        if metrics.replies >= _SURELY_UNCOUNTED and not metrics.usage.total:
             self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
 
     def set_in_time(self, budget: Budget, metrics: RunMetrics) -> asyncio.TimerHandle | None:

@@ -98,7 +98,9 @@ def expand_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str
         name = found[1] or found[2]
         value = os.environ.get(name, "").strip()
         if not value or not (value.isascii() and value.isprintable()):
-            what = f"the environment variable {name}, named in [endpoint.headers], is not set or no header value"
+            what = (
+                f"the environment variable {name}, named in [endpoint.headers], is not set or no header value"
+            )
             raise UsageError(what, hint=f"Run: export {name}=<value>")
         secrets.append(value)
         return value

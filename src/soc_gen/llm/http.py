@@ -102,9 +102,7 @@ class HttpClient:
         raise EndpointError(f"{public_url(url)} redirects in a circle", hint=_ADDRESS)
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        sent = self.client.stream(
-            method, url, content=body, headers=dict(headers), follow_redirects=False
-        )
+        sent = self.client.stream(method, url, content=body, headers=dict(headers), follow_redirects=False)
         async with sent as answer:
             most = LARGEST_BODY if answer.is_success else _LARGEST_ERROR
             parts, size = [], 0

@@ -19,6 +19,7 @@ from soc_gen.llm.faults import (
     AccessRefusedError,
     BadGenerationError,
     ContextLengthError,
+    NotACompletionError,
     PromptFlaggedError,
     RequestRejectedError,
     TransientError,
@@ -38,6 +39,8 @@ _ACCESS = {
 }
 RESPONSE_FORMAT = "response_format"
 _NOT_TO_BE_DROPPED = frozenset({"model", "messages", "continue_final_message", "add_generation_prompt"})
+_ECHOES = frozenset({"input", "flagged_input", "body", "request", "prompt", "messages"})
+_MOST_WORDS = 4000  # characters of a body that are looked at
 _MAX_TOKENS = ("max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens")
 
 
@@ -138,8 +141,11 @@ def from_error_body(error: object, url: str, sent: Collection[str] = ()) -> Exce
     status = int(code) if code.isdecimal() and 400 <= int(code[:4]) < 600 else 400
     fault = from_status(status, error, {}, url, sent)
     if isinstance(fault, TransientError | RequestRejectedError) and not isinstance(fault, PromptFlaggedError):
+        words = excerpt(error_message(error))
+        if not code.isdecimal():
+            return NotACompletionError("error_body", words)
         kind = "http_429" if status == 429 else "error_body"
-        return TransientError(kind, excerpt(error_message(error)), overload=status in _OVERLOAD)
+        return TransientError(kind, words, overload=status in _OVERLOAD)
     return fault
 
 
@@ -218,8 +224,17 @@ def error_message(body: object) -> str:
 
 def _text(body: object) -> str:
     """Return all words of a body, keys included, with JSON that stands inside of it unescaped."""
-    text = body if isinstance(body, str) else _dumped(body)
-    return text.replace('\\"', '"')
+    text = body if isinstance(body, str) else _dumped(_without_input(body))
+    return text.replace('\\"', '"')[:_MOST_WORDS]
+
+
+def _without_input(body: object) -> object:
+    """Return ``body`` without what it repeats of the request: a chat may have any words in it."""
+    if isinstance(body, list):
+        return [_without_input(item) for item in body[:20]]
+    if not isinstance(body, dict):
+        return body
+    return {name: _without_input(value) for name, value in body.items() if name not in _ECHOES}
 
 
 def _dumped(body: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -16,6 +16,7 @@ from tests.endpoints.answers import (
     whole,
 )
 from tests.endpoints.cases import SOMETIMES_AGAIN, Case, Command, Expected
+from tests.support.loopback_endpoint import MODEL
 from tests.support.scripted_server import Answer, Asked, Behaviour, Script, good
 
 _FOURTH = every(4)
@@ -264,7 +265,8 @@ def _nobody(name: str, body: object) -> Case:
 def _one_replica(name: str, script: Script, models: Answer | None = None) -> Case:
     """The other one does all the work."""
     bad = Behaviour("bad", script) if models is None else Behaviour("bad", script, models=(models,))
-    return Case(6, Behaviour(name), Expected(each=(1.0, 2.0)), count=8, replicas=(bad,))
+    options = ("--model", MODEL)  # of two lists without a model in common none could be chosen
+    return Case(6, Behaviour(name), Expected(each=(1.0, 2.0)), options=options, count=8, replicas=(bad,))
 
 
 def _many_flagged(asked: Asked) -> bool:
