@@ -102,11 +102,10 @@ def _said(
     """Return what a choice says, its finish reason, and whether there were thoughts beside it."""
     message, reason = choice["message"], choice.get("finish_reason")
     reason = reason if isinstance(reason, str) else None
-    keys: frozenset[str] = frozenset(schema.get("required", ())) if schema else frozenset()
+    keys = frozenset(schema.get("required", ())) if schema else None
     content = _encodable(_content(message, keys))
     text = strip_thinking(content)
-    called = _called(message, keys) if keys else ""
-    if called and not _holds(text, keys):
+    if keys is not None and (called := _called(message, keys)) and not _holds(text, keys):
         return called, "stop" if reason in _CALLS else reason, False
     misfiled = "" if text.strip() else _misfiled_answer(message, keys, thinks=thinks)
     thought = text.strip() != content.strip() or bool(_thoughts(message) and not misfiled)
@@ -124,7 +123,7 @@ def decode_models(found: object) -> list[str] | None:
     return [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
-def _content(message: dict[str, Any], keys: frozenset[str]) -> str:
+def _content(message: dict[str, Any], keys: frozenset[str] | None) -> str:
     """Return the text of a message, without the parts of it that are thoughts.
 
     An object with ``keys``, if one was asked for, may be there as such and not as text.
@@ -184,14 +183,14 @@ def _called(message: dict[str, Any], keys: frozenset[str]) -> str:
     return ""
 
 
-def _misfiled_answer(message: dict[str, Any], keys: frozenset[str], *, thinks: bool) -> str:
+def _misfiled_answer(message: dict[str, Any], keys: frozenset[str] | None, *, thinks: bool) -> str:
     """Return the answer where a server with a reasoning parser filed it as a thought, or "".
 
     Only the object that was asked for, if it is all of the field: amid thoughts it is a draft. Text without
     such a form cannot be told from a thought, unless the model does not think.
     """
     for text in _thoughts(message):
-        if not keys:
+        if keys is None:
             return "" if thinks else _encodable(strip_thinking(text))
         if _is_object_with(text, keys):
             return _encodable(text)

@@ -64,8 +64,8 @@ _PHRASES = (
     ),
 )
 """Thoughts without marks: how the text begins, and what stands before the answer, if it comes."""
-_SURE_PHRASES = len(_PHRASES) - 1
-"""After the first so many, an answer is never without the words that go before it."""
+_SURE_TO_END = (True, True, True, False)
+"""Whether those models never answer without the words that go before it."""
 _ALOUD = tuple(
     (re.compile(f"{_HEADING}(?:{opening})", re.I), re.compile(rf"(?:{answer})[*_ \t]*", re.I | re.M))
     for opening, answer in _PHRASES
@@ -150,7 +150,7 @@ def strip_thinking(reply: str) -> str:
         text = _ANSWER_ENDS.sub("", _ANSWER_OPENS.sub("", text))
         if text != reply:
             text = _ANSWER_TAG.sub("", text)
-    return "" if _only_thinks_aloud(text) else drop_thinking_aloud(text)
+    return drop_thinking_aloud(text, is_reply=True)
 
 
 def may_begin_aloud(data: bytes, messages: list[str]) -> bool:
@@ -169,18 +169,23 @@ def has_mark(text: str) -> bool:
     return bool(_MARK.search(text))
 
 
-def drop_thinking_aloud(text: str) -> str:
-    """Return ``text`` without thoughts that are introduced by a phrase, if another phrase ends them."""
-    for opening, answer in _ALOUD:
+def drop_thinking_aloud(text: str, *, is_reply: bool = False) -> str:
+    """Return ``text`` without thoughts that are introduced by a phrase, if another phrase ends them.
+
+    Args:
+        text: A message, or all of a reply.
+        is_reply: It is all of a reply: where the other phrase is sure to come before an answer, and has not
+            come, there is none.
+    """
+    if not _OPENING.match(text):
+        return text
+    for (opening, answer), is_sure in zip(_ALOUD, _SURE_TO_END, strict=True):
         if opening.match(text):
             ends = [match.end() for match in answer.finditer(text)]
-            return text[ends[-1] :].lstrip("\n") if ends else text
+            if ends:
+                return text[ends[-1] :].lstrip("\n")
+            return "" if is_reply and is_sure else text
     return text
-
-
-def _only_thinks_aloud(text: str) -> bool:
-    """Does ``text`` begin with a phrase that another one has to follow before the answer, and none does?"""
-    return any(opening.match(text) and not answer.search(text) for opening, answer in _ALOUD[:_SURE_PHRASES])
 
 
 def is_thinking_aloud(text: str) -> bool:

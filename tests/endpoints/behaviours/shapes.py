@@ -31,7 +31,7 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _call(arguments: str) -> dict[str, Any]:
+def _call(arguments: object) -> dict[str, Any]:
     return {"id": "call_1", "type": "function", "function": {"name": "reply", "arguments": arguments}}
 
 
@@ -58,6 +58,7 @@ _SHAPES = (
         says([{"type": "reasoning", "text": "THOUGHT"}, {"type": "output_text", "text": "ANSWER"}]),
     ),
     _read("content, parts of an unknown type too", says([{"type": "citation", "ref": 3}, _PART])),
+    _read("content, a part whose text has a value", says([{"type": "text", "text": {"value": "ANSWER"}}])),
     _read("content, a list of texts", says(["", "ANSWER"])),
     _read("content, one part that is no list", says({"type": "text", "text": "ANSWER"})),
     _read("tool_calls hold the object", says(None, finish="tool_calls", tool_calls=[_call("ANSWER")])),
@@ -65,6 +66,14 @@ _SHAPES = (
         "tool_calls hold the object",
         says("", finish="tool_calls", tool_calls=[_call("ANSWER")]),
         "experiences",
+    ),
+    _read(
+        "tool_calls hold the object, not text of it",
+        changed(
+            lambda choice: choice["message"].update(
+                content=None, tool_calls=[_call(orjson.loads(choice["message"]["content"]))]
+            )
+        ),
     ),
     _read(
         "function_call holds the object",
@@ -104,6 +113,21 @@ _WRITTEN = (
         repaired=True,
     ),
     _read("JSON inside a string", _rewritten(lambda texts: _json(_json({"messages": texts}))), repaired=True),
+    _read(
+        "JSON inside a string whose quotation marks are gone",
+        _rewritten(lambda texts: _json(_json({"messages": texts}))[1:-1]),
+        repaired=True,
+    ),
+    _read(
+        "messages within another object",
+        _rewritten(lambda texts: _json({"response": {"messages": texts}})),
+        repaired=True,
+    ),
+    _read(
+        "an escape that JSON does not know",
+        _rewritten(lambda texts: _json({"messages": [f"{texts[0]} @"]}).replace("@", "¯\\_(ツ)_/¯")),
+        repaired=True,
+    ),
     _read(
         "keys without quotes",
         _rewritten(lambda texts: _json({"messages": texts}).replace('"messages"', "messages")),
@@ -225,6 +249,8 @@ _TEXT = (
     _spoiled("U+FFFD", " \ufffd\ufffd", "\ufffd", command="transcript"),
     *(_spoiled(f"{token} at the end", token, token) for token in _TOKENS),
     *(_spoiled(f"{token} at the end", token, token, command="transcript") for token in _TOKENS[:3]),
+    _spoiled("the user's turn of a template", f"<|user|>\n{MARK}", "<|user|>", MARK),
+    _spoiled("a token for a byte", " at the caf<0xC3>", "<0xC3>"),
     _spoiled("the next turn of a template", f"<|im_end|>\n<|im_start|>user\n{MARK}", "<|im_start|>", MARK),
 )
 CASES = (*_SHAPES, *_WRITTEN, *_FINISHED, *_TEXT)

@@ -34,6 +34,9 @@ _MARKED = {
     "<|begin_of_solution|>ANSWER<|end_of_solution|>",
     "<|inner_prefix|> (Apertus)": "<|inner_prefix|>THOUGHT DRAFT<|inner_suffix|>ANSWER",
     "<longcat_think>": "<longcat_think>THOUGHT DRAFT</longcat_think>ANSWER",
+    "<|begin_of_reasoning|>": "<|begin_of_reasoning|>THOUGHT DRAFT<|end_of_reasoning|>ANSWER",
+    "[THINKING]": "[THINKING]THOUGHT DRAFT[/THINKING]\nANSWER",
+    "<draft> and <answer>": "<draft>DRAFT</draft>\n<answer>ANSWER</answer>",
     "<|think|> (Solar Open)": "<|think|>THOUGHT DRAFT<|end|><|begin|>assistant<|content|>ANSWER",
     "harmony channels (gpt-oss)": "<|channel|>analysis<|message|>THOUGHT DRAFT<|end|><|start|>assistant"
     "<|channel|>final<|message|>ANSWER<|return|>",
@@ -51,6 +54,9 @@ _TOLD = {
     "a draft in one fence, the answer in another": "One:\n```json\nDRAFT\n```\nTwo:\n```json\nANSWER\n```",
     "a draft in a fence, the answer bare": "```json\nDRAFT\n```\nNo, shorter:\n\nANSWER",
     "thought without its tokens (Gemma 4)": "thought\nTHOUGHT DRAFT I will make it shorter.\nANSWER",
+    "a draft and a better one, each under its word": "**Draft:** DRAFT\n\n**Better:** ANSWER",
+    "a draft that is nearly JSON": "{'messages': ['qwdraft'], 'situation': 'qwdraft', 'topic': 'qwdraft'}\n\n"
+    "No, as JSON:\nANSWER",
     "an object that is a plan, then the answer": f'{{"plan": "{MARK}"}}\n\nSo:\nANSWER',
 }
 _ONE_LINE = {
@@ -64,9 +70,12 @@ _ONE_LINE = {
     "<reasoning> in the line": "<reasoning>THOUGHT</reasoning> ANSWER",
     "harmony in the line": "<|channel|>analysis<|message|>THOUGHT<|end|><|start|>assistant"
     "<|channel|>final<|message|>ANSWER",
+    "<|think|> in the line": "<|think|>THOUGHT DRAFT<|end|><|begin|>assistant<|content|>ANSWER",
+    "<longcat_think> in the line": "<longcat_think>THOUGHT</longcat_think>ANSWER",
     "harmony without tokens in the line": "analysisTHOUGHT DRAFTassistantfinal ANSWER",
 }
 _UNUSABLE = {
+    "a draft in a sentence": "Maybe DRAFT but that is dull.",
     "a draft, then the answer, then prose": "Perhaps DRAFT or else ANSWER, and I like the second one more.",
     "<think> that is never closed": "<think>\nTHOUGHT DRAFT",
     "[THINK] that is never closed": "[THINK]THOUGHT DRAFT",
@@ -171,6 +180,8 @@ _CLEAN = {
     "<|channel>thought": "<|channel>thought\nTHOUGHT<channel|>ANSWER",
     "<|START_THINKING|>": "<|START_THINKING|>THOUGHT<|END_THINKING|>ANSWER",
     "<reasoning>": "<reasoning>THOUGHT</reasoning>ANSWER",
+    "<|inner_prefix|>": "<|inner_prefix|>THOUGHT<|inner_suffix|>ANSWER",
+    "<longcat_think>": "<longcat_think>THOUGHT</longcat_think>ANSWER",
     "harmony": "<|channel|>analysis<|message|>THOUGHT<|end|><|start|>assistant<|channel|>final"
     "<|message|>ANSWER",
     "harmony without tokens": "analysisTHOUGHTassistantfinalANSWER",
