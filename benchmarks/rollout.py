@@ -1,6 +1,6 @@
 """What the rollout engine does, measured against a loopback endpoint in another process.
 
-    python benchmarks/rollout.py [--quick] [--only throughput,cpu,prefix,limit,kill,start,memory]
+    python benchmarks/rollout.py [--quick] [--only throughput,cpu,prefix,limit,random,kill,start,memory]
 
 Prints one table: what, figure, the bar it is held to. Ratios are taken within one run, since machines
 differ and are shared; throughput is taken in the middle of a run (by the endpoint's own count), so that
@@ -282,23 +282,27 @@ def prefix(folder: Path, *, quick: bool) -> Iterator[Row]:
     yield Row(f"prefix reuse at {TURNS} turns", f"{share:.3f}", ">= 0.95", share >= 0.95)
 
 
+def first_seconds(source: Path, out: Path, slots: str, seconds: float, *options: str) -> dict[str, Any]:
+    """Return what the endpoint has counted some seconds after the first request of a run."""
+    with serving("--latency", "0.3", "--jitter", "0.5", *options) as server:
+        process = quietly(rollout(server.url, source, out, "--concurrency", slots))
+        while not server.stats()["requests"]:
+            time.sleep(0.02)
+        time.sleep(seconds)
+        stats = server.stats()
+        process.kill()
+        process.wait()
+    return stats
+
+
 def limit(folder: Path, *, quick: bool) -> Iterator[Row]:
     """Useful requests per second where 100 are allowed, from the first request on."""
     source = write_experiences(folder / "limit.jsonl", 5_000)
     seconds = 10 if quick else 60
     for kind in ("bucket", "window"):
         for slots in ("64", "auto"):
-            with serving(
-                "--latency", "0.3", "--jitter", "0.5", "--rate", "100", "--rate-kind", kind
-            ) as server:
-                out = folder / f"limit-{kind}-{slots}.jsonl"
-                process = quietly(rollout(server.url, source, out, "--concurrency", slots))
-                while not server.stats()["requests"]:
-                    time.sleep(0.02)
-                time.sleep(seconds)
-                stats = server.stats()
-                process.kill()
-                process.wait()
+            out = folder / f"limit-{kind}-{slots}.jsonl"
+            stats = first_seconds(source, out, slots, seconds, "--rate", "100", "--rate-kind", kind)
             useful, refused = stats["answers"] / seconds, stats["faults"].get("http_429", 0)
             bar = ">= 85" if slots == "64" else ""
             yield Row(
@@ -307,6 +311,27 @@ def limit(folder: Path, *, quick: bool) -> Iterator[Row]:
                 bar,
                 not bar or useful >= 85,
             )
+
+
+def random_refusals(folder: Path, *, quick: bool) -> Iterator[Row]:
+    """Turns per second where a share of all requests gets a 429 at random, from the first request on."""
+    source = write_experiences(folder / "random.jsonl", 5_000)
+    bars = {0.05: 0.7, 0.1: 0.6, 0.2: 0.4}
+    seconds, repeats = (5, 1) if quick else (20, 3)
+    for slots in ("64", "auto"):
+        ratios: dict[float, list[float]] = {share: [] for share in bars}
+        for repeat in range(repeats):
+            found = []
+            for share in (0.0, *bars):
+                out = folder / f"random-{slots}-{share}-{repeat}.jsonl"
+                stats = first_seconds(source, out, slots, seconds, f"--fault=http_429={share}")
+                found.append(stats["answers"])
+            for share, answers in zip(bars, found[1:], strict=True):
+                ratios[share].append(answers / found[0])
+        for share, bar in bars.items():
+            ratio = statistics.median(ratios[share])
+            what = f"429 to {share:.0%} at random, {slots} slots: turns in {seconds} s"
+            yield Row(what, f"{ratio:.2f} of those without refusals", f">= {bar}", ratio >= bar)
 
 
 def kill(folder: Path, *, quick: bool) -> Iterator[Row]:
@@ -394,6 +419,7 @@ PARTS: dict[str, Callable[..., Iterator[Row]]] = {
     "cpu": cpu,
     "throughput": throughput,
     "limit": limit,
+    "random": random_refusals,
     "kill": kill,
     "memory": memory,
 }

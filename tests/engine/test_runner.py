@@ -376,14 +376,15 @@ def test_a_finished_run_is_not_paid_for_twice(tmp_path: Path) -> None:
 
 
 def test_how_long_a_repeat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Doubling, to half a minute; as long as the server asks, to that too; after a 429 not at all."""
+    """Doubling, to half a minute; as long as the server asks, to that too."""
     monkeypatch.setattr("soc_gen.engine.runner.random.uniform", lambda *_: 1.0)
     waits = [wait_seconds(TransientError("http_500"), faults) for faults in range(1, 40)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (0.25, 30.0)
     assert wait_seconds(TransientError("http_503", retry_after=20), 1) == 20
     assert wait_seconds(TransientError("http_503", retry_after=86400), 1) == 30
-    assert wait_seconds(TransientError("http_429", retry_after=90), 1) == 0
+    assert wait_seconds(TransientError("http_429", retry_after=20), 1) == 20
+    assert wait_seconds(TransientError("http_429", retry_after=90), 1) == 30
 
 
 def test_a_replica_lets_go_of_every_conversation_that_has_ended(tmp_path: Path) -> None:

@@ -234,17 +234,17 @@ class AdaptiveRateLimiter:
             return
         faster, share = self._learned(self._age), self._refused / (passed + self._refused)
         allowed = passed / (until - self._since)
-        self._try(faster, passed + self._refused, self._refused)
         pace = _KEEP * min(faster, allowed)
-        tried = _PATIENCE * self._trial.requests / pace
-        self._go_on(now, pace, _HOLD if share <= _FEW else tried)
+        trial = self._try(faster, passed + self._refused, self._refused)
+        self._go_on(now, pace, _HOLD if share <= _FEW else _PATIENCE * trial.requests / pace)
 
-    def _try(self, faster: float, requests: int, refusals: int) -> None:
-        """Begin a trial; where the last one is not over, that is of both cuts."""
+    def _try(self, faster: float, requests: int, refusals: int) -> _Trial:
+        """Begin a trial; where the last one is not over, it is of both cuts."""
         if self._trial is not None:
             faster = self._trial.faster
         enough = min(_MANY, refusals)
         self._trial = _Trial(faster, math.ceil(requests * enough / refusals), enough)
+        return self._trial
 
     def _go_on(self, now: float, pace: float, hold: float = 0.0, rise: float = _RISE) -> None:
         """Set the pace, which is kept for ``hold`` seconds and then grows by e in ``rise`` seconds."""
