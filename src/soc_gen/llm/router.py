@@ -141,9 +141,9 @@ class Router:
             RequestRejectedError: Not worth repeating, while others are answered.
             EndpointError: Wrong key or model, or no replica has answered for too long.
         """
-        await self._wait_for_first_reply()
         replica = await self._choose(request.conversation)
         sent_at = await self._queue(replica)
+        await self._wait_for_first_reply()
         self._in_flight += 1
         try:
             reply = await replica.endpoint.ask(request)
