@@ -80,8 +80,11 @@ def test_replicas_that_list_others_have_one_in_common() -> None:
         two.behave(models=("b", "c"))
         assert model_of(one.url, two.url) == "b"
         two.behave(models=("c",))
-        with pytest.raises(EndpointError, match=r"no model in common.*a, b, c"):
+        with pytest.raises(EndpointError, match=r"no model in common.*a, b"):
             model_of(one.url, two.url)
+        said: list[str] = []
+        assert chosen(two.url, one.url, say=said.append) == ("c", ())
+        assert f"{one.url} does not list the model c" in said[0]
         two.behave(models=None)
         with pytest.raises(EndpointError, match="several models"):
             model_of(one.url, two.url)

@@ -62,21 +62,20 @@ async def choose_model(
         config: Names the model, if one is named, and says how long to wait.
         sleep: Waits between two questions for a list.
         notice: Is told what is waited for, and "" when it no longer is.
-        say: Is told when the named model is in no list.
+        say: Is told when a list does not have the model.
 
     Raises:
-        EndpointError: None of the replicas is there; or no model was named, and they list several, none that
-            all have, or do not let the list be seen.
+        EndpointError: None of the replicas is there; or no model was named, and they list several, or do not
+            let the list be seen.
         UsageError: No model was named, and they list none.
     """
     found = await _lists(endpoints, config, sleep, notice)
     absent = tuple(one.url for one in found if one.absent)
     if len(absent) == len(found):
         raise _nobody(found)
-    if config.model is None:
-        return _only_one(found), absent
-    _warn_if_unlisted(config.model, found, say)
-    return config.model, absent
+    model = config.model if config.model is not None else _only_one(found)
+    _warn_if_unlisted(model, found, say)
+    return model, absent
 
 
 async def _lists(
@@ -113,16 +112,16 @@ def _nobody(found: Sequence[_Listed]) -> EndpointError:
 
 
 def _only_one(found: Sequence[_Listed]) -> str:
-    """Return the one model that all lists have."""
+    """Return the one model that all lists have; where they have none in common, the only one of the first."""
     lists = [one for one in found if one.models]
     if not lists:
         raise _no_list(found)
     common = [name for name in lists[0].models if all(name in one.models for one in lists)]
-    if len(common) == 1:
-        return common[0]
+    names = common or list(lists[0].models)
+    if len(names) == 1:
+        return names[0]
     urls = ", ".join(one.url for one in lists)
     what = f"{urls} has several models" if common else f"{urls} have no model in common"
-    names = common or [name for one in lists for name in one.models]
     more = " …" if len(names) > _MOST_SHOWN else ""
     hint = f"Name one of them with --model: {', '.join(names[:_MOST_SHOWN])}{more}"
     raise EndpointError(what, hint=hint)
