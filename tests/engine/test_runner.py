@@ -20,11 +20,11 @@ from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.engine.runner import ActiveRun, Job, Session, run_jobs, wait_seconds
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import ConversationError, EndpointError, OutputError
-from soc_gen.llm.wire import Capabilities
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request, Usage
+from soc_gen.llm.wire import Capabilities
 from soc_gen.models import Failure, Persona
 from soc_gen.settings import Budget, Endpoint, Prices, Sampling
 from tests.engine.test_journal import INPUTS, persona

@@ -14,9 +14,9 @@ import pytest
 
 from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import EndpointClient, ListRefusedError, read_key
-from soc_gen.llm.wire import Capabilities, wire_body
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.llm.wire import Capabilities, wire_body
 from soc_gen.settings import Endpoint, Sampling
 from tests.support.loopback_endpoint import CONTEXT_FORMS, MODEL, Behaviour, LoopbackEndpoint
 

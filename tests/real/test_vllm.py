@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from soc_gen.engine.connect import connect
-from soc_gen.llm.wire import Capabilities
 from soc_gen.llm.faults import ContextLengthError, RequestRejectedError
 from soc_gen.llm.types import PromptMessage, Reply, Request
+from soc_gen.llm.wire import Capabilities
 from soc_gen.settings import Endpoint, Sampling
 
 pytestmark = pytest.mark.vllm

@@ -14,6 +14,7 @@ from soc_gen.engine.unusable import THINKING_OFF, advice, came, thinks
 from soc_gen.errors import ConversationError
 from soc_gen.llm.faults import (
     ContextLengthError,
+    NotACompletionError,
     RequestRejectedError,
     TransientError,
 )
@@ -25,7 +26,6 @@ PATIENCE_SECONDS = 60.0
 """How long faults that may pass are repeated, in all; less where ``give_up_seconds`` is less."""
 _FAULTS = (TransientError, ContextLengthError, RequestRejectedError)
 _MOST_WORDS = 300  # characters of a refusal: the URL, and 200 of the server's own
-_NO_COMPLETION = frozenset({"bad_body", "not_json", "no_choices"})  # kinds of faults
 _BAD_URL = "Check --base-url: it usually ends in /v1"
 _LATER = "Try again when the server is well; --base-url and its own log say more"
 _SLOW = "Raise timeout_seconds under [endpoint], or have the server do less at once"
@@ -186,7 +186,7 @@ async def _remedy(fault: Exception, trial: Trial, asker: _Asker) -> str:
 def _hint_of_fault(fault: TransientError) -> str:
     if fault.kind == "timeout":
         return _SLOW
-    return _BAD_URL if fault.kind in _NO_COMPLETION else _LATER
+    return _BAD_URL if isinstance(fault, NotACompletionError) else _LATER
 
 
 async def _is_taken(changed: Request, refused: Request, asker: _Asker) -> bool:

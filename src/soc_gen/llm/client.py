@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from soc_gen.settings import Endpoint
 
 BAD_GENERATION = "bad_generation"
-"""Finish reason of a reply that the server threw away itself: there is no text, and the next seed is asked."""
+"""Finish reason of a reply that the server threw away itself: it has no text."""
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 

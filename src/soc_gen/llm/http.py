@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -56,10 +57,8 @@ class HttpClient:
     """
 
     def __init__(self, url: str) -> None:
-        timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
         try:
-            # A proxy of the environment is used, but not to this machine itself.
-            self.client = _Client(limits=_LIMITS, timeout=timeout, trust_env=not is_loopback(url))
+            self.client = _open_client(url)
         except ValueError:
             what = "a variable of the environment for proxies (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) is no URL"
             raise UsageError(what, hint="Mend or unset it; it looks like http://host:3128") from None
@@ -141,21 +140,21 @@ class _Timer:
         self._handle.cancel()
 
 
-class _Client(DefaultAioHttpClient):  # type: ignore[misc]  # declared as a variable there
-    """The SDK's client, with room for long headers."""
+def _open_client(url: str) -> httpx2.AsyncClient:
+    """Return the SDK's client, with room for long headers.
 
-    def _init_transport(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the SDK has it
-        transport = super()._init_transport(*args, **options)
-        transport.client = lambda: _open_session(transport)
-        return transport
+    A proxy of the environment is used, but not to this machine itself.
+    """
+    timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
+    client = DefaultAioHttpClient(limits=_LIMITS, timeout=timeout, trust_env=not is_loopback(url))
+    transports: list[Any] = [client._transport, *client._mounts.values()]  # noqa: SLF001 - there is no option
+    for transport in filter(None, transports):
+        transport.client = partial(_open_session, transport)
+    return client
 
-    def _init_proxy_transport(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        transport = super()._init_proxy_transport(*args, **options)
-        transport.client = lambda: _open_session(transport)
-        return transport
 
-
-def _open_session(transport: Any) -> aiohttp.ClientSession:  # noqa: ANN401
+def _open_session(transport: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - the SDK's own class, which is private
+    """Return what the transport makes itself, but for the bound of headers."""
     connector = aiohttp.TCPConnector(
         limit=transport.limits.max_connections or 0,
         keepalive_timeout=transport.limits.keepalive_expiry,

@@ -8,7 +8,8 @@ several, and the first is the one that decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -50,7 +51,8 @@ def _words(*patterns: str) -> re.Pattern[str]:
 
 _FLAGGED = _words(
     r"flagged|moderation|guardrail|content[ _-]?(filter|polic|management|inspection)|data_inspection",
-    r"usage (guideline|polic)|inappropriate|content exists risk|high risk|sensitive (content|word|information)",
+    r"usage (guideline|polic)|inappropriate|content exists risk|high risk",
+    r"sensitive (content|word|information)",
     r"unsafe|censored|responsible_?ai|prohibited|safety[ _](check|polic|system|filter|setting)",
     r"violat\w+ (our|the|of|usage|content)|harmful|content .{0,40}\bblocked|blocked .{0,40}\bcontent",
 )
@@ -93,6 +95,29 @@ _PASSING = _words(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An answer that is no reply."""
+
+    status: int
+    body: object
+    headers: Mapping[str, str]
+    url: str
+    sent: Collection[str]
+    text: str
+    """All words of the body, those for machines included."""
+
+    @property
+    def words(self) -> str:
+        """What the server says to people."""
+        return excerpt(error_message(self.body))
+
+    @property
+    def told(self) -> str:
+        """One line for the user."""
+        return f"{self.url} answers {self.status}: {self.words or 'nothing more'}"
+
+
 def from_status(
     status: int, body: object, headers: Mapping[str, str], url: str, sent: Collection[str] = ()
 ) -> Exception:
@@ -105,28 +130,60 @@ def from_status(
         url: Base URL of the server, fit to be shown.
         sent: Names of the fields in the request's body.
     """
-    text = _text(body)
-    told = f"{url} answers {status}: {excerpt(error_message(body)) or 'nothing more'}"
-    if status in {400, 403, 422, 451} and _FLAGGED.search(text) or status == 451:
-        return PromptFlaggedError(told)
-    if status in {400, 413, 422, 500} and is_context_length(text) or status == 413:
-        return ContextLengthError(told)
-    if status in {400, 422, 500} and _GENERATION.search(text):
-        return BadGenerationError(told)
-    if status in {400, 422} and (field := unsupported_field(body, text, sent)):
-        return UnsupportedFieldError(field, told, _instead(field, text))
-    if _refuses_schema(status, text):
-        return UnsupportedFieldError(RESPONSE_FORMAT, told)
+    refusal = _Refusal(status, body, headers, url, sent, _text(body))
+    faults = (kind(refusal) for kind in _KINDS)
+    return next(filter(None, faults), RequestRejectedError(refusal.told))
+
+
+def _flagged(refusal: _Refusal) -> Exception | None:
+    flagged = refusal.status in {400, 403, 422} and _FLAGGED.search(refusal.text)
+    return PromptFlaggedError(refusal.told) if flagged or refusal.status == 451 else None
+
+
+def _too_long(refusal: _Refusal) -> Exception | None:
+    told = refusal.status in {400, 422, 500} and is_context_length(refusal.text)
+    return ContextLengthError(refusal.told) if told or refusal.status == 413 else None
+
+
+def _badly_generated(refusal: _Refusal) -> Exception | None:
+    found = refusal.status in {400, 422, 500} and _GENERATION.search(refusal.text)
+    return BadGenerationError(refusal.told) if found else None
+
+
+def _unknown_field(refusal: _Refusal) -> Exception | None:
+    status, text = refusal.status, refusal.text
+    if status in {400, 422} and (name := unsupported_field(refusal.body, text, refusal.sent)):
+        return UnsupportedFieldError(name, refusal.told, _instead(name, text))
+    known = status in {400, 404, 415, 422, 500} and _SCHEMA.search(text)
+    return UnsupportedFieldError(RESPONSE_FORMAT, refusal.told) if known or status in {415, 501} else None
+
+
+def _no_access(refusal: _Refusal) -> Exception | None:
+    status = refusal.status
     if status in _ACCESS:
-        error = EndpointError(told, hint=_ACCESS[status])
+        error = EndpointError(refusal.told, hint=_ACCESS[status])
         return AccessRefusedError(status, error, lasting=status == 402)
-    if status == 429 and _will_not_pass(text):
-        return AccessRefusedError(status, EndpointError(told, hint=_LATER), lasting=True)
-    if status in _TRANSIENT or status >= 500 or (status == 400 and _PASSING.search(text)):
-        seconds, overload = parse_retry_after(headers), status in _OVERLOAD
-        words = excerpt(error_message(body))
-        return TransientError(f"http_{status}", words, retry_after=seconds, overload=overload)
-    return RequestRejectedError(told)
+    if status == 429 and _will_not_pass(refusal.text):
+        return AccessRefusedError(status, EndpointError(refusal.told, hint=_LATER), lasting=True)
+    return None
+
+
+def _passing(refusal: _Refusal) -> Exception | None:
+    status = refusal.status
+    if status in _TRANSIENT or status >= 500 or (status == 400 and _PASSING.search(refusal.text)):
+        seconds, overload = parse_retry_after(refusal.headers), status in _OVERLOAD
+        return TransientError(f"http_{status}", refusal.words, retry_after=seconds, overload=overload)
+    return None
+
+
+_KINDS: tuple[Callable[[_Refusal], Exception | None], ...] = (
+    _flagged,
+    _too_long,
+    _badly_generated,
+    _unknown_field,
+    _no_access,
+    _passing,
+)
 
 
 def from_error_body(error: object, url: str, sent: Collection[str] = ()) -> Exception:
@@ -196,11 +253,6 @@ def _instead(field: str, text: str) -> str:
     if field not in _MAX_TOKENS:
         return ""
     return next((name for name in _MAX_TOKENS if name != field and re.search(rf"\b{name}\b", text)), "")
-
-
-def _refuses_schema(status: int, text: str) -> bool:
-    known = status in {400, 404, 415, 422, 500} and bool(_SCHEMA.search(text))
-    return known or status in {415, 501}
 
 
 def _will_not_pass(text: str) -> bool:

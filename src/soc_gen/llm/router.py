@@ -129,6 +129,7 @@ class Router:
         self._refusals = 0  # in a row
         self._flagged = 0  # in a row
         self._no_completions = 0  # before the first reply
+        self._no_chat: EndpointError | None = None
         self._in_flight = 0
         self._home: dict[str, Replica] = {}
 
@@ -232,12 +233,16 @@ class Router:
             return
         self._no_completions += 1
         if self._in_flight <= 1 and self._no_completions >= _NO_COMPLETIONS:
-            raise EndpointError(f"{replica.endpoint.url} sends no chat completion ({fault})", hint=_NO_CHAT)
+            what = f"{replica.endpoint.url} sends no chat completion ({fault})"
+            self._no_chat = EndpointError(what, hint=_NO_CHAT)
+            raise self._no_chat
 
     async def _wait_for_first_reply(self) -> None:
         """Send nothing more while it is open whether what answers is a chat endpoint."""
         while self._no_completions and self._in_flight and not self._any_answered():
             await self._sleep(_LOOK_FOR_REPLY_SECONDS)
+        if self._no_chat is not None:
+            raise self._no_chat
 
     def _any_answered(self) -> bool:
         return any(replica.answered for replica in self._replicas)
