@@ -26,12 +26,12 @@ from dataclasses import dataclass
 _PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 0.01, 60.0  # seconds; the first where the server names none
 _BACKOFF = 0.5  # of the silence so far: the next pause is at least that
 # The pace after a cut.
-_KEEP = 0.97  # of a pace that was just above the limit
+_KEEP = 0.98  # of a pace that was just above the limit
 _LAG = 1.25  # seconds before a refusal, when the pace still was right: before the window that was full
 _LONG = 4.0  # pauses; a pace that went well for longer was just above the limit
 _FEW = 0.2  # share of requests refused, up to which a pace was just above the limit
 _HOLD = 60.0  # seconds for which a pace just below the limit is kept, before it rises
-_RISE, _FASTEST_RISE = 12.0, 1.0  # seconds in which the pace then grows by e
+_RISE, _FASTEST_RISE = 16.0, 1.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
 # What is chance.
