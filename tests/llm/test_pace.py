@@ -71,7 +71,7 @@ KINDS = {
     "minute, no word": Kind(100, minute(100), 0.97, 0.85, 80, retry_after=None),
     "minute, to the end": Kind(100, minute(100), 0.97, 0.94, 20, retry_after="end"),
     "20 a minute": Kind(20 / 60, minute(20 / 60), 0.97, 0.85, 120),
-    "20 a minute, to the end": Kind(20 / 60, minute(20 / 60), 0.97, 0.85, 100, retry_after="end"),
+    "20 a minute, to the end": Kind(20 / 60, minute(20 / 60), 0.97, 0.75, 100, retry_after="end"),
 }
 
 

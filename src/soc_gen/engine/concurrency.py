@@ -96,7 +96,7 @@ class AdaptiveConcurrency:
     """Finds how many conversations to keep open: more while more gets done, fewer on overload.
 
     Slots are doubled while that raises the throughput, then one step is tried now and then; a step that
-    brought nothing (the server only queues) is taken back. Overload (429, 503, timeouts) cuts by three
+    brought nothing (the server only queues) is taken back. Overload (503, 529, timeouts) cuts by three
     tenths, and no second time before the first can have had an effect, as TCP does (additive increase,
     multiplicative decrease; Chiu and Jain 1989).
 
@@ -149,7 +149,7 @@ class AdaptiveConcurrency:
         self.limit = min(self._highest, self.limit + step)
 
     def overloaded(self, now: float, sent_at: float) -> int:
-        """Note a 429, 503 or timeout to a request sent at ``sent_at``; return the slots to have."""
+        """Note a 503, 529 or timeout to a request sent at ``sent_at``; return the slots to have."""
         # Open conversations step back when their turn is there, one reply later.
         if sent_at >= self._cut_at + self._seconds:
             self.limit = max(1, int(self.limit * 0.7))

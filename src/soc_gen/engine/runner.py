@@ -130,6 +130,7 @@ class Session:
             reply = await self._router.ask(request)
         except TransientError as fault:
             self._metrics.retries[fault.kind] += 1
+            # A 429 is the rate limiter's: fewer slots would ask less even where that does not help.
             if self._adaptive and fault.overload and not fault.rate_limited:
                 self._slots.resize(self._adaptive.overloaded(time.monotonic(), started))
             raise

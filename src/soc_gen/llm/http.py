@@ -147,7 +147,7 @@ def _open_client(url: str) -> httpx2.AsyncClient:
     """
     timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
     client = DefaultAioHttpClient(limits=_LIMITS, timeout=timeout, trust_env=not is_loopback(url))
-    transports: list[Any] = [client._transport, *client._mounts.values()]  # noqa: SLF001 - there is no option
+    transports: list[Any] = [client._transport, *client._mounts.values()]
     for transport in filter(None, transports):
         transport.client = partial(_open_session, transport)
     return client

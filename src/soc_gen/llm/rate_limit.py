@@ -1,14 +1,19 @@
 """How fast to ask, learned from the endpoint's refusals. Pure state: times come in, delays go out.
 
-The idea. There is no pace until the server refuses something with a 429; then the pace is cut to what went
-through, and rises again as time goes by. After each cut a *trial* shows what the refusals were:
+A token bucket whose pace is cut on a refusal (429) and rises again as time goes by; before the first
+refusal there is no pace at all. After each cut a *trial* compares the slower pace with the faster one:
 
-* With a rate limit, nothing is refused at the slower pace, which is kept.
+* With a rate limit, (nearly) nothing is refused at the slower pace: it is kept.
 * Where about the same share is refused as before, refusals come by chance, and the faster pace finishes
-  more: it is restored, and from then on refusals are ignored up to twice that share.
+  more: it is restored, and from then on refusals are borne up to twice that share.
 
-Until refusals are known to come by chance, each of them makes all requests wait as long as the server asks;
-after that only several in a row do, with nothing that went through between them.
+What a refusal does depends on what is known:
+
+* Not yet known to come by chance, or many in a row with nothing that went through between them: all requests
+  wait as long as the server asks (``_pause``), then go on at what went through from pause to pause.
+* Known to come by chance, but more than that explains: nobody waits but the refused request itself; the
+  others go on at the pace at which requests went through meanwhile (``_slow_down``).
+* Known to come by chance and no more than usual: nothing.
 """
 
 from __future__ import annotations
@@ -20,14 +25,16 @@ from dataclasses import dataclass
 
 _PAUSE, _SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 0.01, 60.0  # seconds; the first where the server names none
 _BACKOFF = 0.5  # of the silence so far: the next pause is at least that
-_KEEP = 0.97  # of a pace that was just above the limit
+# The pace after a cut.
+_KEEP = 0.98  # of a pace that was just above the limit
 _LAG = 1.25  # seconds before a refusal, when the pace still was right: before the window that was full
 _LONG = 4.0  # pauses; a pace that went well for longer was just above the limit
 _FEW = 0.2  # share of requests refused, up to which a pace was just above the limit
 _HOLD = 60.0  # seconds for which a pace just below the limit is kept, before it rises
-_RISE, _FASTEST_RISE = 12.0, 1.0  # seconds in which the pace then grows by e
+_RISE, _FASTEST_RISE = 16.0, 1.0  # seconds in which the pace then grows by e
 _GAP = 1 / 3  # seconds; where requests are further apart, it is requests that make the pace known
 _LATE = 0.05  # seconds for which the pace is made up, where a request went later than it could
+# What is chance.
 _MANY = 8  # refusals that are no chance: in a row, or beyond twice the share that is
 _ENOUGH = 10  # requests that went through, at least, to know how many do in a second
 _TOLERATED = 0.5  # share of refusals, at most, that is ignored
@@ -111,12 +118,12 @@ class AdaptiveRateLimiter:
     def sent(self, now: float) -> None:
         """Record that a request is sent."""
         gap = 1 / (self.rate or math.inf)
-        waited = self._next >= now - max(gap, _LATE)
-        if waited:
+        planned = now
+        if self._next >= now - max(gap, _LATE):  # it has waited for the pace
             self._age += min(gap, _GAP)
-        # Wakened late, requests make up for it; after an idle time they do not.
-        self._next = (max(self._next, now - _LATE) if waited else now) + gap
-        self._next, self._alone = max(self._next, now + self._alone if self._alone else 0.0), 0.0
+            planned = max(self._next, now - _LATE)  # so that the next ones make up for a late one
+        self._next = max(planned + gap, now + self._alone if self._alone else 0.0)
+        self._alone = 0.0
         self._round.began = min(self._round.began, now)
         self._round.passed += 1
         self._passed.append(now)
@@ -157,19 +164,23 @@ class AdaptiveRateLimiter:
         if self._is_shut(sent_at):
             self._pause(now, sent_at, retry_after)
             return True
-        trial = self._trial
-        if trial is not None:
-            trial.refused += 1
-            if trial.refused >= trial.refusals:
-                share = (trial.refusals + trial.refused) / (trial.requests + trial.sent)
-                if share > _TOLERATED:
-                    self._slow_down(now)
-                else:
-                    self._chance, self._trial = share, None
-                    self._go_on(now, trial.faster)
+        if self._trial is not None:
+            self._refused_on(self._trial, now)
         elif self._excess >= _MANY:
             self._slow_down(now)
         return False
+
+    def _refused_on(self, trial: _Trial, now: float) -> None:
+        """Count a refusal at the slower pace, and go back to the faster one when it is no better."""
+        trial.refused += 1
+        if trial.refused < trial.refusals:
+            return
+        share = (trial.refusals + trial.refused) / (trial.requests + trial.sent)
+        if share > _TOLERATED:
+            self._slow_down(now)
+        else:
+            self._chance, self._trial = share, None
+            self._go_on(now, trial.faster)
 
     def _between(self, begin: float, end: float) -> int:
         """Return how many requests went through of those sent from ``begin`` to ``end``."""
