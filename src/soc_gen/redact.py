@@ -19,8 +19,8 @@ _DEEPEST = 100  # levels of JSON; what is below is not looked at but dropped
 class Redactor:
     """Hides secrets in texts and in JSON.
 
-    A secret is found as it is, percent-encoded, escaped as in JSON, HTML or Python, as a whole or in part,
-    and inside of base64, whatever stands before and after it there (``user:key``, say).
+    A secret is found as it is, percent-encoded, escaped as in JSON, HTML or Python (all of it, or only some
+    characters), and within base64, whatever stands before and after it there, as in ``user:key``.
 
     Args:
         secrets: Keys, passwords and tokens; empty ones are left out.
@@ -66,7 +66,10 @@ def _forms(secret: str) -> list[str]:
     plain = "".join(map(_character, secret))
     if len(secret) < _ALONE:
         return [rf"(?<![^\W_]){plain}(?![^\W_])"]
-    return [plain, *("".join(map(_character, core)) for core in _in_base64(secret.encode()))]
+    return [
+        plain,
+        *("".join(map(_character, core)) for core in _in_base64(secret.encode("utf-8", "surrogatepass"))),
+    ]
 
 
 def _character(character: str) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import download_progress
-from soc_gen.cli.console import out, print_json, table, tell
+from soc_gen.cli.console import out, print_json, table
 from soc_gen.cli.settings_options import MODEL, RunConfig, takes
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check(
     from soc_gen.engine.probe import probe
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
-    with download_progress() as progress, ensure_endpoint(settings.endpoint, tell, progress) as endpoint:
+    with download_progress() as progress, ensure_endpoint(settings.endpoint, progress) as endpoint:
         findings = asyncio.run(probe(endpoint))
     _show(findings, as_json=as_json)
     if not all(finding.good for finding in findings):

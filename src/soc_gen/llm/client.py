@@ -25,12 +25,11 @@ from openai import AsyncOpenAI, DefaultAioHttpClient
 from soc_gen.errors import UsageError
 from soc_gen.llm.faults import RequestRejectedError, TransientError, UnsupportedSchemaError, from_status
 from soc_gen.llm.response import decode, decode_context, decode_models, raise_if_context_full
+from soc_gen.log import log
 from soc_gen.redact import Redactor
 from soc_gen.urls import basic_auth, is_loopback, join_url, public_url, secrets_in, without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from soc_gen.llm.types import Reply, Request
     from soc_gen.settings import Endpoint
 
@@ -50,8 +49,6 @@ class Capabilities:
     response_format: ResponseFormat = "json_schema"
     context: int | None = None
     """Tokens of prompt and reply together, where the endpoint tells."""
-    say: Callable[[str], None] = lambda _: None
-    """Is told when less has to do."""
 
     def downgrade(self, refused: ResponseFormat) -> None:
         """Fall back to the next weaker response format, unless another request has already done so.
@@ -63,9 +60,10 @@ class Capabilities:
             if refused not in _WEAKER:
                 raise UnsupportedSchemaError
             self.response_format = _WEAKER[refused]
-            self.say(
-                f"The endpoint takes no response_format {refused}; "
-                f"{self.response_format} has to do for this run."
+            log.warning(
+                "The endpoint takes no response_format %s; %s has to do for this run.",
+                refused,
+                self.response_format,
             )
 
 

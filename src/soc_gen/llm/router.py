@@ -82,7 +82,7 @@ class Router:
         replicas: At least one.
         give_up_seconds: How long all may be down before the run gives up.
         sleep: Waits, and ends early with an exception when the run is told to stop.
-        notice: Is told what the run waits for, and "" when it no longer does.
+        on_wait: Is told what the run waits for, and "" when it no longer does.
     """
 
     def __init__(
@@ -90,12 +90,12 @@ class Router:
         replicas: Sequence[Replica],
         give_up_seconds: float,
         sleep: Sleep = asyncio.sleep,
-        notice: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._replicas = replicas
         self._give_up_seconds = give_up_seconds
         self._sleep = sleep
-        self._notice = notice
+        self._on_wait = on_wait
         self._last_success = time.monotonic()
         self._failing_since: float | None = None
         """When the first fault came that no success has followed; a process that was asleep is no outage."""
@@ -169,9 +169,9 @@ class Router:
             raise EndpointError(what, hint=_KEPT)
         if soonest > max(left, _LONGEST_OPEN):
             raise EndpointError(f"every endpoint wants to be left alone for {soonest:.0f} s", hint=_KEPT)
-        self._notice(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
+        self._on_wait(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
-        self._notice("")
+        self._on_wait("")
 
     async def _queue(self, limiter: AdaptiveRateLimiter) -> None:
         """Wait until it is this request's turn."""
