@@ -66,10 +66,8 @@ def _forms(secret: str) -> list[str]:
     plain = "".join(map(_character, secret))
     if len(secret) < _ALONE:
         return [rf"(?<![^\W_]){plain}(?![^\W_])"]
-    return [
-        plain,
-        *("".join(map(_character, core)) for core in _in_base64(secret.encode("utf-8", "surrogatepass"))),
-    ]
+    cores = _in_base64(secret.encode("utf-8", "surrogatepass"))
+    return [plain, *("".join(map(_character, core)) for core in cores)]
 
 
 def _character(character: str) -> str:

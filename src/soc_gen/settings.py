@@ -36,7 +36,7 @@ class Settings(BaseModel):
     @field_validator("*")
     @classmethod
     def _fits(cls, value: object) -> object:
-        if not isinstance(value, BaseModel) and (problem := json_problem(value, _DEEPEST)):
+        if problem := json_problem(value, _DEEPEST):
             raise ValueError(problem)
         return value
 

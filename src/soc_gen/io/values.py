@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pydantic import BaseModel
+
 LARGEST = 2**63 - 1
 """Largest integer that JSON writers and servers take."""
 DEEPEST = 50
@@ -26,6 +28,6 @@ def json_problem(value: object, levels: int = DEEPEST) -> str:
         return f"should be at most {LARGEST}"
     if isinstance(value, float) and not math.isfinite(value):
         return "should be a finite number"
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int | float | BaseModel):  # a model has checked itself
         return ""
     return f"is a {type(value).__name__}, which JSON has not; write it as text"
