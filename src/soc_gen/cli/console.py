@@ -67,8 +67,8 @@ class SafeConsole(Console):
         raise OutputError(f"cannot be written ({error.strerror})", where="standard output") from None
 
 
-out = SafeConsole()
-err = SafeConsole(stderr=True)
+out: Console = SafeConsole()
+err: Console = SafeConsole(stderr=True)
 
 
 def _to_nowhere(stream: IO[str]) -> None:
