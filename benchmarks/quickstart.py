@@ -35,16 +35,12 @@ _FILLER = re.compile(
 
 def roll_out_all(source: Path, limit: int | None, config: Config, out: Path) -> tuple[list[Chat], RunMetrics]:
     """Play the first experiences of ``source`` into ``out``, and return the chats and what it took."""
-    with ensure_endpoint(config.endpoint, _say, _quiet) as endpoint:
+    with ensure_endpoint(config.endpoint, _quiet) as endpoint:
         meter = RunMetrics()  # the clock starts when the model is ready
         stage = RolloutStage(source, config.rollout, config.random_seed, limit)
         context = RunContext(endpoint, metrics=meter, random_seed=config.random_seed, embedded=True)
         asyncio.run(run_stage(stage, out, context))
     return [chat for chat in read_jsonl(out, Chat) if isinstance(chat, Chat)], meter
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _quiet(*_progress: object) -> None:

@@ -78,9 +78,12 @@ def load_config(name: str | None, overrides: dict[str, Any] | None = None) -> Co
     Raises:
         UsageError: No such preset or file, broken TOML, an unknown key or a bad value.
     """
-    given = _read_toml(name) if name else {}
+    given: dict[str, Any] = {}
     try:
+        given = _read_toml(name) if name else {}
         return _completed(given, overrides or {})
+    except RecursionError:
+        raise UsageError("is nested too deeply", where=name or "the given settings") from None
     except ValidationError as error:
         where = name if name and not _is_valid(given) else "the command line"
         raise UsageError(_explain(error), where=where) from None
@@ -144,7 +147,7 @@ def _read_toml(name: str) -> dict[str, Any]:
     except FileNotFoundError:
         known = ", ".join(preset_names())
         raise UsageError(f"no such config: {name}", hint=f"Presets: {known}; or a .toml file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no TOML, no UTF-8, an integer of 5,000 digits
         raise UsageError(f"not a readable TOML file: {error}", where=name) from None
 
 
@@ -156,7 +159,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         if isinstance(value, dict):
-            merged[key] = _merge(merged.get(key) or {}, value)
+            merged[key] = _merge(_as_dict(merged.get(key)), value)
         elif value is not None:
             merged[key] = value
     return merged

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-HIDDEN = "***"
 _CERTAIN = 12  # characters; a shorter secret may be a word ("something"), which a reply may well contain
 _ALONE = 8  # characters; a shorter one, such as "x", is hidden where it stands alone, and not amid a word
 _DEEPEST = 100  # levels of JSON; what is below is not looked at but dropped
@@ -20,38 +19,41 @@ _DEEPEST = 100  # levels of JSON; what is below is not looked at but dropped
 class Redactor:
     """Hides secrets in texts and in JSON.
 
-    A secret is found as it is, percent-encoded, escaped as in JSON, HTML or Python, as a whole or in part,
-    and inside of base64, whatever stands before and after it there (``user:key``, say).
+    A secret is found as it is, percent-encoded, escaped as in JSON, HTML or Python (all of it, or only some
+    characters), and within base64, whatever stands before and after it there, as in ``user:key``.
 
     Args:
         secrets: Keys, passwords and tokens; empty ones are left out.
+        shown: What stands in their place.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], shown: str = "***") -> None:
+        self._shown = shown
         known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
         self._all = _pattern(known)
         self._certain = _pattern([secret for secret in known if len(secret) >= _CERTAIN])
 
     def error(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return a text or a JSON value of an error without any of the secrets."""
-        return _hidden(value, self._all, 0)
+        return self._hidden(value, self._all, 0)
 
     def data(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Return a JSON value without the secrets that are no word somebody may have written."""
-        return _hidden(value, self._certain, 0)
+        return self._hidden(value, self._certain, 0)
 
-
-def _hidden(value: Any, pattern: re.Pattern[str] | None, depth: int) -> Any:  # noqa: ANN401
-    if isinstance(value, str):
-        return pattern.sub(HIDDEN, value) if pattern else value
-    if depth == _DEEPEST:
-        return None
-    if isinstance(value, dict):
-        pairs = value.items()
-        return {_hidden(key, pattern, 0): _hidden(item, pattern, depth + 1) for key, item in pairs}
-    if isinstance(value, list):
-        return [_hidden(item, pattern, depth + 1) for item in value]
-    return value
+    def _hidden(self, value: Any, pattern: re.Pattern[str] | None, depth: int) -> Any:  # noqa: ANN401
+        if isinstance(value, str):
+            return pattern.sub(self._shown, value) if pattern else value
+        if depth == _DEEPEST:
+            return None
+        if isinstance(value, dict):
+            pairs = value.items()
+            return {
+                self._hidden(key, pattern, 0): self._hidden(item, pattern, depth + 1) for key, item in pairs
+            }
+        if isinstance(value, list):
+            return [self._hidden(item, pattern, depth + 1) for item in value]
+        return value
 
 
 def _pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
@@ -64,7 +66,8 @@ def _forms(secret: str) -> list[str]:
     plain = "".join(map(_character, secret))
     if len(secret) < _ALONE:
         return [rf"(?<![^\W_]){plain}(?![^\W_])"]
-    return [plain, *("".join(map(_character, core)) for core in _in_base64(secret.encode()))]
+    cores = _in_base64(secret.encode("utf-8", "surrogatepass"))
+    return [plain, *("".join(map(_character, core)) for core in cores)]
 
 
 def _character(character: str) -> str:

@@ -13,23 +13,31 @@ from pydantic import (
     field_validator,
 )
 
+from soc_gen.io.values import json_problem
 from soc_gen.urls import public_url, validate_url
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_LARGEST = 2**63 - 1  # that JSON writers and servers take
+_DEEPEST = 40  # levels of one setting; a manifest, which has all of them, has some more of its own
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what HTTP calls a token
+# Headers that mean something to HTTP itself (RFC 9110, 9112, 6265, 7239) or to whoever checks keys.
+_TAKEN = re.compile(
+    r"accept|authorization|cache-control|connection|(set-)?cookie|date|expect|forwarded|from|host|keep-alive"
+    r"|max-forwards|origin|pragma|range|referer|te|trailer|transfer-encoding|upgrade|user-agent|via"
+    r"|(x-)?api-key|x-forwarded-\w+|(accept|access-control|content|if|openai|proxy|sec|www)-.*",
+    re.IGNORECASE,
+)
 
 
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
     def _fits(cls, value: object) -> object:
-        if isinstance(value, int) and abs(value) > _LARGEST:
-            msg = f"should be at most {_LARGEST}"
-            raise ValueError(msg)
+        if problem := json_problem(value, _DEEPEST):
+            raise ValueError(problem)
         return value
 
 
@@ -103,7 +111,7 @@ class Endpoint(Settings):
     @classmethod
     def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not value.isprintable() or not value.isascii():
+            if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
                 msg = f"{name!r} is no header: names are letters, digits and dashes, values one line of ASCII"
                 raise ValueError(msg)
         return headers
@@ -119,6 +127,19 @@ class Endpoint(Settings):
             if trouble := validate_url(url):
                 raise ValueError(trouble)
         return tuple(url.rstrip("/") for url in urls)
+
+    @field_validator("affinity_header")
+    @classmethod
+    def _is_header(cls, name: str | None) -> str | None:
+        if name is None:
+            return name
+        if not _HEADER.fullmatch(name):
+            msg = "is no name of an HTTP header; it looks like X-Session-ID"
+            raise ValueError(msg)
+        if _TAKEN.fullmatch(name):
+            msg = f"{name} means something else to servers; take one such as X-Session-ID"
+            raise ValueError(msg)
+        return name
 
     @field_serializer("base_urls")
     def _without_secrets(self, urls: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -19,14 +18,12 @@ from tests.support.scripted_server import Behaviour as Scripted
 Chosen = tuple[str, tuple[str, ...]]
 
 
-def chosen(
-    *urls: str, wanted: str | None = None, say: Callable[[str], None] = lambda _: None, seconds: float = 5.0
-) -> Chosen:
+def chosen(*urls: str, wanted: str | None = None, seconds: float = 5.0) -> Chosen:
     async def main() -> Chosen:
         config = Endpoint(model=wanted, timeout_seconds=seconds, give_up_seconds=3.0)
         endpoints = [EndpointClient(url, None, config, Capabilities()) for url in urls]
         try:
-            return await choose_model(endpoints, config, asyncio.sleep, say=say)
+            return await choose_model(endpoints, config, asyncio.sleep)
         finally:
             for endpoint in endpoints:
                 await endpoint.close()
@@ -47,16 +44,15 @@ def test_the_only_model_is_taken() -> None:
         assert model_of(server.url) == MODEL
 
 
-def test_a_model_that_is_not_listed_is_asked_for_with_a_warning() -> None:
+def test_a_model_that_is_not_listed_is_asked_for_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """The warning is one line and has close names; a model that is listed needs none."""
-    said: list[str] = []
     with LoopbackEndpoint() as server:
-        assert chosen(server.url, wanted="loopback-modle", say=said.append) == ("loopback-modle", ())
-        assert len(said) == 1
-        assert "loopback-modle" in said[0]
-        assert f"close to it: {MODEL}" in said[0]
-        chosen(server.url, wanted=MODEL, say=said.append)
-    assert len(said) == 1
+        assert chosen(server.url, wanted="loopback-modle") == ("loopback-modle", ())
+        assert len(caplog.messages) == 1
+        assert "loopback-modle" in caplog.messages[0]
+        assert f"close to it: {MODEL}" in caplog.messages[0]
+        chosen(server.url, wanted=MODEL)
+    assert len(caplog.messages) == 1
 
 
 def test_of_several_models_one_must_be_named() -> None:
@@ -75,16 +71,15 @@ def test_a_server_without_a_list_takes_any_name_but_needs_one() -> None:
         model_of(empty.url)
 
 
-def test_replicas_that_list_others_have_one_in_common() -> None:
+def test_replicas_that_list_others_have_one_in_common(caplog: pytest.LogCaptureFixture) -> None:
     with LoopbackEndpoint(Behaviour(models=("a", "b"))) as one, LoopbackEndpoint() as two:
         two.behave(models=("b", "c"))
         assert model_of(one.url, two.url) == "b"
         two.behave(models=("c",))
         with pytest.raises(EndpointError, match=r"no model in common.*a, b"):
             model_of(one.url, two.url)
-        said: list[str] = []
-        assert chosen(two.url, one.url, say=said.append) == ("c", ())
-        assert f"{one.url} does not list the model c" in said[0]
+        assert chosen(two.url, one.url) == ("c", ())
+        assert f"{one.url} does not list the model c" in caplog.messages[0]
         two.behave(models=None)
         with pytest.raises(EndpointError, match="several models"):
             model_of(one.url, two.url)

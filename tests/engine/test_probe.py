@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,10 @@ def trials(experiences: dict[str, Any] | None = None, rollout: dict[str, Any] | 
     ]
 
 
-def check(
-    script: Script, *wanted: Trial, seconds: float = 5.0, say: Callable[[str], None] = lambda _: None
-) -> tuple[list[Finding], list[Asked]]:
+def check(script: Script, *wanted: Trial, seconds: float = 5.0) -> tuple[list[Finding], list[Asked]]:
     with ScriptedServer(Behaviour("a server", script)) as server:
         config = Endpoint(base_urls=(server.url,), give_up_seconds=seconds, timeout_seconds=seconds)
-        findings = asyncio.run(probe(config, wanted or trials(), say))
+        findings = asyncio.run(probe(config, wanted or trials()))
         return findings, server.asked
 
 
@@ -87,12 +84,11 @@ def test_it_asks_with_the_sampling_the_format_and_the_roles_of_a_run(
 
 
 @pytest.mark.parametrize(("status", "count"), [(429, 3), (503, 3), (500, 1), (529, 2)])
-def test_faults_that_pass_are_repeated(status: int, count: int) -> None:
-    said: list[str] = []
-    findings, asked = check(answers(status, error("Loading model"), when=before(count)), say=said.append)
+def test_faults_that_pass_are_repeated(status: int, count: int, caplog: pytest.LogCaptureFixture) -> None:
+    findings, asked = check(answers(status, error("Loading model"), when=before(count)))
     assert all(finding.good for finding in findings)
     assert len(asked) == 3 + count
-    assert len(said) == 1
+    assert len(caplog.messages) == 1
 
 
 def test_faults_that_do_not_pass_are_repeated_for_a_bounded_time() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar, overload
 
@@ -17,8 +17,6 @@ from soc_gen.models import Chat, Experience, Failure, Persona, Record, Rejection
 R = TypeVar("R", bound=Record)
 Source = str | Path
 """A JSONL, Parquet or (personas) CSV file, or the id of a dataset on the Hub."""
-OnMessage = Callable[[str], None]
-"""Is told, one line at a time, what a user should know at once."""
 
 
 class Records(Sequence[R], Generic[R]):

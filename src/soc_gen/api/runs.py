@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from soc_gen.api.files import config_from
-from soc_gen.api.records import OnMessage, Produced, Source
+from soc_gen.api.records import Produced, Source
 from soc_gen.config import DEFAULT_PRESET, Config
 from soc_gen.engine.context import RunContext
 from soc_gen.engine.execute import Stage, run_stage
@@ -41,7 +41,6 @@ async def agenerate_experiences(
     base_url: str | Sequence[str] | None = None,
     model: str | None = None,
     restart: bool = False,
-    on_message: OnMessage = lambda _: None,
 ) -> Produced[Experience]:
     """Pair personas, draw how they know each other, and have a model invent why they write.
 
@@ -55,7 +54,6 @@ async def agenerate_experiences(
             nor the config names one. The key is read from the environment.
         model: Name the endpoint knows the model by.
         restart: Throw away what an earlier run left in ``out``.
-        on_message: Is told, one line at a time, what a user should know at once.
 
     Returns:
         The experiences in order, the failures, and the figures of the run.
@@ -81,7 +79,7 @@ async def agenerate_experiences(
         bank = check_bank(personas, "personas")
         return ExperiencesStage(bank, settings.experiences, settings.random_seed)
 
-    return await _produce(make_stage, Experience, out, settings, restart=restart, on_message=on_message)
+    return await _produce(make_stage, Experience, out, settings, restart=restart)
 
 
 async def arollout(
@@ -93,7 +91,6 @@ async def arollout(
     model: str | None = None,
     limit: int | None = None,
     restart: bool = False,
-    on_message: OnMessage = lambda _: None,
 ) -> Produced[Chat]:
     """Play experiences turn by turn until they are chats.
 
@@ -105,7 +102,6 @@ async def arollout(
         base_url: URL of the endpoint, or several of replicas.
         model: Name the endpoint knows the model by.
         restart: Throw away what an earlier run left in ``out``.
-        on_message: Is told what a user should know at once.
 
     Returns:
         The finished chats in the order of the experiences, the failures, and the figures of the run.
@@ -127,7 +123,7 @@ async def arollout(
             return RolloutStage(Path(experiences), settings.rollout, settings.random_seed, limit)
         return RolloutStage(list(experiences), settings.rollout, settings.random_seed, limit)
 
-    return await _produce(make_stage, Chat, out, settings, restart=restart, on_message=on_message)
+    return await _produce(make_stage, Chat, out, settings, restart=restart)
 
 
 def _blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
@@ -160,7 +156,6 @@ async def _produce(
     settings: Config,
     *,
     restart: bool,
-    on_message: OnMessage,
 ) -> Produced[R]:
     stage = make_stage()
     async with AsyncExitStack() as stack:
@@ -168,7 +163,7 @@ async def _produce(
         path = Path(folder, f"{stage.name}.jsonl") if folder else Path(out or "")
         check_output(path)
         configured = settings.endpoint_of(stage.name)
-        endpoint = await stack.enter_async_context(_endpoint(configured, on_message))
+        endpoint = await stack.enter_async_context(_endpoint(configured))
         context = RunContext(
             endpoint,
             embedded=not configured.base_urls,
@@ -177,7 +172,6 @@ async def _produce(
             random_seed=settings.random_seed,
             settings=settings.model_dump(mode="json"),
             restart=restart,
-            on_message=on_message,
         )
         result = await run_stage(stage, path, context)
         records = [record for record in read_jsonl(path, kind) if not isinstance(record, BadLine)]
@@ -185,9 +179,9 @@ async def _produce(
 
 
 @asynccontextmanager
-async def _endpoint(settings: Endpoint, on_message: OnMessage) -> AsyncIterator[Endpoint]:
+async def _endpoint(settings: Endpoint) -> AsyncIterator[Endpoint]:
     """Yield the endpoint with URLs in it; the embedded model is started and ended beside the loop."""
-    serving = ensure_endpoint(settings, on_message, lambda *_: None)
+    serving = ensure_endpoint(settings, lambda *_: None)
     endpoint = await asyncio.to_thread(serving.__enter__)
     try:
         yield endpoint

@@ -16,7 +16,7 @@ import typer
 
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
-from soc_gen.cli.console import err, settle
+from soc_gen.cli.console import err, settle, show_logs
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
@@ -94,6 +94,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
             stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _show_trace
+    show_logs()
     words = sys.argv[1:]
     if "--verbose" in words:  # at the end of the line that failed is where people add it
         words = [word for word in words if word != "--verbose"] or ["--help"]

@@ -10,7 +10,7 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import download_progress
-from soc_gen.cli.console import out, print_json, table, tell
+from soc_gen.cli.console import out, print_json, table
 from soc_gen.cli.settings_options import MODEL, RunConfig, takes
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def check(
 
     findings: list[Finding] = []
     for configured, trials in _trials(settings):
-        with download_progress() as progress, ensure_endpoint(configured, tell, progress) as endpoint:
-            findings += asyncio.run(probe(endpoint, trials, tell))
+        with download_progress() as progress, ensure_endpoint(configured, progress) as endpoint:
+            findings += asyncio.run(probe(endpoint, trials))
     _show(findings, as_json=as_json)
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)

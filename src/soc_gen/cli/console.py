@@ -7,6 +7,7 @@ What is shown comes from models, servers, the Hub and file names. Whatever a com
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 from collections.abc import Iterable
@@ -66,8 +67,8 @@ class SafeConsole(Console):
         raise OutputError(f"cannot be written ({error.strerror})", where="standard output") from None
 
 
-out = SafeConsole()
-err = SafeConsole(stderr=True)
+out: Console = SafeConsole()
+err: Console = SafeConsole(stderr=True)
 
 
 def _to_nowhere(stream: IO[str]) -> None:
@@ -128,6 +129,24 @@ def print_json(value: object) -> None:
 def tell(line: str) -> None:
     """Print a line for people on stderr."""
     err.print(line)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Shows what is logged on stderr: the library's notices, and warnings of other libraries."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message of ``record``."""
+        tell(self.format(record))
+
+
+_handler = _ConsoleHandler()
+
+
+def show_logs() -> None:
+    """Have notices, and warnings of other libraries and of Python, come through the console."""
+    logging.getLogger("soc_gen").setLevel(logging.INFO)
+    logging.getLogger().addHandler(_handler)  # a second time changes nothing
+    logging.captureWarnings(capture=True)
 
 
 def as_word(path: Path) -> str:

@@ -36,7 +36,7 @@ def serve(
 
     need_engine()
     with download_progress() as progress:
-        weights = resolve_weights(embedded_model, progress=progress, say=tell)
+        weights = resolve_weights(embedded_model, progress=progress)
     try:
         tell(f"Loading {weights.stem} …")
         with embedded_server(weights, slots, port=port) as url:

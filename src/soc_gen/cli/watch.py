@@ -53,7 +53,7 @@ def run_stages(config: Config, plans: Sequence[StagePlan], *, restart: bool) -> 
         wanted = [config.endpoint_of(plan.name) for plan in plans]
         # An endpoint that several stages have is started once.
         started = [
-            (endpoint, stack.enter_context(ensure_endpoint(endpoint, tell, progress)))
+            (endpoint, stack.enter_context(ensure_endpoint(endpoint, progress)))
             for number, endpoint in enumerate(wanted)
             if endpoint not in wanted[:number]
         ]
@@ -98,7 +98,6 @@ async def _run(
             random_seed=config.random_seed,
             settings=config.model_dump(mode="json"),
             restart=restart,
-            on_message=tell,
         )
         async with _progress(plan.name, metrics):
             results.append(await run_stage(plan.make(), plan.out, context))

@@ -13,6 +13,7 @@ from soc_gen.llm.embedded.machine import allow_open_files
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router, Sleep
 from soc_gen.llm.wire import Capabilities
+from soc_gen.log import log
 from soc_gen.settings import Endpoint
 
 _AUTO_START = 8
@@ -38,37 +39,34 @@ class Connection:
 async def connect(
     config: Endpoint,
     sleep: Sleep,
-    notice: Callable[[str], None],
-    say: Callable[[str], None] = lambda _: None,
+    on_wait: Callable[[str], None],
 ) -> AsyncIterator[Connection]:
     """Open the endpoints of ``config``, after asking what models they have.
 
     Args:
         config: Where the model is; has at least one URL.
         sleep: How the router waits.
-        notice: Is told what the run waits for.
-        say: Is told what the endpoint was found not to take, which replicas do not answer, and that a model
-            is in no list.
+        on_wait: Is told what the run waits for.
 
     Raises:
         EndpointError: Nobody listening, or no model was named and it is not clear which one is meant.
         UsageError: The key's environment variable is not set, or no model was named and there is no list.
     """
     key = read_key(config.api_key_env)
-    capabilities = Capabilities.of(config, say)
+    capabilities = Capabilities.of(config)
     async with AsyncExitStack() as stack:
         endpoints = []
         for url in config.base_urls:
             endpoints.append(EndpointClient(url, key, config, capabilities))
             stack.push_async_callback(endpoints[-1].close)
-        model, absent = await choose_model(endpoints, config, sleep, notice, say)
+        model, absent = await choose_model(endpoints, config, sleep, on_wait)
         for url in absent:
-            say(f"{url} does not answer; the others are asked until it does")
+            log.warning("%s does not answer; the others are asked until it does", url)
         for endpoint in endpoints:
             endpoint.model = model
         replicas = [Replica(endpoint, _pacer(config)) for endpoint in endpoints]
-        router = Router(replicas, config.give_up_seconds, sleep, notice)
-        highest = _open_at_most(config, say)
+        router = Router(replicas, config.give_up_seconds, sleep, on_wait)
+        highest = _open_at_most(config)
         adaptive = (
             AdaptiveConcurrency(min(_AUTO_START, highest), highest) if config.concurrency == "auto" else None
         )
@@ -76,15 +74,18 @@ async def connect(
         yield Connection(router, model, capabilities, slots, adaptive, absent)
 
 
-def _open_at_most(config: Endpoint, say: Callable[[str], None]) -> int:
+def _open_at_most(config: Endpoint) -> int:
     """Return how many conversations may be open: each has a connection, and connections count as files."""
     wanted = _AUTO_HIGHEST if config.concurrency == "auto" else config.concurrency
     replicas = len(config.base_urls)
     files = allow_open_files(wanted * replicas + _OTHER_FILES)
     possible = max(1, (files - _OTHER_FILES) // replicas)
     if possible < wanted and config.concurrency != "auto":
-        say(
-            f"Only {files} files may be open here (ulimit -n): {possible} conversations at once, not {wanted}"
+        log.warning(
+            "Only %d files may be open here (ulimit -n): %d conversations at once, not %d",
+            files,
+            possible,
+            wanted,
         )
     return min(wanted, possible)
 

@@ -1,8 +1,8 @@
-"""What the caller of a run decides: the endpoint, the budget, and the callbacks."""
+"""What the caller of a run decides: the endpoint, the budget, the counters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,6 @@ class RunContext:
     """All settings of the run, as JSON, for the manifest."""
     restart: bool = False
     """Throw away what an earlier run left."""
-    on_message: Callable[[str], None] = lambda _: None
-    """Called with one line of text that the user should see at once."""
 
     def on_wait(self, text: str) -> None:
         """Show what the run waits for."""

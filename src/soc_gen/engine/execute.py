@@ -107,14 +107,12 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
     Args:
         stage: What is to be made.
         out: JSONL file of the records; journal, failures and manifest are written beside it.
-        context: The endpoint, the budget, and the callbacks.
+        context: The endpoint, the budget, the counters.
 
     Raises:
         SocError: The run cannot go on; finished work is kept and counted in the manifest.
     """
-    async with connect(
-        context.endpoint, context.stop.sleep, context.on_wait, context.on_message
-    ) as connection:
+    async with connect(context.endpoint, context.stop.sleep, context.on_wait) as connection:
         context.metrics.total = stage.total
         stage.model = connection.model
         inputs = stage.inputs()

@@ -16,6 +16,7 @@ from soc_gen.errors import EndpointError, UsageError
 from soc_gen.llm.client import EndpointClient, ListRefusedError
 from soc_gen.llm.faults import TransientError
 from soc_gen.llm.router import Sleep
+from soc_gen.log import log
 from soc_gen.settings import Endpoint
 
 _LIST_SECONDS = 20.0
@@ -52,8 +53,7 @@ async def choose_model(
     endpoints: Sequence[EndpointClient],
     config: Endpoint,
     sleep: Sleep,
-    notice: Callable[[str], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> tuple[str, tuple[str, ...]]:
     """Return the model to ask for, and the URLs of replicas that do not answer while others do.
 
@@ -61,25 +61,24 @@ async def choose_model(
         endpoints: The replicas.
         config: Names the model, if one is named, and says how long to wait.
         sleep: Waits between two questions for a list.
-        notice: Is told what is waited for, and "" when it no longer is.
-        say: Is told when a list does not have the model.
+        on_wait: Is told what is waited for, and "" when it no longer is.
 
     Raises:
         EndpointError: None of the replicas is there; or no model was named, and they list several, or do not
             let the list be seen.
         UsageError: No model was named, and they list none.
     """
-    found = await _lists(endpoints, config, sleep, notice)
+    found = await _lists(endpoints, config, sleep, on_wait)
     absent = tuple(one.url for one in found if one.absent)
     if len(absent) == len(found):
         raise _nobody(found)
     model = config.model if config.model is not None else _only_one(found)
-    _warn_if_unlisted(model, found, say)
+    _warn_if_unlisted(model, found)
     return model, absent
 
 
 async def _lists(
-    endpoints: Sequence[EndpointClient], config: Endpoint, sleep: Sleep, notice: Callable[[str], None]
+    endpoints: Sequence[EndpointClient], config: Endpoint, sleep: Sleep, on_wait: Callable[[str], None]
 ) -> list[_Listed]:
     """Ask all replicas for their models: once, or where the model depends on it, until one lists some."""
     named = config.model is not None
@@ -91,9 +90,9 @@ async def _lists(
         waiting = [one for one in found if one.passing]
         if named or some or not waiting or time.monotonic() > until:
             return found
-        notice(f"waiting for a list of models: {waiting[0].trouble}")
+        on_wait(f"waiting for a list of models: {waiting[0].trouble}")
         await sleep(_PAUSE_SECONDS)
-        notice("")
+        on_wait("")
 
 
 async def _listed(endpoint: EndpointClient, seconds: float) -> _Listed:
@@ -147,13 +146,13 @@ def _refused(trouble: ListRefusedError) -> EndpointError | UsageError:
     return EndpointError(str(trouble), hint=_BY_KEY if trouble.status in {401, 403} else _BY_NAME)
 
 
-def _warn_if_unlisted(wanted: str, found: Sequence[_Listed], say: Callable[[str], None]) -> None:
+def _warn_if_unlisted(wanted: str, found: Sequence[_Listed]) -> None:
     lacking = [one for one in found if one.models and wanted not in one.models]
     if lacking:
         close = close_names(wanted, [name for one in lacking for name in one.models])
         like = f" (close to it: {', '.join(close)})" if close else ""
         urls = ", ".join(one.url for one in lacking)
-        say(f"{urls} does not list the model {wanted}{like}; it is asked for all the same")
+        log.warning("%s does not list the model %s%s; it is asked for all the same", urls, wanted, like)
 
 
 def close_names(wanted: str, names: Iterable[str]) -> list[str]:

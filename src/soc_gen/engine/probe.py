@@ -20,6 +20,7 @@ from soc_gen.llm.faults import (
 )
 from soc_gen.llm.router import Router
 from soc_gen.llm.types import LLM, PromptMessage, Reply, Request, Usage
+from soc_gen.log import log
 from soc_gen.settings import Endpoint, Sampling
 
 PATIENCE_SECONDS = 60.0
@@ -65,7 +66,6 @@ class _Asker:
     router: Router
     until: float
     """Of the monotonic clock."""
-    say: Callable[[str], None]
     request: Request | None = None
     """The last one."""
     replies: list[Reply] = field(default_factory=list)
@@ -89,24 +89,20 @@ class _Asker:
                 if seconds > left:
                     raise
                 if faults == 1:
-                    self.say(
-                        f"the endpoint fails ({excerpt(str(fault))}); asked again, for {left:.0f} s at most"
-                    )
+                    words = excerpt(str(fault))
+                    log.warning("the endpoint fails (%s); asked again, for %.0f s at most", words, left)
                 await asyncio.sleep(seconds)
             else:
                 self.replies.append(reply)
                 return reply
 
 
-async def probe(
-    config: Endpoint, trials: Sequence[Trial], say: Callable[[str], None] = lambda _: None
-) -> list[Finding]:
+async def probe(config: Endpoint, trials: Sequence[Trial]) -> list[Finding]:
     """Make each of ``trials``, and say what was found.
 
     Args:
         config: Where the model is; has at least one URL.
         trials: Of the stages that ask this endpoint.
-        say: Is told at once what is waited for, and what the endpoint does not take.
 
     Raises:
         SocError: The endpoint cannot be used at all.
@@ -114,14 +110,14 @@ async def probe(
     patience = min(PATIENCE_SECONDS, config.give_up_seconds)
     config = config.model_copy(update={"give_up_seconds": patience})
     until = time.monotonic() + patience
-    async with connect(config, asyncio.sleep, _once(say), say) as connection:
+    async with connect(config, asyncio.sleep, _once(log.warning)) as connection:
         findings = [
             Finding("is there, with this model", good=True, answer=connection.model),
             *map(_absent, connection.absent),
         ]
         replies: list[Reply] = []
         for trial in trials:
-            asker = _Asker(connection.router, until, say)
+            asker = _Asker(connection.router, until)
             findings.append(await _try(trial, asker, connection))
             replies += asker.replies
     return [*findings, *_figures(replies)]

@@ -16,6 +16,7 @@ PACKED = frozenset({".gz", ".zst", ".zstd"})
 """Suffixes of files that are unpacked when they are read; outputs are written plain."""
 
 
+_LONGEST_NAME = 220  # bytes, of 255: what is written beside it adds to the name
 _BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
 
 
@@ -34,6 +35,8 @@ def open_input(path: Path) -> IO[bytes]:
         raise UsageError("no such file", where=str(path)) from None
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    except ValueError as error:  # a NUL in the name
+        raise UsageError(f"cannot be read ({error})", where=str(path)) from None
 
 
 def drop_torn_tail(path: Path) -> None:
@@ -83,9 +86,12 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
     """Refuse an output before anything is read or paid for.
 
     Raises:
-        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, or named as if it were packed.
+        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, or named as if it were packed;
+            or it is a name that no file can have.
     """
-    if out.is_dir():
+    if problem := _name_problem(out):
+        what = f"cannot be written ({problem})"
+    elif out.is_dir():
         what = "is a folder, no file"
     elif is_pipe_or_device(out):
         what = "is a pipe or a device, no file"
@@ -96,6 +102,21 @@ def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
     else:
         return
     raise UsageError(what, where=str(out), hint="Choose another --out")
+
+
+def _name_problem(path: Path) -> str:
+    """Return why no file can have this name, or ""."""
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        return f"its name has more than {_LONGEST_NAME} bytes"
+    try:
+        os.stat(path)  # noqa: PTH116 - Path.exists hides some errors and raises others
+    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is written
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:  # a NUL
+        return str(error)
+    return ""
 
 
 def sync_folder(folder: Path) -> None:

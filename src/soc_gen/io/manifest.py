@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from soc_gen import __version__
 from soc_gen.errors import UsageError
 from soc_gen.io.files import PACKED, atomic_write, open_input
+from soc_gen.io.values import json_problem
 
 
 def sidecar_path(out: Path, kind: str) -> Path:
@@ -138,4 +139,6 @@ def read_object(path: Path) -> dict[str, Any]:
         raise UsageError(f"not a readable manifest ({error})", where=str(path)) from None
     if not isinstance(fields, dict):
         raise UsageError("not a manifest: a JSON object is wanted", where=str(path))
+    if problem := json_problem(fields):
+        raise UsageError(f"not a readable manifest ({problem})", where=str(path))
     return fields

@@ -7,7 +7,6 @@ or what answers is no chat endpoint at all.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from soc_gen.llm.faults import (
 )
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.types import Reply, Request
+from soc_gen.log import log
 
 _LONGEST_OPEN = 30.0
 _FAULTS_WITH_OTHERS = 3  # in a row, before conversations move to another replica
@@ -38,7 +38,6 @@ _KEPT = "Everything so far is kept; run the same command again when it is back"
 _REFUSED = "The request was refused as it is; soc check shows what this endpoint takes"
 _FLAGGED = "Its filter wants none of these prompts; change the seeds, or ask another endpoint"
 _NO_CHAT = "What answers there is no chat endpoint. Check --base-url: it usually ends in /v1"
-_LOG = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -108,7 +107,7 @@ class Router:
         replicas: At least one.
         give_up_seconds: How long all may be down before the run gives up.
         sleep: Waits, and ends early with an exception when the run is told to stop.
-        notice: Is told what the run waits for, and "" when it no longer does.
+        on_wait: Is told what the run waits for, and "" when it no longer does.
     """
 
     def __init__(
@@ -116,12 +115,12 @@ class Router:
         replicas: Sequence[Replica],
         give_up_seconds: float,
         sleep: Sleep = asyncio.sleep,
-        notice: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._replicas = replicas
         self._give_up_seconds = give_up_seconds
         self._sleep = sleep
-        self._notice = notice
+        self._on_wait = on_wait
         self._last_success = time.monotonic()
         self._failing_since: float | None = None
         """When the first fault came that no success has followed; a process that was asleep is no outage."""
@@ -199,7 +198,7 @@ class Router:
         replica.refused = refusal.error
         if all(other.refused for other in self._replicas):
             return refusal.error
-        _LOG.warning("%s. The other endpoints are asked.", str(refusal.error.what).rstrip("."))
+        log.warning("%s. The other endpoints are asked.", str(refusal.error.what).rstrip("."))
         return fault
 
     def _record_fault(self, replica: Replica, fault: TransientError, sent_at: float) -> None:
@@ -269,9 +268,9 @@ class Router:
         if soonest > max(left, _LONGEST_OPEN):
             what = f"every endpoint wants to be left alone for {soonest:.0f} s ({self._last_fault})"
             raise EndpointError(what, hint=_KEPT)
-        self._notice(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
+        self._on_wait(f"no endpoint answers ({self._last_fault}); waiting, for {left:.0f} s more at most")
         await self._sleep(min(max(soonest, 0.05), left + 0.05, _LOOK_AGAIN_SECONDS))
-        self._notice("")
+        self._on_wait("")
 
     async def _queue(self, replica: Replica) -> float:
         """Wait until it is this request's turn; return when it is sent."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from soc_gen.llm.faults import RequestRejectedError
 from soc_gen.llm.refusals import RESPONSE_FORMAT
+from soc_gen.log import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,15 +29,13 @@ class Capabilities:
     """A request was refused with a response format and without it, for the same reason."""
     context: int | None = None
     """Tokens of prompt and reply together, where the endpoint tells."""
-    say: Callable[[str], None] = lambda _: None
-    """Is told when something has to be left out."""
     renamed: dict[str, str] = field(default_factory=dict)
     """Fields that are sent under another name, or not at all where that is ""."""
     system_role: Literal["system", "user"] = "system"
     """Who is said to speak the instructions."""
 
     @classmethod
-    def of(cls, config: Endpoint, say: Callable[[str], None] = lambda _: None) -> Capabilities:
+    def of(cls, config: Endpoint) -> Capabilities:
         """Return what the settings say of an endpoint."""
         renamed = dict.fromkeys(config.omit, "")
         if config.max_tokens_field != "max_tokens":
@@ -44,7 +43,6 @@ class Capabilities:
         plain = RESPONSE_FORMAT in config.omit
         return cls(
             response_format="text" if plain else "json_schema",
-            say=say,
             renamed={name: new for name, new in renamed.items() if name != RESPONSE_FORMAT},
             system_role=config.system_role,
         )
@@ -64,8 +62,10 @@ class Capabilities:
         if refused not in _WEAKER:
             raise RequestRejectedError("the endpoint takes no response_format at all")
         self.response_format = to or _WEAKER[refused]
-        self.say(
-            f"The endpoint takes no response_format {refused}; {self.response_format} has to do for this run."
+        log.warning(
+            "The endpoint takes no response_format %s; %s has to do for this run.",
+            refused,
+            self.response_format,
         )
 
     def drop(self, name: str, instead: str) -> None:
@@ -75,7 +75,7 @@ class Capabilities:
             return
         self.renamed[original] = instead
         then = f"it is sent as {instead}" if instead else "it is left out"
-        self.say(f"The endpoint does not take {original}; {then} for this run.")
+        log.warning("The endpoint does not take %s; %s for this run.", original, then)
 
 
 def wire_body(

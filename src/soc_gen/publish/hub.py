@@ -256,7 +256,7 @@ def _translate_hub_errors(repo: str, token: str) -> Iterator[None]:
         what, hint = _explain(
             error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         )
-        raise HubError(Redactor([token]).error(what), where=repo, hint=hint) from None
+        raise HubError(Redactor([token], "(token)").error(what), where=repo, hint=hint) from None
 
 
 def _explain(error: BaseException) -> tuple[str, str]:

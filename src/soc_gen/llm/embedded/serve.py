@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from soc_gen.errors import UsageError
@@ -14,12 +14,11 @@ EMBEDDED_SLOTS = 4
 
 
 @contextmanager
-def ensure_endpoint(config: Endpoint, say: Callable[[str], None], progress: Progress) -> Iterator[Endpoint]:
+def ensure_endpoint(config: Endpoint, progress: Progress) -> Iterator[Endpoint]:
     """Yield ``config`` with URLs in it: its own, or that of the embedded model, started for the block.
 
     Args:
         config: Where the model is.
-        say: Is told what is fetched and started, a line at a time.
         progress: Is told how far a download is.
 
     Raises:
@@ -33,7 +32,7 @@ def ensure_endpoint(config: Endpoint, say: Callable[[str], None], progress: Prog
     if config.model:
         raise UsageError(f"no endpoint for {config.model}", hint="Pass --base-url, or set SOC_BASE_URL")
     need_engine()
-    weights = resolve_weights(config.embedded_model, progress=progress, say=say)
+    weights = resolve_weights(config.embedded_model, progress=progress)
     slots = EMBEDDED_SLOTS if config.concurrency == "auto" else config.concurrency
     with embedded_server(weights, slots) as url:
         yield config.model_copy(update={"base_urls": (url,), "concurrency": slots, "api_key_env": None})

@@ -19,6 +19,7 @@ from soc_gen.llm.embedded.download import (
     hub_file,
 )
 from soc_gen.llm.embedded.machine import available_memory
+from soc_gen.log import log
 
 __all__ = ["DEFAULT", "FALLBACK", "Progress", "Say", "describe", "pick_model", "resolve_weights", "table"]
 
@@ -33,7 +34,7 @@ def _ignore(*_: object) -> None:
 
 
 def resolve_weights(
-    name: str | None = None, cache: Path | None = None, progress: Progress = _ignore, say: Say = _ignore
+    name: str | None = None, cache: Path | None = None, progress: Progress = _ignore, say: Say = log.info
 ) -> Path:
     """Return the GGUF file to run, fetched if need be.
 
@@ -42,7 +43,8 @@ def resolve_weights(
             Hub. None: the best one that this machine has the memory for and that can be had.
         cache: Where files are kept; ``cache_folder()`` when not given.
         progress: Told how far a download is.
-        say: Told, before it happens, what is downloaded and how big it is, and what is used instead.
+        say: Told, before it happens, what is downloaded and how big it is, and what is used instead;
+            the logger, when not given.
 
     Raises:
         UsageError: No such name or file.
