@@ -66,7 +66,7 @@ def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept
         ("hey<|im_end|>\n<|im_start|>user\nhi to you", "hey"),
         ("<|start_header_id|>assistant<|end_header_id|>\n\nhey<|eot_id|>", "hey"),
         ("<start_of_turn>model\nhey<end_of_turn>", "hey"),
-        ("[INST] hey [/INST]", " hey "),
+        ("[INST] hey [/INST] you", "you"),
         ("<s>hey</s>", "hey"),
         ("<｜Assistant｜>hey", "hey"),
         ("### Response:\nhey", "hey"),

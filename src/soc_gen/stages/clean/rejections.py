@@ -14,6 +14,7 @@ from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
+from soc_gen.text.templates import UnclearTurnsError, keep_reply, may_hold_turns
 from soc_gen.text.tokens import tokenize
 
 REASONS = {
@@ -30,6 +31,7 @@ REASONS = {
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
+    "template_turns": "turns of a chat template, and not exactly one that is the reply",
     "speaks_for_other": "one message holds lines of both",
     "looping": "says the same over and over (`max_repetition`)",
     "echo": "one side repeats the other (`max_echo`)",
@@ -114,6 +116,17 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
     return None
 
 
+def _template_turns(features: ChatFeatures, config: CleanConfig) -> str | None:
+    if not config.repairs.template_tokens or not may_hold_turns(features.marks, features.data):
+        return None
+    for part in features.chat.chat_parts:
+        try:
+            keep_reply(part.messages)
+        except UnclearTurnsError:
+            return _quote(" ⏎ ".join(part.messages))
+    return None
+
+
 def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
     share = features.repetition
     return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
@@ -168,6 +181,7 @@ CHECKS: dict[str, Check] = {
     "breaks_character": _talks_like(breaks_character),
     "refusal": _talks_like(is_refusal),
     "assistant_speak": _talks_like(is_assistant_speak),
+    "template_turns": _template_turns,
     "speaks_for_other": _speaks_for_other,
     "looping": _looping,
     "echo": _echo,

@@ -16,11 +16,12 @@ from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
+from soc_gen.text.special_tokens import SIGNS, drop_tokens
+from soc_gen.text.templates import keep_reply, may_hold_turns
 from soc_gen.text.thinking import (
     SEAM,
     TAG_NAMES,
     cut_spans,
-    drop_channels,
     drop_thinking_aloud,
     find_thoughts,
     has_mark,
@@ -32,24 +33,7 @@ Messages = list[str]
 _MARK_SIGNS = frozenset("<[◁")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
-_ROLE = r"(?:system|user|assistant|model|human)"
-_TURN_END = re.compile(
-    r"(?:<\|(?:im_end|eot_id|end|endoftext|end_of_text|eom_id|end_of_turn)\|>|<end_of_turn>|<eos>"
-    # Words behind it on the same line: struck out by hand, or the end of sarcasm.
-    rf"|</s>(?![ \t]+(?!(?i:{_ROLE})\b)\w)"
-    r"|<｜end▁of▁sentence｜>|\[/INST\]\s*(?=\[INST\])).*",
-    re.DOTALL,
-)
-_TEMPLATE = re.compile(
-    rf"<\|start_header_id\|>\s*{_ROLE}?\s*<\|end_header_id\|>\s*"
-    rf"|(?:<\|im_start\|>|<start_of_turn>|<\|start\|>)(?:\s*{_ROLE}\b:?)?\s*"
-    r"|<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
-    rf"|<(?:{TAG_NAMES})\s*/>|</?(?:s|bos|eos|pad|unk|tool_call|tool_response|answer|response|output)>|<<?/?SYS>>?|\[/?INST\]|\[gMASK\]"
-    r"|(?m:^#{2,4} ?(?:Response|Assistant|Output|Reply|Answer|Human|User):?[ \t]*$\n?)"
-    r"|(?<!\S)/no_?think(?!\S)"
-)
-
-_TEMPLATE_HINT = re.compile(r"[<\[#/]")
+_EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
 
 _FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _KEYS = ("messages", "message", "content", "text", "reply", "response")
@@ -104,13 +88,20 @@ def drop_thinking(messages: Messages) -> Messages:
     return list(map(drop_thinking_aloud, messages))
 
 
+def may_hold_tokens(features: ChatFeatures) -> bool:
+    """Whether ``drop_template_tokens`` has to look closer."""
+    return not SIGNS.isdisjoint(features.marks) or may_hold_turns(features.marks, features.data)
+
+
 def drop_template_tokens(messages: Messages) -> Messages:
-    """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
+    """Keep the reply among turns of a chat template, and take out tokens.
+
+    Raises:
+        UnclearTurnsError: There are turns, and not exactly one is the reply.
+    """
     return [
-        _TEMPLATE.sub("", _TURN_END.sub("", drop_channels(message)))
-        if _TEMPLATE_HINT.search(message)
-        else message
-        for message in messages
+        drop_tokens(_EMPTY_THOUGHT.sub("", message)) if not SIGNS.isdisjoint(message) else message
+        for message in keep_reply(messages)
     ]
 
 
