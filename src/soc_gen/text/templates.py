@@ -180,7 +180,7 @@ def _turn(turn: str) -> str:
 
 
 def _compile() -> tuple[re.Pattern[str], list[tuple[Kind | None, bool]]]:
-    """Return a pattern of all marks, and for each of its groups the kind (None: by its role) and ``alone``."""
+    """Return a pattern of all marks, and of each of its groups kind (None: as the role is) and ``alone``."""
     patterns = [f"({_STRUCK})"]
     groups: list[tuple[Kind | None, bool]] = [("end", True)]
     for family in FAMILIES:

@@ -11,11 +11,28 @@ import re
 SEAM = "\x1e"
 """Stands between the messages of a part, joined so that a thought can span them."""
 
+_THOUGHT_WORD = (
+    r"(?:think(?:ing|s)?|thoughts?|reason(?:ing|s)?|rationale|reflections?|reflecting|scratch[ _-]?pad"
+    r"|analysis|plan(?:ning)?|brainstorm(?:ing)?|monologue|introspection|contemplation|deliberation|musings?"
+    r"|pondering|rumination|self[_-]?talk|step[_-]by[_-]step)"
+)
+_ASIDE = (
+    r"(?:draft(?:ing)?|notes?|strateg(?:y|ies)|critique|context|goals?|intent(?:ion)?s?|mood|emotions?|ooc"
+    r"|feelings?|states?|meta|metadata|assessment|evaluation|observations?|approach|outline|understanding"
+    r"|considerations?|steps?|internal|hidden|private|inner|mind)"
+)
+"""Names that people use too: a tag of such a name is a thought's only where it is closed."""
 TAG_NAMES = (
-    r"think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
+    r"(?:[a-z]{1,20}[_-]){1,3}"
+    rf"(?:{_ASIDE}|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{0,3}})|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{1,3}}"
+    rf"|(?:inner|internal|hidden|private|my|self|character){_THOUGHT_WORD}"
+    r"|(?:inner|internal)[ _-]?(?:voice|dialog(?:ue)?|speech|world)|mind[ _-]?voice"
+    r"|思考(?:过程)?|思维|内心(?:独白|想法)?|心理活动|想法|分析|推理|思索|心の声|생각|мысли|размышлени[ея]|gedanken"
+    r"|pens[ée]es?|pensamientos?|pensamentos?|r[ée]flexion|razonamiento"
+    r"|think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
     r"|reflect(?:ion)?|self[ _-]reflection|scratch[ _-]?pad|analysis|plan(?:ning)?|brainstorm(?:ing)?"
     r"|(?:inner|internal)[ _-](?:monologue|thoughts?|thinking|reasoning)|monologue|deliberation"
-    r"|chain[ _-]of[ _-]thoughts?|cot"
+    rf"|chain[ _-]of[ _-]thoughts?|cot|{_THOUGHT_WORD}|{_ASIDE}"
 )
 """Names of tags around thoughts, as a pattern: ``<scratchpad>``, ``</inner_monologue>``."""
 _SURE = frozenset({"think", "thinking"})
@@ -67,6 +84,21 @@ _TALKS_OF_TASK = re.compile(
     re.IGNORECASE,
 )
 
+_TASK_WORDS = (
+    "respon",
+    "repl",
+    "persona",
+    "character",
+    "role",
+    "json",
+    "prompt",
+    "instruction",
+    "draft",
+    "output",
+)
+_OF_TASK = re.compile(rf"\b(?:{'|'.join(_TASK_WORDS)})|\n\s*(?:\d+[.)]|[*-])\s", re.IGNORECASE)
+_TASK_BYTES = tuple(word.encode() for word in _TASK_WORDS)
+
 _ANSWER_OPENS = re.compile(
     r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\])", re.DOTALL
 )
@@ -75,12 +107,16 @@ _ANSWER_ENDS = re.compile(
 )
 _ANSWER_TAG = re.compile(r"\s*</?(?:answer|response|output)>\s*", re.IGNORECASE)
 
-_MARK_SIGNS = "<[◁"
+_MARK_SIGNS = "<[◁＜⟨【"
+_NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
 _INDENT = 40  # spaces that may stand before a mark that begins a message
 _MARK = re.compile(
-    rf"(?i:<\s*+(?P<slash>/?)\s*+(?:\w{{1,20}}:)?(?P<name>{TAG_NAMES})(?:\s++\w++=[^<>\n]{{0,80}})?\s*+>)"
-    rf"|(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
+    rf"(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
     rf"|(?P<closes>{'|'.join(re.escape(closes) for _, closes in _PAIRS)})"
+    r"|(?i:[<◁＜⟨]\s*+(?P<slash>/?)\s*+(?:\w{1,20}:)?"
+    rf"(?P<name>{TAG_NAMES})(?:\s++(?:[\w:-]++\s*=[^<>\n]{{0,200}}|hidden|private|internal))?\s*+[>▷＞⟩])"
+    # Brackets that people write too.
+    rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】])"
 )
 
 
@@ -145,6 +181,31 @@ def cut_spans(text: str, spans: list[tuple[int, int]]) -> list[str]:
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
+def join_apart(pieces: list[str]) -> str:
+    """Return ``pieces`` as one text, with a space where words would grow together."""
+    text = ""
+    for piece in pieces:
+        if text.endswith(" ") and piece.startswith(" "):
+            text = text[:-1]
+        grown = text and piece and not (text[-1].isspace() or piece[0].isspace())
+        text += f" {piece}" if grown else piece
+    return text
+
+
+def may_think_of_task(data: bytes) -> bool:
+    """Whether ``thinks_of_task`` of one of the texts in ``data``, UTF-8: no misses, and fast."""
+    folded = data.lower()
+    return any(word in folded for word in _TASK_BYTES) or any(word in folded for word in _OPENING_WORDS)
+
+
+def thinks_of_task(text: str) -> bool:
+    """Is ``text`` thinking about how to write the next message? Surer than ``is_thinking_aloud``.
+
+    "Thoughts: i liked it" and "the user is mad again" are what people write.
+    """
+    return is_thinking_aloud(text) and bool(_OF_TASK.search(text))
+
+
 def _join_answer(pieces: list[str]) -> str:
     """Join what is left around thoughts; an object before a thought that another one follows is a draft."""
     text = pieces[0]
@@ -184,19 +245,30 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
     """Return start, end and whether it closes, of each mark that counts.
 
     A tag whose name is a word counts where the text has both its opener and its closer, or where a message
-    begins with it; a lone closer of that kind, where the answer follows it without a space.
+    begins with it; a lone closer of that kind, where the answer follows it without a space. In brackets, and
+    where the word is an everyday one, only the first.
     """
-    marks = [
-        (mark, bool(mark["slash"] or mark["closes"]), (mark["name"] or "think").lower())
-        for mark in _MARK.finditer(text)
-    ]
+    marks = [(mark, *_named(mark)) for mark in _MARK.finditer(text)]
     opened, closed = ({name for _, closes, name in marks if closes is which} for which in (False, True))
     whole = _SURE | (opened & closed)
     return [
         (mark.start(), mark.end(), closes)
         for mark, closes, name in marks
-        if name in whole or (_is_glued(text, mark.end()) if closes else _is_first(text, mark.start()))
+        if name in whole
+        or (
+            not _NEEDS_BOTH.fullmatch(name)
+            and (_is_glued(text, mark.end()) if closes else _is_first(text, mark.start()))
+        )
     ]
+
+
+def _named(mark: re.Match[str]) -> tuple[bool, str]:
+    """Return whether ``mark`` closes, and the name by which its other half is known."""
+    if mark["opens"] or mark["closes"]:
+        return bool(mark["closes"]), "think"
+    if mark["bracketed"]:
+        return bool(mark["bracket_slash"]), f"[{mark['bracketed']}]".lower()
+    return bool(mark["slash"]), mark["name"].lower()
 
 
 def _is_first(text: str, start: int) -> bool:

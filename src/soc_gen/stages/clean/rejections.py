@@ -15,6 +15,7 @@ from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
 from soc_gen.text.templates import UnclearTurnsError, keep_reply, may_hold_turns
+from soc_gen.text.thinking import may_think_of_task, thinks_of_task
 from soc_gen.text.tokens import tokenize
 
 REASONS = {
@@ -31,6 +32,7 @@ REASONS = {
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
+    "thinking_aloud": "a message is thinking about how to write it, with no marks to cut it by",
     "template_turns": "turns of a chat template, and not exactly one that is the reply",
     "speaks_for_other": "one message holds lines of both",
     "looping": "says the same over and over (`max_repetition`)",
@@ -116,6 +118,12 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
     return None
 
 
+def _thinking_aloud(features: ChatFeatures, config: CleanConfig) -> str | None:
+    if not config.repairs.thinking or not may_think_of_task(features.data):
+        return None
+    return next((_quote(message) for message in features.messages if thinks_of_task(message)), None)
+
+
 def _template_turns(features: ChatFeatures, config: CleanConfig) -> str | None:
     if not config.repairs.template_tokens or not may_hold_turns(features.marks, features.data):
         return None
@@ -181,6 +189,7 @@ CHECKS: dict[str, Check] = {
     "breaks_character": _talks_like(breaks_character),
     "refusal": _talks_like(is_refusal),
     "assistant_speak": _talks_like(is_assistant_speak),
+    "thinking_aloud": _thinking_aloud,
     "template_turns": _template_turns,
     "speaks_for_other": _speaks_for_other,
     "looping": _looping,

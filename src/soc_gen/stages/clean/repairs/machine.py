@@ -25,12 +25,13 @@ from soc_gen.text.thinking import (
     drop_thinking_aloud,
     find_thoughts,
     has_mark,
+    join_apart,
     may_begin_aloud,
 )
 
 Messages = list[str]
 
-_MARK_SIGNS = frozenset("<[◁")
+_MARK_SIGNS = frozenset("<[◁＜⟨【")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
 _EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
@@ -81,10 +82,10 @@ def may_hold_thoughts(features: ChatFeatures) -> bool:
 def drop_thinking(messages: Messages) -> Messages:
     """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
     whole = SEAM.join(messages)
-    if any(sign in whole for sign in "<[◁") and (thoughts := find_thoughts(whole)):
+    if not _MARK_SIGNS.isdisjoint(whole) and (thoughts := find_thoughts(whole)):
         seams = [SEAM if SEAM in whole[start:end] else "" for start, end in thoughts]
         pieces = cut_spans(whole, thoughts)
-        messages = "".join(chain(*zip(pieces, [*seams, ""], strict=True))).split(SEAM)
+        messages = join_apart(list(chain(*zip(pieces, [*seams, ""], strict=True)))).split(SEAM)
     return list(map(drop_thinking_aloud, messages))
 
 
