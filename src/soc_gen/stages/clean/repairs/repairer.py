@@ -14,7 +14,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
-from soc_gen.text import quotes, tags
+from soc_gen.text import markup, quotes, tags
 from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
 from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
 from soc_gen.text.templates import UnclearTurnsError
@@ -89,7 +89,7 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
         PartRepair("end_notes", _all(machine.drop_end_notes), _NOTE_ENDS, _ends_oddly),
         PartRepair("quotation_marks", _each(quotes.unquote), frozenset('"“”')),
         PartRepair("speaker_labels", _unlabel, _LABEL_MARKS, finds=_may_have_labels),
-        PartRepair("unknown_tags", _each(tags.strip_unknown), frozenset("<")),
+        PartRepair("unknown_tags", _each(markup.strip_unknown), frozenset("<")),
         PartRepair("tags", _all(tags.split_tags), may_apply=_has_tags, finds=_may_split),
         PartRepair(
             "leaked_instructions",
