@@ -22,7 +22,7 @@ _INLINE_WORD = re.compile(r"a|code|font|big|small|mark|q|time|data|var|s")
 """The same where it is closed or has attributes; alone it is a word."""
 
 _HIDDEN = re.compile(
-    r"<!--.{0,4000}?-->|<!doctype\b[^<>]*>|<\?xml\b[^<>]*\?>|<(?P<name>script|style)\b[^<>]*>.{0,9000}?</(?P=name)\s*>",
+    r"<!--(?:(?!<!--|-->).)*-->|<!doctype\b[^<>]*>|<\?xml\b[^<>]*\?>|<(?P<name>script|style)\b[^<>]*>[^<]*</(?P=name)\s*>",
     re.IGNORECASE | re.DOTALL,
 )
 CODE = re.compile(r"((?<!`)`++[^`]++`++)")

@@ -8,7 +8,8 @@ turn of the assistant is what it had to say; all other turns are the prompt's or
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import groupby
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -84,7 +85,7 @@ FAMILIES = (
     Family("Seed", ("<seed:bos>NAME",), ends=("<seed:eos>",)),
     Family("Saiga, Monarch", ("<s>ROLE\n",)),
     Family("Megrez", ("<|role_start|>NAME<|role_end|>",), ends=("<|turn_end|>",)),
-    Family("GigaChat", ("ROLE<|role_sep|>",), ends=("<|message_sep|>",)),
+    Family("GigaChat", ends=("<|message_sep|>",)),
     Family("Solar", ("<|begin|>NAME<|content|>",)),
     Family("Step", ("<|BOT|>NAME",), ends=("<|EOT|>",)),
     Family("dots", ends=("<|endofuserprompt|>", "<|endofresponse|>", "<|endofsystem|>")),
@@ -93,7 +94,7 @@ FAMILIES = (
     Family("Nemotron Nano", ("<SPECIAL_10>ROLE\n", "<SPECIAL_11>ROLE\n")),
     Family("Baichuan", marks={"<reserved_106>": "prompt", "<reserved_107>": "reply"}, alone=False),
     Family("MiniCPM", marks={"<用户>": "prompt", "<AI>": "reply"}, alone=False),
-    Family("OpenChat", ("GPT4 Correct ROLE:",), ends=("<|end_of_turn|>",)),
+    Family("OpenChat", ends=("<|end_of_turn|>",)),
     Family("SmolVLM", ends=("<end_of_utterance>",)),
     Family("ERNIE, Grok", ends=("<|end_of_sentence|>", "<|separator|>")),
 )
@@ -109,6 +110,8 @@ class Heading(NamedTuple):
     """How a family of templates marks its turns where it does so with words."""
 
     name: str
+    first: str
+    """The characters that it begins with."""
     pattern: str
     """``(…)`` is the role."""
     end: str = ""
@@ -120,27 +123,33 @@ class Heading(NamedTuple):
 HEADINGS = (
     Heading(
         "Alpaca, Solar, Guanaco",
+        "#",
         rf"(?i:(?<!\S)#{{2,4}} ?(response|assistant|instructions?|user|human|system) ?(?::|{_LINE_ENDS}))",
     ),
     Heading(
         "Alpaca, its other parts",
+        "#",
         rf"(?i:{_LINE}#{{2,4}} ?(input|output|question|answer|context|reply|prompt) ?(?::|{_LINE_ENDS}))",
         alone=False,
     ),
-    Heading("Vicuna, one more reply", r"(?<!\S)(ASSISTANT):"),
-    Heading("Vicuna, one more question", r"(?<=[^:]\n)(USER):"),
-    Heading("Vicuna", r"(?<!\S)(USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|AI):", alone=False),
-    Heading("Phi 2", rf"{_LINE}(Instruct|Output):", alone=False),
-    Heading("ChatGLM 2", r"(问|答)：", alone=False),
-    Heading("Yandex", r"(Пользователь|Ассистент):", alone=False),
+    Heading("Vicuna, one more reply", "A", r"(?<!\S)(ASSISTANT):"),
+    Heading("Vicuna, one more question", "U", r"(?<=[^:]\n)(USER):"),
+    Heading("Vicuna", "UASHGB", r"(?<!\S)(USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|AI):", alone=False),
+    Heading("OpenChat", "G", r"GPT4 Correct (User|Assistant):"),
+    Heading("GigaChat", "uasfd", r"(?<!\w)(user|assistant|system|functions?|developer)<\|role_sep\|>"),
+    Heading("Phi 2", "IO", rf"{_LINE}(Instruct|Output):", alone=False),
+    Heading("ChatGLM 2", "问答", r"(问|答)：", alone=False),
+    Heading("Yandex", "ПА", r"(Пользователь|Ассистент):", alone=False),
     # Tokens that the server dropped leave the role behind: "behind the bikesassistant\n\nok see you".
-    Heading("Llama 3 without tokens", rf"{_GLUED}(assistant){_LINE_ENDS}"),
-    Heading("Llama 3, the other's turn", rf"{_GLUED}(?<!\bsuper)(?<!\bpower)(?<!\bend)(user)(?=\n\n)"),
-    Heading("ChatML without tokens", rf"{_LINE}(assistant)(?=\n)"),
-    Heading("Gemma without tokens", rf"(?<![^{SEAM}])(model)(?=\n)"),
-    Heading("any without tokens", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False),
-    Heading("roles as tags", rf"(?i:<({_TAGS})>)", rf"(?i:</(?:{_TAGS})>)", alone=False),
-    Heading("roles in brackets", rf"(?i:\[({_TAGS})\])", rf"(?i:\[/(?:{_TAGS})\])", alone=False),
+    Heading("Llama 3 without tokens", "a", rf"{_GLUED}(assistant){_LINE_ENDS}"),
+    Heading("Llama 3, the other's turn", "u", rf"{_GLUED}(?<!\bsuper)(?<!\bpower)(?<!\bend)(user)(?=\n\n)"),
+    Heading("ChatML without tokens", "a", rf"{_LINE}(assistant)(?=\n)"),
+    Heading("Gemma without tokens", "m", rf"(?<![^{SEAM}])(model)(?=\n)"),
+    Heading(
+        "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
+    ),
+    Heading("roles as tags", "<", rf"(?i:<({_TAGS})>)", rf"(?i:</(?:{_TAGS})>)", alone=False),
+    Heading("roles in brackets", "[", rf"(?i:\[({_TAGS})\])", rf"(?i:\[/(?:{_TAGS})\])", alone=False),
 )
 """Families whose marks are words."""
 
@@ -179,44 +188,66 @@ def _turn(turn: str) -> str:
     return f"(?i:{re.escape(before)}{role}{re.escape(after)}){_TAIL}"
 
 
-def _compile() -> tuple[re.Pattern[str], list[tuple[Kind | None, bool]]]:
-    """Return a pattern of all marks, and of each of its groups kind (None: as the role is) and ``alone``."""
-    patterns = [f"({_STRUCK})"]
-    groups: list[tuple[Kind | None, bool]] = [("end", True)]
+class _Sign(NamedTuple):
+    """One mark to look for."""
+
+    first: str
+    """What of it is looked for before all else: a pattern of one or two characters."""
+    pattern: str
+    """With one group."""
+    kind: Kind | None
+    """None: as the role says, which the group holds."""
+    alone: bool
+
+
+def _signs() -> Iterator[_Sign]:
+    yield _Sign("<[^|]", f"({_STRUCK})", "end", alone=True)
     for family in FAMILIES:
-        patterns += map(_turn, family.turns)
-        groups += [(None, family.alone)] * len(family.turns)
-        patterns += [f"((?i:{re.escape(token)})){_TAIL}" for token in family.marks]
-        groups += [(kind, family.alone) for kind in family.marks.values()]
-        patterns += [f"((?i:{re.escape(token)}))" for token in family.ends]
-        groups += [("end", family.alone)] * len(family.ends)
+        for turn in family.turns:
+            yield _Sign(_first(turn), _turn(turn), None, family.alone)
+        for token, kind in family.marks.items():
+            yield _Sign(_first(token), f"((?i:{re.escape(token)})){_TAIL}", kind, family.alone)
+        for token in family.ends:
+            yield _Sign(_first(token), f"((?i:{re.escape(token)}))", "end", family.alone)
     for heading in HEADINGS:
-        patterns.append(heading.pattern + _TAIL)
-        groups.append((None, heading.alone))
+        first = "<[^|]" if heading.first == "<" else f"[{re.escape(heading.first)}]"
+        yield _Sign(first, heading.pattern + _TAIL, None, heading.alone)
         if heading.end:
-            patterns.append(f"({heading.end})")
-            groups.append(("end", heading.alone))
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)), groups
+            yield _Sign(first, f"({heading.end})", "end", heading.alone)
 
 
-_MARK, _GROUPS = _compile()
+def _first(token: str) -> str:
+    if token.startswith("<|"):
+        return r"<\|"
+    return "<[^|]" if token.startswith("<") else f"[{re.escape(token[0])}]"
+
+
+# A text is looked through fast, since what marks may begin with stands before all that begin so.
+_BY_FIRST = sorted(_signs(), key=lambda sign: sign.first)
+_MARK = re.compile(
+    "|".join(
+        f"(?={first})(?:{'|'.join(sign.pattern for sign in signs)})"
+        for first, signs in groupby(_BY_FIRST, key=lambda sign: sign.first)
+    )
+)
 _SIGNS = frozenset("<[]#：")
-_WORDS = tuple(word.encode() for word in ("ASSISTANT:", "USER:", "Instruct:", "Ассистент:"))
-_LINES = (b"assistant\n", b"user\n", b"model\n")
+_ROLE_LINES = frozenset({"system", "user", "assistant", "model", "tool"})
+_WORDS = re.compile(
+    r"(?:ASSISTANT|USER|GPT|BOT|Correct \w+|Instruct|Ассистент):|(?:assistant|user|model|system)(?:\n|\Z)"
+)
 
 
-def may_hold_turns(signs: Collection[str], data: bytes) -> bool:
-    """Whether a chat may have a mark of a turn: no misses, and fast.
+def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
+    """Whether ``messages`` may have a mark of a turn: no misses, and fast.
 
     Args:
-        signs: The characters in it that are not everyday ones.
-        data: All of its messages in UTF-8, a line each.
+        signs: The characters in them; those that are everyday ones may be left out.
+        messages: Of one part, or more.
     """
-    if not _SIGNS.isdisjoint(signs):
+    if not _SIGNS.isdisjoint(signs) or not _ROLE_LINES.isdisjoint(messages):
         return True
-    if ":" in signs and any(word in data for word in _WORDS):
-        return True
-    return any(word in data for word in _LINES) or data.endswith(b"assistant")
+    parted = [one for one in messages if "\n" in one or ":" in one or one.endswith("assistant")]
+    return any(map(_WORDS.search, parted))
 
 
 def find_marks(text: str) -> list[Mark]:
@@ -229,9 +260,9 @@ def find_marks(text: str) -> list[Mark]:
 def _said_by(match: re.Match[str]) -> tuple[Kind, bool]:
     if not match.lastindex:
         return "unnamed", True
-    kind, alone = _GROUPS[match.lastindex - 1]
+    sign = _BY_FIRST[match.lastindex - 1]
     role = match[match.lastindex].strip().lower()
-    return kind or (_KINDS.get(role, "prompt") if role else "unnamed"), alone
+    return sign.kind or (_KINDS.get(role, "prompt") if role else "unnamed"), sign.alone
 
 
 def blocks(text: str) -> list[Block]:
@@ -267,8 +298,8 @@ def keep_reply(messages: list[str]) -> list[str]:
         UnclearTurnsError: Of the turns there is none of the assistant's that says anything, or more than one.
     """
     text = SEAM.join(messages)
-    turns = blocks(text)
-    if len(turns) == 1:
+    turns = blocks(text) if may_hold_turns(text, messages) else []
+    if len(turns) <= 1:
         return messages
     if not _has_one_reply(text, turns):
         raise UnclearTurnsError

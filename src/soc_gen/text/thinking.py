@@ -7,6 +7,7 @@ the answer: known marks are cut, and the answer is what follows them.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 SEAM = "\x1e"
 """Stands between the messages of a part, joined so that a thought can span them."""
@@ -84,20 +85,18 @@ _TALKS_OF_TASK = re.compile(
     re.IGNORECASE,
 )
 
-_TASK_WORDS = (
-    "respon",
-    "repl",
-    "persona",
-    "character",
-    "role",
-    "json",
-    "prompt",
-    "instruction",
-    "draft",
-    "output",
+_OF_TASK = re.compile(
+    rf"\A{_HEADING}(?:(?:thinking|thought|reasoning) process|here (?:is my thought process|are my reasoning))"
+    r"|\b(?:personas?|role-?play(?:ing)?|json|prompt|in character)\b"
+    r"|\b(?:respond|reply|write|answer|speak|talk|continue)(?:ing)? (?:as|in|with)\b"
+    r"|\b(?:next|short|casual|brief|dry) (?:message|repl(?:y|ies)|response|turn)\b",
+    re.IGNORECASE,
 )
-_OF_TASK = re.compile(rf"\b(?:{'|'.join(_TASK_WORDS)})|\n\s*(?:\d+[.)]|[*-])\s", re.IGNORECASE)
-_TASK_BYTES = tuple(word.encode() for word in _TASK_WORDS)
+_TASK_WORDS = frozenset(
+    rb"process reasoning persona personas role roleplay roleplaying playing json prompt character respond"
+    rb" responding reply replying write writing answer answering speak speaking talk talking continue"
+    rb" continuing message replies response turn".split()  # one is in all that _OF_TASK finds
+)
 
 _ANSWER_OPENS = re.compile(
     r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\])", re.DOTALL
@@ -111,12 +110,12 @@ _MARK_SIGNS = "<[◁＜⟨【"
 _NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
 _INDENT = 40  # spaces that may stand before a mark that begins a message
 _MARK = re.compile(
-    rf"(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
+    rf"(?=[{re.escape(_MARK_SIGNS)}])(?:(?P<opens>{'|'.join(re.escape(opens) for opens, _ in _PAIRS)})"
     rf"|(?P<closes>{'|'.join(re.escape(closes) for _, closes in _PAIRS)})"
     r"|(?i:[<◁＜⟨]\s*+(?P<slash>/?)\s*+(?:\w{1,20}:)?"
     rf"(?P<name>{TAG_NAMES})(?:\s++(?:[\w:-]++\s*=[^<>\n]{{0,200}}|hidden|private|internal))?\s*+[>▷＞⟩])"
     # Brackets that people write too.
-    rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】])"
+    rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】]))"
 )
 
 
@@ -192,10 +191,9 @@ def join_apart(pieces: list[str]) -> str:
     return text
 
 
-def may_think_of_task(data: bytes) -> bool:
-    """Whether ``thinks_of_task`` of one of the texts in ``data``, UTF-8: no misses, and fast."""
-    folded = data.lower()
-    return any(word in folded for word in _TASK_BYTES) or any(word in folded for word in _OPENING_WORDS)
+def may_think_of_task(words: Collection[bytes]) -> bool:
+    """Whether ``thinks_of_task`` of a text with ``words`` (as ``tokens`` gives them): no misses, and fast."""
+    return not _TASK_WORDS.isdisjoint(words)
 
 
 def thinks_of_task(text: str) -> bool:

@@ -14,7 +14,7 @@ from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
-from soc_gen.text.templates import UnclearTurnsError, keep_reply, may_hold_turns
+from soc_gen.text.templates import UnclearTurnsError, keep_reply
 from soc_gen.text.thinking import may_think_of_task, thinks_of_task
 from soc_gen.text.tokens import tokenize
 
@@ -119,13 +119,13 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
 
 
 def _thinking_aloud(features: ChatFeatures, config: CleanConfig) -> str | None:
-    if not config.repairs.thinking or not may_think_of_task(features.data):
+    if not config.repairs.thinking or not may_think_of_task(features.words):
         return None
     return next((_quote(message) for message in features.messages if thinks_of_task(message)), None)
 
 
 def _template_turns(features: ChatFeatures, config: CleanConfig) -> str | None:
-    if not config.repairs.template_tokens or not may_hold_turns(features.marks, features.data):
+    if not config.repairs.template_tokens or not features.may_hold_turns:
         return None
     for part in features.chat.chat_parts:
         try:

@@ -17,7 +17,7 @@ from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
 from soc_gen.text.special_tokens import SIGNS, drop_tokens
-from soc_gen.text.templates import keep_reply, may_hold_turns
+from soc_gen.text.templates import keep_reply
 from soc_gen.text.thinking import (
     SEAM,
     TAG_NAMES,
@@ -91,7 +91,7 @@ def drop_thinking(messages: Messages) -> Messages:
 
 def may_hold_tokens(features: ChatFeatures) -> bool:
     """Whether ``drop_template_tokens`` has to look closer."""
-    return not SIGNS.isdisjoint(features.marks) or may_hold_turns(features.marks, features.data)
+    return not SIGNS.isdisjoint(features.marks) or features.may_hold_turns
 
 
 def drop_template_tokens(messages: Messages) -> Messages:
