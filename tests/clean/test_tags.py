@@ -196,3 +196,29 @@ def test_a_hostile_message_takes_linear_time() -> None:
     assert markup.strip_unknown("`" * 50_000 + "<a ") == "`" * 50_000 + "<a "
     assert markup.strip_unknown("<a " * 50_000) == "<a " * 50_000
     assert markup.strip_unknown("<" * 50_000 + "a" + ">" * 50_000) == "a"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("behind the bikes<br>next to the saw", "behind the bikes\nnext to the saw"),
+        ("saw <br/> rope", "saw\nrope"),
+        ("<p>saw</p><p>rope</p>", "\nsaw\nrope\n"),
+        ("<ol><li>saw</li>\n<li>rope</li></ol>", "\nsaw\nrope\n"),
+        ('<div class="a">saw</div>rope', "\nsaw\nrope"),
+        ("<table><tr><td>saw</td><td>rope</td></tr></table>", "\nsaw\nrope\n"),
+        ("flips <table>", "flips table"),
+        ("wonder<i>ful</i>", "wonderful"),
+        ('see <a href="https://example.org/?a=b">this</a>', "see this"),
+        ("<typing/>", ""),
+        ("hey<typing/>you", "hey you"),
+        ('<reaction emoji="x">hey', "hey"),
+        ("<sigh>fine", "sigh fine"),
+        ("<rant>omg</rant>ok", "omg ok"),
+        ("<!-- dry -->hey <style>a {}</style>", "hey "),
+        ("Set<T> and <o_o>", "Set<T> and <o_o>"),
+        ('<delay minutes="5"/>', '<delay minutes="5"/>'),
+    ],
+)
+def test_blocks_become_lines_and_tags_that_hold_nothing_go(written: str, text: str) -> None:
+    assert markup.strip_unknown(written) == text

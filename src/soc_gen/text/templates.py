@@ -222,8 +222,9 @@ def _first(token: str) -> str:
     return "<[^|]" if token.startswith("<") else f"[{re.escape(token[0])}]"
 
 
-# A text is looked through fast, since what marks may begin with stands before all that begin so.
-_BY_FIRST = sorted(_signs(), key=lambda sign: sign.first)
+# A text is looked through fast, since what marks may begin with stands before all that begin so. Marks that
+# count alone come before those that need others.
+_BY_FIRST = sorted(_signs(), key=lambda sign: (not sign.alone, sign.first))
 _MARK = re.compile(
     "|".join(
         f"(?={first})(?:{'|'.join(sign.pattern for sign in signs)})"
