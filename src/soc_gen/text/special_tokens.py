@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     r"|<<?/?SYS>>?|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]"
     r"|\[(?:[gs]?MASK|UNK|PAD|CLS|SEP|BOS|EOS|EOT)\]|\]~!?b(?:\[\]~b)?\]|\[e~\["
     r"|(?<!\S)/no_?think(?!\S)"
+    r"|<\|[A-Za-z_]{3,30}\|?\Z"  # cut off in the middle
 )
 _BYTES = re.compile(r"(?:<0x[0-9A-Fa-f]{2}>)+")
 # How SentencePiece writes a space. Beside other blocks it is a drawing, between two equal characters a face.

@@ -43,7 +43,11 @@ class Family(NamedTuple):
 
 
 FAMILIES = (
-    Family("ChatML: Qwen, Yi, Hermes, Phi 4", ("<|im_start|>NAME",), ends=("<|im_end|>",)),
+    Family(
+        "ChatML: Qwen, Yi, Hermes, Phi 4",
+        ("<|im_start|>NAME", "<im_start>NAME"),
+        ends=("<|im_end|>", "<im_end>"),
+    ),
     Family("Kimi", ("<|im_ROLE|>",)),
     Family(
         "Llama 2, Mistral",
@@ -135,6 +139,7 @@ HEADINGS = (
     Heading("Vicuna, one more reply", "A", r"(?<!\S)(ASSISTANT):"),
     Heading("Vicuna, one more question", "U", r"(?<=[^:]\n)(USER):"),
     Heading("Vicuna", "UASHGB", r"(?<!\S)(USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|AI):", alone=False),
+    Heading("Granite 3B", "QA", rf"{_LINE}(Question|Answer):", alone=False),
     Heading("OpenChat", "G", r"GPT4 Correct (User|Assistant):"),
     Heading("GigaChat", "uasfd", r"(?<!\w)(user|assistant|system|functions?|developer)<\|role_sep\|>"),
     Heading("Phi 2", "IO", rf"{_LINE}(Instruct|Output):", alone=False),
@@ -144,6 +149,7 @@ HEADINGS = (
     Heading("Llama 3 without tokens", "a", rf"{_GLUED}(assistant){_LINE_ENDS}"),
     Heading("Llama 3, the other's turn", "u", rf"{_GLUED}(?<!\bsuper)(?<!\bpower)(?<!\bend)(user)(?=\n\n)"),
     Heading("ChatML without tokens", "a", rf"{_LINE}(assistant)(?=\n)"),
+    Heading("ChatML, the other's turn", "u", r"(?<=\S\n)(user)(?=\n)"),
     Heading("Gemma without tokens", "m", rf"(?<![^{SEAM}])(model)(?=\n)"),
     Heading(
         "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
@@ -234,7 +240,8 @@ _MARK = re.compile(
 _SIGNS = frozenset("<[]#：")
 _ROLE_LINES = frozenset({"system", "user", "assistant", "model", "tool"})
 _WORDS = re.compile(
-    r"(?:ASSISTANT|USER|GPT|BOT|Correct \w+|Instruct|Ассистент):|(?:assistant|user|model|system)(?:\n|\Z)"
+    r"(?:ASSISTANT|USER|GPT|BOT|Correct \w+|Instruct|Answer|Ассистент):"
+    r"|(?:assistant|user|model|system)(?:\n|\Z)"
 )
 
 
