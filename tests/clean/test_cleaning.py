@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soc_gen.errors import OutputError, SocError, UsageError
+from soc_gen.errors import SocError, UsageError
 from soc_gen.models import Chat, Failure, Rejection
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.clean.config import CleanConfig
@@ -288,7 +288,7 @@ def test_an_output_beside_which_a_folder_is_in_the_way_is_not_written(tmp_path: 
     with pytest.raises(UsageError, match="is a folder"):
         clean(tmp_path, GOOD)
     assert not (tmp_path / "clean.jsonl").exists()
-    with pytest.raises(OutputError, match="name too long"):
+    with pytest.raises(UsageError, match="its name has more than 220 bytes"):
         clean_files(CleanJob([tmp_path / "chats.jsonl"], tmp_path / f"{'x' * 300}.jsonl"))
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.text import tags
+from soc_gen.text import end_tags, markup, tags
 from soc_gen.text.tags import Tag
 
 FRAGMENTS = [
@@ -84,11 +84,11 @@ def test_a_tag_starts_its_message_and_delay_audio_and_end_stand_alone(
 
 def test_end_is_seen_taken_out_and_cut_after() -> None:
     said = ["ok", "bye <END>", "one more thing"]
-    assert tags.has_end(said)
-    assert not tags.has_end(["the end", "<ended>"])
-    assert tags.take_out_end(said) == ["ok", "bye", "one more thing"]
-    assert tags.take_out_end(["<end/>", "hm"]) == ["hm"]
-    assert tags.cut_after_end(said) == ["ok", "bye", "<end/>"]
+    assert end_tags.has_end(said)
+    assert not end_tags.has_end(["the end", "<ended>"])
+    assert end_tags.take_out_end(said) == ["ok", "bye", "one more thing"]
+    assert end_tags.take_out_end(["<end/>", "hm"]) == ["hm"]
+    assert end_tags.cut_after_end(said) == ["ok", "bye", "<end/>"]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_problems_names_each_tag_that_does_not_parse(message: str, count: int) -
     ],
 )
 def test_unknown_tags_lose_their_brackets(written: str, words: str) -> None:
-    assert tags.strip_unknown(written) == words
+    assert markup.strip_unknown(written) == words
 
 
 def test_the_end_of_a_rant_is_not_the_end_of_the_chat() -> None:
     for text in ("so tired <end rant> anyway", "<end of rant>", "</end rant>", "press <End> to jump"):
         assert tags.split_tags([text]) == [text]
-        assert not tags.has_end([text])
+        assert not end_tags.has_end([text])
     for text in ("<end>", "<END/>", "</end>", "<end of conversation>", '<end reason="x"/>'):
         assert tags.split_tags([text]) == ["<end/>"]
 
@@ -156,7 +156,7 @@ def test_spoken_text_is_words_captions_and_audio() -> None:
 def test_normalising_twice_is_normalising_once(message: str) -> None:
     once = rewritten(message)
     assert rewritten(once) == once
-    assert tags.strip_unknown(tags.strip_unknown(message)) == tags.strip_unknown(message)
+    assert markup.strip_unknown(markup.strip_unknown(message)) == markup.strip_unknown(message)
 
 
 @given(st.lists(messages, max_size=4))
@@ -168,10 +168,10 @@ def test_splitting_twice_is_splitting_once_and_leaves_nothing_wrong(texts: list[
 
 @given(st.lists(messages, max_size=4))
 def test_a_taken_out_end_is_gone_and_a_cut_one_is_last(texts: list[str]) -> None:
-    assert not tags.has_end(tags.take_out_end(texts))
-    cut = tags.cut_after_end(texts)
-    assert not tags.has_end(cut[:-1])
-    assert tags.has_end(cut) == tags.has_end(tags.split_tags(texts))
+    assert not end_tags.has_end(end_tags.take_out_end(texts))
+    cut = end_tags.cut_after_end(texts)
+    assert not end_tags.has_end(cut[:-1])
+    assert end_tags.has_end(cut) == end_tags.has_end(tags.split_tags(texts))
 
 
 @given(
@@ -193,6 +193,32 @@ def test_what_is_written_reads_back_the_same(message: str) -> None:
 def test_a_hostile_message_takes_linear_time() -> None:
     assert tags.split_tags(["<image>" * 20_000]) == []
     assert tags.split_tags([f"<image {'w' * 100_000}=>x</image>"]) == ["<image>x</image>"]
-    assert tags.strip_unknown("`" * 50_000 + "<a ") == "`" * 50_000 + "<a "
-    assert tags.strip_unknown("<a " * 50_000) == "<a " * 50_000
-    assert tags.strip_unknown("<" * 50_000 + "a" + ">" * 50_000) == "a"
+    assert markup.strip_unknown("`" * 50_000 + "<a ") == "`" * 50_000 + "<a "
+    assert markup.strip_unknown("<a " * 50_000) == "<a " * 50_000
+    assert markup.strip_unknown("<" * 50_000 + "a" + ">" * 50_000) == "a"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("behind the bikes<br>next to the saw", "behind the bikes\nnext to the saw"),
+        ("saw <br/> rope", "saw\nrope"),
+        ("<p>saw</p><p>rope</p>", "\nsaw\nrope\n"),
+        ("<ol><li>saw</li>\n<li>rope</li></ol>", "\nsaw\nrope\n"),
+        ('<div class="a">saw</div>rope', "\nsaw\nrope"),
+        ("<table><tr><td>saw</td><td>rope</td></tr></table>", "\nsaw\nrope\n"),
+        ("flips <table>", "flips table"),
+        ("wonder<i>ful</i>", "wonderful"),
+        ('see <a href="https://example.org/?a=b">this</a>', "see this"),
+        ("<typing/>", ""),
+        ("hey<typing/>you", "hey you"),
+        ('<reaction emoji="x">hey', "hey"),
+        ("<sigh>fine", "sigh fine"),
+        ("<rant>omg</rant>ok", "omg ok"),
+        ("<!-- dry -->hey <style>a {}</style>", "hey "),
+        ("Set<T> and <o_o>", "Set<T> and <o_o>"),
+        ('<delay minutes="5"/>', '<delay minutes="5"/>'),
+    ],
+)
+def test_blocks_become_lines_and_tags_that_hold_nothing_go(written: str, text: str) -> None:
+    assert markup.strip_unknown(written) == text

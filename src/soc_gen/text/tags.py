@@ -21,7 +21,7 @@ MEDIA = frozenset({"image", "gif", "video", "audio"})
 CAPTIONED = frozenset({"image", "gif", "video"})
 
 _ALIASES = {"img": "image", "photo": "image", "picture": "image", "voice": "audio"}
-_MARK = re.compile(
+MARK = re.compile(
     r"<(?P<slash>/?)(?P<name>image|img|photo|picture|gif|video|audio|voice|delay"
     # Not <end rant>, which people write, and not the key in "press <End> to jump".
     r"|end(?=\s*/\s*>|\s*>(?!\s*\w)|\s+[\w-]+\s*="
@@ -29,14 +29,15 @@ _MARK = re.compile(
     r"(?=[\s/>:=])(?P<rest>[^<>]*)>",
     re.IGNORECASE,
 )
-# A tag of another name: `<sigh>`, `</b>`, `<a href="…">`; not `<3`, `>_<` or "a <b and c> d". Brackets around
-# it go with it, so that `<<a>>` needs one pass and not one for each pair.
-_UNKNOWN = re.compile(
-    r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30})"
-    r"(?:\s+[\w-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>=]+))*\s*/?>+"
+"""One of our own tags, however it is written."""
+UNKNOWN = re.compile(
+    r"(?<!<)<+(?P<slash>/?)(?P<name>[a-zA-Z][\w-]{0,30}(?::\w{1,30})?)"
+    r"(?P<attributes>(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))*)\s*(?P<alone>/?)>+"
 )
-_CODE = re.compile(r"((?<!`)`++[^`]++`++)")
-_FACE = re.compile(r"[^\W_]_+[^\W_]")
+"""A tag of any name: ``<sigh>``, ``</b>``, ``<a href="…">``; not ``<3``, ``>_<`` or "a <b and c> d".
+
+Brackets around it go with it, so that ``<<a>>`` needs one pass and not one for each pair.
+"""
 WELL_WRITTEN = re.compile(
     rb"</?(?:image|gif|video|audio)>|<end/>|<delay(?: (?:minutes|hours|days)=\"\d+\")+/>"
 )
@@ -115,51 +116,17 @@ def split_tags(messages: list[str]) -> list[str]:
 
 def may_split(message: str) -> bool:
     """Whether ``split_tags`` has to look closer."""
-    return "<" in message and not _SPLIT.fullmatch(message) and bool(_MARK.search(message))
-
-
-def has_end(messages: list[str]) -> bool:
-    """Is there an ``<end/>`` in any of ``messages``?"""
-    return any(match["name"].lower() == "end" for text in messages for match in _MARK.finditer(text))
-
-
-def take_out_end(messages: list[str]) -> list[str]:
-    """Return ``messages`` without ``<end/>``, and without those that held nothing else."""
-    kept = []
-    for message in messages:
-        rest = _settle(_without_end, message) if has_end([message]) else message
-        if rest or not message:
-            kept.append(rest)
-    return kept
-
-
-def cut_after_end(messages: list[str]) -> list[str]:
-    """Return ``messages`` up to the first ``<end/>`` and with it, split as ``split_tags`` does."""
-    parts = split_tags(messages)
-    return parts[: parts.index(END) + 1] if END in parts else parts
+    return "<" in message and not _SPLIT.fullmatch(message) and bool(MARK.search(message))
 
 
 def unknown_tags(message: str) -> Iterator[re.Match[str]]:
     """Yield what looks like a tag and is none of ours."""
-    return (match for match in _UNKNOWN.finditer(message) if not _MARK.search(match.group()))
-
-
-def strip_unknown(message: str) -> str:
-    """Return ``message`` with ``<b>words</b>`` as ``words`` and a lone ``<sigh>`` as ``sigh``.
-
-    Code stays: ``List<String>``, and all between backticks or behind one; so do faces such as ``<o_o>``.
-    """
-    if "<" not in message:
-        return message
-    if "`" not in message:
-        return _settle(_strip_unknown_once, message)
-    pieces = enumerate(_CODE.split(message))
-    return "".join(piece if index % 2 else _settle(_strip_unknown_once, piece) for index, piece in pieces)
+    return (match for match in UNKNOWN.finditer(message) if not MARK.search(match.group()))
 
 
 def spoken_text(message: str) -> str:
     """Return what is said in ``message``: its text, captions and audio; no images, waits or ends."""
-    if not _MARK.search(message):
+    if not MARK.search(message):
         return message
     said = (
         p if isinstance(p, str) else p.text for p in parse(message) if isinstance(p, str) or p.name == "audio"
@@ -172,7 +139,7 @@ class _Parser:
 
     def __init__(self, message: str) -> None:
         self.message = message
-        self.marks = list(_MARK.finditer(message))
+        self.marks = list(MARK.finditer(message))
         self.names = [_ALIASES.get(m["name"].lower(), m["name"].lower()) for m in self.marks]
         self.problems: list[str] = []
         self.closed_by = self._match_brackets()
@@ -229,7 +196,7 @@ class _Parser:
             self.problems.append(f"a tag inside <{name}>")
         if self.names[last] != name:
             self.problems.append(f"<{name}> closed by {self.marks[last].group()}")
-        body = _MARK.sub(" ", self.message[own.end() : self.marks[last].start()])
+        body = MARK.sub(" ", self.message[own.end() : self.marks[last].start()])
         tags = self._media(index, body if body.strip() else _described(own["rest"]))
         if "end" in self.names[index:last]:
             tags.append(Tag("end"))
@@ -339,25 +306,7 @@ def _split(message: str) -> list[str]:
     return [render(group) for group in groups]
 
 
-def _without_end(message: str) -> str:
-    return render([p for p in parse(message) if isinstance(p, str) or p.name != "end"])
-
-
-def _strip_unknown_once(message: str) -> str:
-    found = list(unknown_tags(message))
-    closed = {match["name"].lower() for match in found if match["slash"]}
-
-    def words(match: re.Match[str]) -> str:
-        before = message[max(0, match.start() - 1) : match.start()]
-        code = before == "`" or (before.isalnum() and match["name"].lower() not in closed)
-        if code or _FACE.fullmatch(match["name"]) or _MARK.search(match.group()):
-            return match.group()
-        return "" if match["name"].lower() in closed else match["name"]
-
-    return _UNKNOWN.sub(words, message) if found else message
-
-
-def _settle(step: Callable[[str], str], text: str) -> str:
+def settle(step: Callable[[str], str], text: str) -> str:
     """Apply ``step`` until nothing changes: what is taken out can bring two halves of a tag together."""
     while (changed := step(text)) != text:
         text = changed

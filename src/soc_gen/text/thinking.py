@@ -7,25 +7,41 @@ the answer: known marks are cut, and the answer is what follows them.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 SEAM = "\x1e"
 """Stands between the messages of a part, joined so that a thought can span them."""
 
+_THOUGHT_WORD = (
+    r"(?:think(?:ing|s)?|thoughts?|reason(?:ing|s)?|rationale|reflections?|reflecting|scratch[ _-]?pad"
+    r"|analysis|plan(?:ning)?|brainstorm(?:ing)?|monologue|introspection|contemplation|deliberation|musings?"
+    r"|pondering|rumination|self[_-]?talk|step[_-]by[_-]step)"
+)
+_ASIDE = (
+    r"(?:draft(?:ing)?|notes?|strateg(?:y|ies)|critique|context|goals?|intent(?:ion)?s?|mood|emotions?|ooc"
+    r"|feelings?|states?|meta|metadata|assessment|evaluation|observations?|approach|outline|understanding"
+    r"|considerations?|steps?|internal|hidden|private|inner|mind)"
+)
+"""Names that people use too: a tag of such a name is a thought's only where it is closed."""
 TAG_NAMES = (
-    r"think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
+    r"(?:[a-z]{1,20}[_-]){1,3}"
+    rf"(?:{_ASIDE}|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{0,3}})|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{1,3}}"
+    rf"|(?:inner|internal|hidden|private|my|self|character){_THOUGHT_WORD}"
+    r"|(?:inner|internal)[ _-]?(?:voice|dialog(?:ue)?|speech|world)|mind[ _-]?voice"
+    r"|思考(?:过程)?|思维|内心(?:独白|想法)?|心理活动|想法|分析|推理|思索|心の声|생각|мысли|размышлени[ея]|gedanken"
+    r"|pens[ée]es?|pensamientos?|pensamentos?|r[ée]flexion|razonamiento"
+    r"|think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
     r"|reflect(?:ion)?|self[ _-]reflection|scratch[ _-]?pad|analysis|plan(?:ning)?|brainstorm(?:ing)?"
     r"|(?:inner|internal)[ _-](?:monologue|thoughts?|thinking|reasoning)|monologue|deliberation"
-    r"|chain[ _-]of[ _-]thoughts?|cot"
+    rf"|chain[ _-]of[ _-]thoughts?|cot|{_THOUGHT_WORD}|{_ASIDE}"
 )
 """Names of tags around thoughts, as a pattern: ``<scratchpad>``, ``</inner_monologue>``."""
 _END = "<|end|>"
 _SPECIAL = "<|>"  # stands for the name of every special token
-_SURE = frozenset({"think", "thinking", "[think]", _SPECIAL})
+_SURE = frozenset({"think", "thinking", "[THINK]", _SPECIAL})
 """Names that only a model writes; the others are words, and people write ``<thoughts>`` too."""
 
-_BRACKETED = r"THINK(?:ING)?|THOUGHTS?|REASON(?:ING)?|ANALYSIS|REFLECTION|SCRATCHPAD"
-"""Names in square brackets, in capitals: Mistral's ``[THINK]``; people write the others too."""
 _SPECIAL_NAMES = r"think(?:ing)?|thoughts?|reason(?:ing)?|analysis|reflection|scratchpad|inner"
 """Names in special tokens: ``<|START_THINKING|>``, ``<|end_of_thought|>``, ``<|inner_prefix|>``."""
 _SPECIAL_OPENS = rf"(?:(?:begin|start)[_▁](?:of[_▁])?)?(?:{_SPECIAL_NAMES})(?:[_▁](?:begin|start|prefix))?"
@@ -88,6 +104,19 @@ _TALKS_OF_TASK = re.compile(
     re.IGNORECASE,
 )
 
+_OF_TASK = re.compile(
+    rf"\A{_HEADING}(?:(?:thinking|thought|reasoning) process|here (?:is my thought process|are my reasoning))"
+    r"|\b(?:personas?|role-?play(?:ing)?|json|prompt|in character)\b"
+    r"|\b(?:respond|reply|write|answer|speak|talk|continue)(?:ing)? (?:as|in|with)\b"
+    r"|\b(?:next|short|casual|brief|dry) (?:message|repl(?:y|ies)|response|turn)\b",
+    re.IGNORECASE,
+)
+_TASK_WORDS = frozenset(
+    rb"process reasoning persona personas role roleplay roleplaying playing json prompt character respond"
+    rb" responding reply replying write writing answer answering speak speaking talk talking continue"
+    rb" continuing message replies response turn".split()  # one is in all that _OF_TASK finds
+)
+
 _ANSWER_OPENS = re.compile(
     r"\A.*(?:<\|START_RESPONSE\|>|<\|begin_of_solution\|>|\[BEGIN FINAL RESPONSE\]"
     r"|<\|begin\|>assistant<\|content\|>)",
@@ -103,14 +132,18 @@ def _either(side: int) -> str:
     return "|".join(re.escape(pair[side]) for pair in _PAIRS)
 
 
-_MARK_SIGNS = "<[◁"
+_MARK_SIGNS = "<[◁＜⟨【"
+_NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
 _INDENT = 40  # spaces that may stand before a mark that begins a message
 _MARK = re.compile(
-    rf"(?i:<\s*+(?P<slash>/?)\s*+(?:\w{{1,20}}[:_])?(?P<name>{TAG_NAMES})(?:\s++\w++=[^<>\n]{{0,80}})?\s*+>)"
-    rf"|\[(?P<close>/?)(?P<bracketed>{_BRACKETED})\]"
-    rf"|(?P<opens>◁(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_OPENS})[|｜]>)|{_either(0)})"
+    rf"(?=[{re.escape(_MARK_SIGNS)}])(?:"
+    rf"(?P<opens>◁(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_OPENS})[|｜]>)|{_either(0)})"
     rf"|(?P<closes>◁/(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_CLOSES})[|｜]>)|{_either(1)})"
     r"|(?P<ends><\|end\|>)"
+    r"|(?i:[<◁＜⟨]\s*+(?P<slash>/?)\s*+(?:\w{1,20}:)?"
+    rf"(?P<name>{TAG_NAMES})(?:\s++(?:[\w:-]++\s*=[^<>\n]{{0,200}}|hidden|private|internal))?\s*+[>▷＞⟩])"
+    # Brackets that people write too.
+    rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】]))"
 )
 
 
@@ -124,10 +157,13 @@ class _Mark(NamedTuple):
 
     @classmethod
     def of(cls, match: re.Match[str]) -> _Mark:
-        closes = any((match["slash"], match["close"], match["closes"], match["ends"]))
-        bracketed = match["bracketed"] and f"[{match['bracketed']}]"
-        name = match["name"] or bracketed or match["ends"] or _SPECIAL
-        return cls(match.start(), match.end(), closes, name.lower())
+        closes = any((match["slash"], match["bracket_slash"], match["closes"], match["ends"]))
+        bracketed = match["bracketed"]
+        if bracketed:  # in capitals it is a mark of its own: Mistral's
+            name = f"[{bracketed if bracketed.isupper() else bracketed.lower()}]"
+        else:
+            name = (match["name"] or match["ends"] or _SPECIAL).lower()
+        return cls(match.start(), match.end(), closes, name)
 
     @property
     def opens_special(self) -> bool:
@@ -205,6 +241,30 @@ def cut_spans(text: str, spans: list[tuple[int, int]]) -> list[str]:
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
+def join_apart(pieces: list[str]) -> str:
+    """Return ``pieces`` as one text, with a space where words would grow together."""
+    text = ""
+    for piece in pieces:
+        if text.endswith(" ") and piece.startswith(" "):
+            text = text[:-1]
+        grown = text and piece and not (text[-1].isspace() or piece[0].isspace())
+        text += f" {piece}" if grown else piece
+    return text
+
+
+def may_think_of_task(words: Collection[bytes]) -> bool:
+    """Whether ``thinks_of_task`` of a text with ``words`` (as ``tokens`` gives them): no misses, and fast."""
+    return not _TASK_WORDS.isdisjoint(words)
+
+
+def thinks_of_task(text: str) -> bool:
+    """Is ``text`` thinking about how to write the next message? Surer than ``is_thinking_aloud``.
+
+    "Thoughts: i liked it" and "the user is mad again" are what people write.
+    """
+    return is_thinking_aloud(text) and bool(_OF_TASK.search(text))
+
+
 def _join_answer(pieces: list[str]) -> str:
     """Join what is left around thoughts; an object before a thought that another one follows is a draft."""
     text = pieces[0]
@@ -244,8 +304,9 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
     """Return start, end and whether it closes, of each mark that counts.
 
     A tag whose name is a word counts where the text has both its opener and its closer, or where a message
-    begins with it; a lone closer of that kind, where the answer follows it without a space. A word in square
-    brackets counts only with its closer. ``<|end|>`` closes what a special token has opened (Solar Open).
+    begins with it; a lone closer of that kind, where the answer follows it without a space. In brackets, and
+    where the word is an everyday one, only the first. ``<|end|>`` closes what a special token has opened
+    (Solar Open).
     """
     marks = [_Mark.of(match) for match in _MARK.finditer(text)]
     opened, closed = ({mark.name for mark in marks if mark.closes is which} for which in (False, True))
@@ -254,7 +315,7 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
     for mark in marks:
         if mark.name == _END:
             counts = bool(counted) and counted[-1].opens_special
-        elif mark.name in whole or mark.name.startswith("["):
+        elif mark.name in whole or _NEEDS_BOTH.fullmatch(mark.name):
             counts = mark.name in whole
         else:
             counts = _is_glued(text, mark.end) if mark.closes else _is_first(text, mark.start)

@@ -18,7 +18,7 @@ class RepairsConfig(Settings):
     thinking: bool = True
     """Take out ``<think>`` blocks, also unclosed ones and those with no opener."""
     template_tokens: bool = True
-    """Take out ``<|im_start|>`` and its kin, and what follows the end of a turn."""
+    """Keep the reply among turns of a chat template; take out tokens such as ``<|im_start|>``."""
     json_leftovers: bool = True
     """Unpack ``{"messages": […]}`` and code fences around JSON."""
     preambles: bool = True
@@ -38,7 +38,7 @@ class RepairsConfig(Settings):
     tags: bool = True
     """Write tags in their one form, each at the start of its message."""
     unknown_tags: bool = True
-    """Take the brackets off tags that are none of ours; False keeps them as text."""
+    """Take out tags that are none of ours, and leave what they hold; False keeps them as text."""
     spacing: bool = True
     """Take off spaces at the ends of messages and lines."""
     empty: bool = True

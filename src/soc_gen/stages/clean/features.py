@@ -9,6 +9,7 @@ from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import is_assistant_speak, model_words
 from soc_gen.text.ngrams import ngrams
 from soc_gen.text.tags import END, WELL_WRITTEN
+from soc_gen.text.templates import may_hold_turns
 from soc_gen.text.tokens import tokenize_bytes
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
@@ -64,6 +65,11 @@ class ChatFeatures:
         """Share of shingles that came before in the chat; 0 where there are too few to tell."""
         count = len(self.shingles)
         return 1 - len(set(self.shingles)) / count if count >= _FEWEST_RUNS else 0.0
+
+    @cached_property
+    def may_hold_turns(self) -> bool:
+        """There may be a mark of a turn of a chat template."""
+        return may_hold_turns(self.marks, self.messages)
 
     @cached_property
     def model_words(self) -> frozenset[bytes]:

@@ -14,6 +14,8 @@ from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
+from soc_gen.text.templates import UnclearTurnsError, keep_reply
+from soc_gen.text.thinking import may_think_of_task, thinks_of_task
 from soc_gen.text.tokens import tokenize
 
 REASONS = {
@@ -30,6 +32,8 @@ REASONS = {
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
+    "thinking_aloud": "a message is thinking about how to write it, with no marks to cut it by",
+    "template_turns": "turns of a chat template, and not exactly one that is the reply",
     "speaks_for_other": "one message holds lines of both",
     "looping": "says the same over and over (`max_repetition`)",
     "echo": "one side repeats the other (`max_echo`)",
@@ -114,6 +118,23 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
     return None
 
 
+def _thinking_aloud(features: ChatFeatures, config: CleanConfig) -> str | None:
+    if not config.repairs.thinking or not may_think_of_task(features.words):
+        return None
+    return next((_quote(message) for message in features.messages if thinks_of_task(message)), None)
+
+
+def _template_turns(features: ChatFeatures, config: CleanConfig) -> str | None:
+    if not config.repairs.template_tokens or not features.may_hold_turns:
+        return None
+    for part in features.chat.chat_parts:
+        try:
+            keep_reply(part.messages)
+        except UnclearTurnsError:
+            return _quote(" ⏎ ".join(part.messages))
+    return None
+
+
 def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
     share = features.repetition
     return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
@@ -168,6 +189,8 @@ CHECKS: dict[str, Check] = {
     "breaks_character": _talks_like(breaks_character),
     "refusal": _talks_like(is_refusal),
     "assistant_speak": _talks_like(is_assistant_speak),
+    "thinking_aloud": _thinking_aloud,
+    "template_turns": _template_turns,
     "speaks_for_other": _speaks_for_other,
     "looping": _looping,
     "echo": _echo,

@@ -19,7 +19,7 @@ from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.formats import json_turns, transcript
 from soc_gen.stages.rollout.formats.base import Format, InvalidTurnError, Prompt, Turn
 from soc_gen.stages.rollout.turn_checks import REMEMBERED, TurnContext, check_turn, says_goodbye, word_runs
-from soc_gen.text import tags
+from soc_gen.text import end_tags
 from soc_gen.text.repetition import words
 from soc_gen.text.speaker_labels import names_of
 from soc_gen.text.tags import END
@@ -140,9 +140,9 @@ class _Play:
         for repair in parsed.repairs:
             self._rules.note("repair", repair)
         messages, kept = list(parsed.messages), parsed.kept
-        ended = parsed.ended or closes or tags.has_end(messages)
+        ended = parsed.ended or closes or end_tags.has_end(messages)
         if ended and early:
-            messages, kept = tags.take_out_end(messages), None
+            messages, kept = end_tags.take_out_end(messages), None
             if not messages:
                 raise InvalidTurnError("ended_early")
             self._rules.note("repair", "early_end")
@@ -190,7 +190,7 @@ def _parts(experience: Experience, turns: list[Turn], *, ended: bool) -> list[Ch
         if not last and len(kept) > 1:
             kept.pop()
             last = list(kept[-1].messages)
-        if not tags.has_end(last):
+        if not end_tags.has_end(last):
             last.append(END)
         kept[-1] = replace(kept[-1], messages=tuple(last))
     people = experience.people

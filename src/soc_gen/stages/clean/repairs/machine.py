@@ -11,25 +11,30 @@ from itertools import chain
 
 from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import ChatFeatures
-from soc_gen.text import template_tokens
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
 from soc_gen.text.loose_json import strip_fence
 from soc_gen.text.packed_messages import unpack_messages
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
+from soc_gen.text.special_tokens import SIGNS, drop_tokens
+from soc_gen.text.templates import keep_reply
 from soc_gen.text.thinking import (
     SEAM,
+    TAG_NAMES,
     cut_spans,
     drop_thinking_aloud,
     find_thoughts,
     has_mark,
+    join_apart,
     may_begin_aloud,
 )
 
 Messages = list[str]
 
-_MARK_SIGNS = frozenset("<[◁")
+_MARK_SIGNS = frozenset("<[◁＜⟨【")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
+
+_EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
 
 _JSON_HEAD = re.compile(
     r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
@@ -70,16 +75,28 @@ def may_hold_thoughts(features: ChatFeatures) -> bool:
 def drop_thinking(messages: Messages) -> Messages:
     """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
     whole = SEAM.join(messages)
-    if any(sign in whole for sign in "<[◁") and (thoughts := find_thoughts(whole)):
+    if not _MARK_SIGNS.isdisjoint(whole) and (thoughts := find_thoughts(whole)):
         seams = [SEAM if SEAM in whole[start:end] else "" for start, end in thoughts]
         pieces = cut_spans(whole, thoughts)
-        messages = "".join(chain(*zip(pieces, [*seams, ""], strict=True))).split(SEAM)
+        messages = join_apart(list(chain(*zip(pieces, [*seams, ""], strict=True)))).split(SEAM)
     return list(map(drop_thinking_aloud, messages))
 
 
+def may_hold_tokens(features: ChatFeatures) -> bool:
+    """Whether ``drop_template_tokens`` has to look closer."""
+    return not SIGNS.isdisjoint(features.marks) or features.may_hold_turns
+
+
 def drop_template_tokens(messages: Messages) -> Messages:
-    """Take out chat-template tokens, and what a model wrote after it had ended its turn."""
-    return list(map(template_tokens.drop_template_tokens, messages))
+    """Keep the reply among turns of a chat template, and take out tokens.
+
+    Raises:
+        UnclearTurnsError: There are turns, and not exactly one is the reply.
+    """
+    return [
+        drop_tokens(_EMPTY_THOUGHT.sub("", message)) if not SIGNS.isdisjoint(message) else message
+        for message in keep_reply(messages)
+    ]
 
 
 def unpack_json(messages: Messages) -> Messages:

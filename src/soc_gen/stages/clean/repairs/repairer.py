@@ -14,9 +14,10 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
-from soc_gen.text import quotes, tags
+from soc_gen.text import markup, quotes, tags
 from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
 from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
+from soc_gen.text.templates import UnclearTurnsError
 
 MAX_PASSES = 10
 """Passes after which a chat that still changes is given up. None is known that needs more than four."""
@@ -77,7 +78,7 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
             may_apply=machine.may_think,
             finds=machine.may_hold_thoughts,
         ),
-        PartRepair("template_tokens", _all(machine.drop_template_tokens), frozenset("<[#/")),
+        PartRepair("template_tokens", _all(machine.drop_template_tokens), may_apply=machine.may_hold_tokens),
         PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
         PartRepair(
             "preambles",
@@ -88,7 +89,7 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
         PartRepair("end_notes", _all(machine.drop_end_notes), _NOTE_ENDS, _ends_oddly),
         PartRepair("quotation_marks", _each(quotes.unquote), frozenset('"“”')),
         PartRepair("speaker_labels", _unlabel, _LABEL_MARKS, finds=_may_have_labels),
-        PartRepair("unknown_tags", _each(tags.strip_unknown), frozenset("<")),
+        PartRepair("unknown_tags", _each(markup.strip_unknown), frozenset("<")),
         PartRepair("tags", _all(tags.split_tags), may_apply=_has_tags, finds=_may_split),
         PartRepair(
             "leaked_instructions",
@@ -233,13 +234,18 @@ class Repairer:
 def _repair_part(
     messages: list[str], writer: Writer, active: list[PartRepair], changes: list[Change]
 ) -> list[str]:
+    """Return the messages repaired; where turns in them are unclear, as far as they came, to be rejected."""
     whole = "\n".join(messages)
     for repair in active:
-        if not repair.marks or _found(repair.marks, whole):
+        if repair.marks and not _found(repair.marks, whole):
+            continue
+        try:
             repaired = repair.apply(messages, writer)
-            if repaired != messages:
-                changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
-                messages, whole = repaired, "\n".join(repaired)
+        except UnclearTurnsError:
+            break
+        if repaired != messages:
+            changes.append(Change(repair.name, " ⏎ ".join(messages), " ⏎ ".join(repaired)))
+            messages, whole = repaired, "\n".join(repaired)
     return messages
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from itertools import chain
 
-from soc_gen.text import tags
+from soc_gen.text import end_tags
 from soc_gen.text.tags import END
 
 Part = tuple[str, list[str]]
@@ -53,7 +53,7 @@ def settle_end(parts: list[Part], min_turns: int) -> list[Part]:
         if END not in messages:
             settled.append((sender, messages))
         elif index >= min_turns:
-            return [*settled, (sender, tags.cut_after_end(messages))]
+            return [*settled, (sender, end_tags.cut_after_end(messages))]
         else:
             closing = index == len(parts) - 1 and messages[-1] == END
             kept = [message for message in messages if message != END]

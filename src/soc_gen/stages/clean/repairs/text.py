@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Collection
 
 import ftfy
 from ftfy.badness import is_bad
 
 from soc_gen.stages.clean.features import ChatFeatures
+from soc_gen.text.markup import CODE
 
 # Wrongly decoded UTF-8 shows as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
 # as one of ÂÃâ; emoji lie elsewhere. As a pattern over UTF-8, since that is searched ten times as fast.
 _GARBLED = re.compile(rb"[\xc2-\xd4\xe2][\x80-\xbf]{1,2}[\xc2-\xd4\xe2]|\xc3[\x82\x83\xa2]")
-_BARE_AND = re.compile(r"&(?!#?\w{1,8};)")
-_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#0?39|#x27|#0?34);")
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});|&(?:nbsp|amp|lt|gt|quot)(?![\w;=])"
+)
+_BARE = {
+    "&": re.compile(r"&(?!#?\w{1,32};)"),
+    "<": re.compile(r"(?<!\S)<(?!\S)"),
+    ">": re.compile(r"(?<!\S)>(?!\S)"),
+}
+"""Signs that stand for themselves."""
+_SPACE = re.compile("[\xa0\u2002-\u200a]")
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
 _UNSEEN = re.compile(
@@ -43,15 +53,26 @@ def may_hide(features: ChatFeatures) -> bool:
 
 
 def fix_encoding(text: str) -> str:
-    """Undo mojibake (``itâ€™s``) and HTML entities (``&amp;``).
+    """Undo mojibake (``itâ€™s``) and HTML entities (``&eacute;``).
 
-    In a message with a bare ``&`` the entities were typed: "&amp; instead of &".
+    In a message with a bare ``&`` an ``&amp;`` was typed: "&amp; instead of &"; the same for ``<`` and ``>``.
+    In code, between backticks, all entities were typed.
     """
     if not text.isascii() and _GARBLED.search(text.encode("utf-8", "replace")) and is_bad(text):
         text = ftfy.fix_encoding(text)
-    if "&" not in text or _BARE_AND.search(text):
+    if "&" not in text or not _ENTITY.search(text):
         return text
-    return _ENTITY.sub(lambda match: html.unescape(match[0]).replace("\xa0", " "), text)
+    typed = {sign for sign, bare in _BARE.items() if bare.search(text)}
+    pieces = enumerate(CODE.split(text))
+    return "".join(piece if index % 2 else _decode_entities(piece, typed) for index, piece in pieces)
+
+
+def _decode_entities(text: str, typed: Collection[str]) -> str:
+    def decoded(match: re.Match[str]) -> str:
+        meant = html.unescape(match[0])
+        return match[0] if meant in typed else _SPACE.sub(" ", meant)
+
+    return _ENTITY.sub(decoded, text)
 
 
 def drop_invisible(text: str) -> str:

@@ -1,0 +1,340 @@
+"""Turns of chat templates: what a model wrote when it went on as a template and not as a person.
+
+A template writes who speaks before each turn (``<|im_start|>user``) and, most of them, a token after it
+(``<|im_end|>``). A model can echo the turns it was given, or invent the ones that would follow. Only the one
+turn of the assistant is what it had to say; all other turns are the prompt's or the other person's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import groupby
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from soc_gen.text.special_tokens import drop_tokens
+from soc_gen.text.thinking import SEAM
+
+Kind = Literal["reply", "prompt", "thought", "unnamed", "end"]
+"""Whose words follow a mark: of the assistant, of anybody else, unspoken, of nobody named, nobody's."""
+
+_ROLES: dict[Kind, str] = {
+    "reply": "assistant model ai bot chatbot gpt response reply output answer final ассистент 答",
+    "prompt": "system developer user human prompter userprompt instruction instructions instruct input prompt"
+    " question context tool tools function functions observation environment ipython пользователь 问",
+    "thought": "analysis commentary",
+}
+_KINDS: dict[str, Kind] = {role: kind for kind, roles in _ROLES.items() for role in roles.split()}
+
+
+class Family(NamedTuple):
+    """How a family of templates marks its turns."""
+
+    name: str
+    turns: tuple[str, ...] = ()
+    """What stands before a turn. ``ROLE`` is a known role; ``NAME`` any word, at the end also none."""
+    marks: Mapping[str, Kind] = MappingProxyType({})
+    """Tokens that say by themselves whose words follow."""
+    ends: tuple[str, ...] = ()
+    """What stands after a turn."""
+    alone: bool = True
+    """False: its marks count only where there are marks of two kinds, since people write such things too."""
+
+
+FAMILIES = (
+    Family(
+        "ChatML: Qwen, Yi, Hermes, Phi 4",
+        ("<|im_start|>NAME", "<im_start>NAME"),
+        ends=("<|im_end|>", "<im_end>"),
+    ),
+    Family("Kimi", ("<|im_ROLE|>",)),
+    Family(
+        "Llama 2, Mistral",
+        marks={
+            "[INST]": "prompt",
+            "[/INST]": "reply",
+            "<<SYS>>": "prompt",
+            "<</SYS>>": "prompt",
+            "[SYSTEM_PROMPT]": "prompt",
+            "[/SYSTEM_PROMPT]": "end",
+            "[AVAILABLE_TOOLS]": "prompt",
+            "[/AVAILABLE_TOOLS]": "end",
+            "[TOOL_RESULTS]": "prompt",
+            "[/TOOL_RESULTS]": "end",
+        },
+    ),
+    Family(
+        "Llama 3",
+        ("<|start_header_id|>NAME<|end_header_id|>",),
+        ends=("<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"),
+    ),
+    Family("Llama 4", ("<|header_start|>NAME<|header_end|>",), ends=("<|eot|>", "<|eom|>", "<|step|>")),
+    Family("Gemma 1 to 3", ("<start_of_turn>NAME",), ends=("<end_of_turn>", "<eos>")),
+    Family("Gemma 4", ("<|turn>NAME",), ends=("<turn|>",)),
+    Family("Phi 3, Zephyr, GLM, Falcon 3, Tulu, Jamba", ("<|ROLE|>",), ends=("<|end|>", "<|endoftext|>")),
+    Family("DeepSeek", ("<｜ROLE｜>",), ends=("<｜end▁of▁sentence｜>",)),
+    Family("Hunyuan", ("<｜hy_ROLE｜>",), ends=("<｜hy_place▁holder▁no▁2｜>",)),
+    Family("Hunyuan Large", marks={"<|extra_0|>": "reply", "<|extra_4|>": "end", "<|eos|>": "end"}),
+    Family(
+        "Command R, Aya",
+        ("<|START_OF_TURN_TOKEN|><|ROLE_TOKEN|>", "<|ROLE_TOKEN|>"),
+        ends=("<|END_OF_TURN_TOKEN|>",),
+    ),
+    Family("Granite", ("<|start_of_role|>NAME<|end_of_role|>",)),
+    Family("harmony: gpt-oss", ("<|start|>assistant<|channel|>NAME", "<|channel|>NAME", "<|start|>NAME")),
+    Family("EXAONE", ("[|ROLE|]",), ends=("[|endofturn|]",)),
+    Family("Ling", ("<role>NAME</role>",), ends=("<|role_end|>",)),
+    Family("MiniMax", ("]~b]NAME",), ends=("[e~[",)),
+    Family("Seed", ("<seed:bos>NAME",), ends=("<seed:eos>",)),
+    Family("Saiga, Monarch", ("<s>ROLE\n",)),
+    Family("Megrez", ("<|role_start|>NAME<|role_end|>",), ends=("<|turn_end|>",)),
+    Family("GigaChat", ends=("<|message_sep|>",)),
+    Family("Solar", ("<|begin|>NAME<|content|>",)),
+    Family("Step", ("<|BOT|>NAME",), ends=("<|EOT|>",)),
+    Family("dots", ends=("<|endofuserprompt|>", "<|endofresponse|>", "<|endofsystem|>")),
+    Family("InternLM", ends=("<eoh>", "<eoa>")),
+    Family("Nemotron 4", ("<extra_id_0>ROLE\n", "<extra_id_1>ROLE\n")),
+    Family("Nemotron Nano", ("<SPECIAL_10>ROLE\n", "<SPECIAL_11>ROLE\n")),
+    Family("Baichuan", marks={"<reserved_106>": "prompt", "<reserved_107>": "reply"}, alone=False),
+    Family("MiniCPM", marks={"<用户>": "prompt", "<AI>": "reply"}, alone=False),
+    Family("OpenChat", ends=("<|end_of_turn|>",)),
+    Family("SmolVLM", ends=("<end_of_utterance>",)),
+    Family("ERNIE, Grok", ends=("<|end_of_sentence|>", "<|separator|>")),
+)
+"""Families whose marks are tokens: nobody writes them by hand."""
+
+_LINE = rf"(?<![^\n{SEAM}])"
+_LINE_ENDS = rf"(?=[\n{SEAM}]|\Z)"
+_GLUED = r"(?<=[A-Za-z0-9.,;!?…)’”~\u00c0-\u052f\U0001f300-\U0001faff])"
+_TAGS = "system|user|human|assistant|model|ai|bot|response|answer|reply|output"
+
+
+class Heading(NamedTuple):
+    """How a family of templates marks its turns where it does so with words."""
+
+    name: str
+    first: str
+    """The characters that it begins with."""
+    pattern: str
+    """``(…)`` is the role."""
+    end: str = ""
+    """What stands after a turn, as a pattern."""
+    alone: bool = True
+    """As in ``Family``."""
+
+
+HEADINGS = (
+    Heading(
+        "Alpaca, Solar, Guanaco",
+        "#",
+        rf"(?i:(?<!\S)#{{2,4}} ?(response|assistant|instructions?|user|human|system) ?(?::|{_LINE_ENDS}))",
+    ),
+    Heading(
+        "Alpaca, its other parts",
+        "#",
+        rf"(?i:{_LINE}#{{2,4}} ?(input|output|question|answer|context|reply|prompt) ?(?::|{_LINE_ENDS}))",
+        alone=False,
+    ),
+    Heading("Vicuna, one more reply", "A", r"(?<!\S)(ASSISTANT):"),
+    Heading("Vicuna, one more question", "U", r"(?<=[^:]\n)(USER):"),
+    Heading("Vicuna", "UASHGB", r"(?<!\S)(USER|ASSISTANT|SYSTEM|HUMAN|GPT|BOT|AI):", alone=False),
+    Heading("Granite 3B", "QA", rf"{_LINE}(Question|Answer):", alone=False),
+    Heading("OpenChat", "G", r"GPT4 Correct (User|Assistant):"),
+    Heading("GigaChat", "uasfd", r"(?<!\w)(user|assistant|system|functions?|developer)<\|role_sep\|>"),
+    Heading("Phi 2", "IO", rf"{_LINE}(Instruct|Output):", alone=False),
+    Heading("ChatGLM 2", "问答", r"(问|答)：", alone=False),
+    Heading("Yandex", "ПА", r"(Пользователь|Ассистент):", alone=False),
+    # Tokens that the server dropped leave the role behind: "behind the bikesassistant\n\nok see you".
+    Heading("Llama 3 without tokens", "a", rf"{_GLUED}(assistant){_LINE_ENDS}"),
+    Heading("Llama 3, the other's turn", "u", rf"{_GLUED}(?<!\bsuper)(?<!\bpower)(?<!\bend)(user)(?=\n\n)"),
+    Heading("ChatML without tokens", "a", rf"{_LINE}(assistant)(?=\n)"),
+    Heading("ChatML, the other's turn", "u", r"(?<=\S\n)(user)(?=\n)"),
+    Heading("Gemma without tokens", "m", rf"(?<![^{SEAM}])(model)(?=\n)"),
+    Heading(
+        "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
+    ),
+    Heading("roles as tags", "<", rf"(?i:<({_TAGS})>)", rf"(?i:</(?:{_TAGS})>)", alone=False),
+    Heading("roles in brackets", "[", rf"(?i:\[({_TAGS})\])", rf"(?i:\[/(?:{_TAGS})\])", alone=False),
+)
+"""Families whose marks are words."""
+
+_KNOWN = "|".join(sorted(_KINDS, key=len, reverse=True))
+_ANY = rf"[^<>|\n{SEAM}]{{0,40}}"
+# Behind the role: "assistant name=luna", Kimi's name of it, a colon, empty lines.
+_TAIL = (
+    rf"(?:[ \t]+(?:name|to)[ =][^\s<>]+)?(?:{_ANY}(?:<\|constrain\|>\w+)?<\|(?:im_middle|im_sep|message)\|>)?"
+    r":?[ \t\n]*"
+)
+# Words behind </s> on the same line: struck out by hand, or the end of sarcasm.
+_STRUCK = rf"(?i:</s>(?![ \t]+(?!(?:{_KNOWN})\b)\w))"
+
+
+class Mark(NamedTuple):
+    """Where a mark of a turn stands, and whose words follow it."""
+
+    start: int
+    end: int
+    kind: Kind
+
+
+Block = Mark
+"""Where the words of one turn stand, and whose they are."""
+
+
+def _turn(turn: str) -> str:
+    """Return the pattern of a mark in ``Family.turns``."""
+    before, placeholder, after = re.split("(ROLE|NAME)", turn)
+    if placeholder == "ROLE":
+        role = f"({_KNOWN})" + ("" if after else r"\b")
+    elif after:
+        role = f"({_ANY})"
+    else:
+        role = rf"([ \t\n]*(?:{_KNOWN})\b|[\w.-]{{1,40}}(?=[ \t]*(?:\n|<\|)))?"
+    return f"(?i:{re.escape(before)}{role}{re.escape(after)}){_TAIL}"
+
+
+class _Sign(NamedTuple):
+    """One mark to look for."""
+
+    first: str
+    """What of it is looked for before all else: a pattern of one or two characters."""
+    pattern: str
+    """With one group."""
+    kind: Kind | None
+    """None: as the role says, which the group holds."""
+    alone: bool
+
+
+def _signs() -> Iterator[_Sign]:
+    yield _Sign("<[^|]", f"({_STRUCK})", "end", alone=True)
+    for family in FAMILIES:
+        for turn in family.turns:
+            yield _Sign(_first(turn), _turn(turn), None, family.alone)
+        for token, kind in family.marks.items():
+            yield _Sign(_first(token), f"((?i:{re.escape(token)})){_TAIL}", kind, family.alone)
+        for token in family.ends:
+            yield _Sign(_first(token), f"((?i:{re.escape(token)}))", "end", family.alone)
+    for heading in HEADINGS:
+        first = "<[^|]" if heading.first == "<" else f"[{re.escape(heading.first)}]"
+        yield _Sign(first, heading.pattern + _TAIL, None, heading.alone)
+        if heading.end:
+            yield _Sign(first, f"({heading.end})", "end", heading.alone)
+
+
+def _first(token: str) -> str:
+    if token.startswith("<|"):
+        return r"<\|"
+    return "<[^|]" if token.startswith("<") else f"[{re.escape(token[0])}]"
+
+
+# A text is looked through fast, since what marks may begin with stands before all that begin so. Marks that
+# count alone come before those that need others.
+_BY_FIRST = sorted(_signs(), key=lambda sign: (not sign.alone, sign.first))
+_MARK = re.compile(
+    "|".join(
+        f"(?={first})(?:{'|'.join(sign.pattern for sign in signs)})"
+        for first, signs in groupby(_BY_FIRST, key=lambda sign: sign.first)
+    )
+)
+_SIGNS = frozenset("<[]#：")
+_ROLE_LINES = frozenset({"system", "user", "assistant", "model", "tool"})
+_WORDS = re.compile(
+    r"(?:ASSISTANT|USER|GPT|BOT|Correct \w+|Instruct|Answer|Ассистент):"
+    r"|(?:assistant|user|model|system)(?:\n|\Z)"
+)
+
+
+def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
+    """Whether ``messages`` may have a mark of a turn: no misses, and fast.
+
+    Args:
+        signs: The characters in them; those that are everyday ones may be left out.
+        messages: Of one part, or more.
+    """
+    if not _SIGNS.isdisjoint(signs) or not _ROLE_LINES.isdisjoint(messages):
+        return True
+    parted = [one for one in messages if "\n" in one or ":" in one or one.endswith("assistant")]
+    return any(map(_WORDS.search, parted))
+
+
+def find_marks(text: str) -> list[Mark]:
+    """Return the marks of turns in ``text``, in order."""
+    found = [(match.start(), match.end(), *_said_by(match)) for match in _MARK.finditer(text)]
+    several = len({kind for _, _, kind, _ in found}) > 1
+    return [Mark(start, end, kind) for start, end, kind, alone in found if alone or several]
+
+
+def _said_by(match: re.Match[str]) -> tuple[Kind, bool]:
+    if not match.lastindex:
+        return "unnamed", True
+    sign = _BY_FIRST[match.lastindex - 1]
+    role = match[match.lastindex].strip().lower()
+    return sign.kind or (_KINDS.get(role, "prompt") if role else "unnamed"), sign.alone
+
+
+def blocks(text: str) -> list[Block]:
+    """Return the turns of ``text``: what stands before, between and behind its marks, also if empty.
+
+    Messages are parted by ``SEAM``: behind the end of a turn, the rest of the message is nobody's, and the
+    next message is of nobody named.
+    """
+    found: list[Block] = []
+    kind: Kind = "unnamed"
+    start = 0
+    for mark in [*find_marks(text), Mark(len(text), len(text), "end")]:
+        seam = text.find(SEAM, start, mark.start) if kind == "end" else -1
+        if seam >= 0:
+            found.append(Block(start, seam, "end"))
+            kind, start = "unnamed", seam
+        found.append(Block(start, mark.start, kind))
+        kind, start = mark.kind, mark.end
+    return found
+
+
+class UnclearTurnsError(Exception):
+    """A text has turns of a template, and not exactly one is the reply."""
+
+
+def keep_reply(messages: list[str]) -> list[str]:
+    """Return ``messages`` with nothing but the assistant's turn; as they are where there are no turns.
+
+    Args:
+        messages: Of one part; a turn may span several.
+
+    Raises:
+        UnclearTurnsError: Of the turns there is none of the assistant's that says anything, or more than one.
+    """
+    text = SEAM.join(messages)
+    turns = blocks(text) if may_hold_turns(text, messages) else []
+    if len(turns) <= 1:
+        return messages
+    if not _has_one_reply(text, turns):
+        raise UnclearTurnsError
+    kept = [
+        text[start:end] if kind in {"reply", "unnamed"} else SEAM * text.count(SEAM, start, end)
+        for start, end, kind in turns
+    ]
+    return "".join(kept).split(SEAM)
+
+
+def _has_one_reply(text: str, turns: list[Block]) -> bool:
+    """Is one turn the reply? The assistant's turns in successive messages, with none between, are one."""
+    replied_until = -1  # where the last turn of the reply ended
+    asked = False  # somebody else's turn was the last that was named
+    has_named = False
+    for start, end, kind in turns:
+        if kind in {"prompt", "reply"}:
+            asked, has_named = kind == "prompt", True
+        if kind not in {"reply", "unnamed"} or not drop_tokens(text[start:end]).strip():
+            continue
+        if asked or (replied_until >= 0 and _is_apart(text, turns, replied_until, start)):
+            return False
+        replied_until = end
+    return replied_until >= 0 or not has_named
+
+
+def _is_apart(text: str, turns: list[Block], end: int, start: int) -> bool:
+    """Does a turn from ``start`` not go on with one that ended at ``end``?"""
+    between = any(turn.kind == "prompt" and end <= turn.start <= start for turn in turns)
+    return between or SEAM not in text[end : start + 1]
