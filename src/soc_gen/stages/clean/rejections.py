@@ -11,7 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
-from soc_gen.text.repetition import is_near_duplicate, words
+from soc_gen.text.repetition import is_near_duplicate, said_over, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
 from soc_gen.text.tokens import tokenize
@@ -116,7 +116,17 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
 
 def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
     share = features.repetition
-    return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
+    if share > config.max_repetition:
+        return f"{share:.0%} of its word runs came before"
+    if config.max_repetition == 1:
+        return None
+    parts = features.chat.chat_parts
+    talks = [parts, *([part for part in parts if part.sender == one] for one in sorted(features.senders))]
+    for talk in talks:
+        said = [message for part in talk for message in part.messages if not message.startswith("<")]
+        if line := said_over("\n".join(said).split("\n"), config.max_repetition):
+            return f"{_quote(line)} over and over"
+    return None
 
 
 def _echo(features: ChatFeatures, config: CleanConfig) -> str | None:

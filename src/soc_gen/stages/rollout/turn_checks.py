@@ -15,7 +15,7 @@ from soc_gen.text import tags
 from soc_gen.text.assistant_speak import is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell
 from soc_gen.text.ngrams import word_ngrams
-from soc_gen.text.repetition import is_repeat
+from soc_gen.text.repetition import is_repeat, is_said_over
 from soc_gen.text.repetition import words as words_of
 from soc_gen.text.speaker_labels import own_label, speaks_for
 from soc_gen.text.thinking import is_thinking_aloud
@@ -64,7 +64,7 @@ def _repeats(messages: Sequence[str], context: TurnContext) -> str:
     said = list(context.said)
     for message in messages:
         words = words_of(message)
-        if is_repeat(words, said):
+        if is_repeat(words, said) or is_said_over(words, said):
             return message
         said.append(words)
     return ""
