@@ -7,7 +7,9 @@ from functools import cached_property
 
 from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import is_assistant_speak, model_words
+from soc_gen.text.labelled_parts import Reader, chat_readers, may_name
 from soc_gen.text.ngrams import ngrams
+from soc_gen.text.speaker_labels import names_of
 from soc_gen.text.tags import END, WELL_WRITTEN
 from soc_gen.text.tokens import tokenize_bytes
 
@@ -58,6 +60,17 @@ class ChatFeatures:
     def text(self) -> str:
         """``data`` as text."""
         return self.data.decode()
+
+    @cached_property
+    def names_somebody(self) -> bool:
+        """Something in it may be a speaker label."""
+        one, two = self.chat.experience.people
+        return may_name(self.text, names_of(one) | names_of(two))
+
+    @cached_property
+    def readers(self) -> dict[str, Reader]:
+        """By sender, what tells labels and whose they are."""
+        return chat_readers(self.chat)
 
     @cached_property
     def repetition(self) -> float:

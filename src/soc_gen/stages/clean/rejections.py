@@ -12,7 +12,6 @@ from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.repetition import is_near_duplicate, said_over, words
-from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
 from soc_gen.text.tokens import tokenize
 
@@ -30,7 +29,7 @@ REASONS = {
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
-    "speaks_for_other": "one message holds lines of both",
+    "speaks_for_other": "a line is labelled as the other one's",
     "looping": "says the same over and over (`max_repetition`)",
     "echo": "one side repeats the other (`max_echo`)",
     "farewell_loop": "does not stop saying goodbye (`max_farewells`)",
@@ -103,14 +102,11 @@ def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
 
 
 def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
-    if features.one_line_each:
+    if not features.names_somebody:
         return None
-    one, two = features.chat.experience.persona1, features.chat.experience.persona2
-    others = {one.id: names_of(two) - names_of(one), two.id: names_of(one) - names_of(two)}
     for part in features.chat.chat_parts:
-        for message in part.messages:
-            if "\n" in message and speaks_for(message, others.get(part.sender, frozenset())):
-                return _quote(message)
+        if foreign := features.readers[part.sender].read(part.messages).foreign:
+            return _quote(foreign)
     return None
 
 
