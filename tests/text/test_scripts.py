@@ -104,7 +104,7 @@ def test_two_short_lines_in_turn_are_a_loop_and_an_often_said_ok_is_not() -> Non
     assert _reason(*[["ja"], ["nee"]] * 6) == "looping"
     assert _reason(*[["ja"], ["nee"]] * 6, config=CleanConfig(max_repetition=1)) is None
     said = [word for number in range(8) for word in (f"thing {number} is done", f"box {number} too", "ok")]
-    assert said_over(said, 0.4) == ""
+    assert said_over([("a", line) for line in said], 0.4) == ""
 
 
 def test_a_short_line_is_asked_for_again_the_sixth_time() -> None:

@@ -32,7 +32,7 @@ _EVERYDAY = frozenset(_EVERYDAY_LIST.split())
 _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
 _APOSTROPHES = re.compile("['’‘ʼʻ`´′]")
 _INITIALS = re.compile(r"(?<=\b\w)\.(?=\w)")
-_DISCRIMINATOR = re.compile(r"#\d{1,5}\s*$")
+_DISCRIMINATOR = re.compile(r"#\d{1,5}[\W_]*$")
 _EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 _EMOJI_PARTS = range(0xFE00, 0xFE10)
@@ -58,7 +58,17 @@ def label_names(names: frozenset[str]) -> LabelNames:
     words = {
         key for key in keys if key in WORD_NAMES or (len(key) == 1 and (key.isascii() or key not in names))
     }
-    return LabelNames(frozenset(keys - words), frozenset(words))
+    words |= {
+        "".join(glued) for name in names if len(name.split()) == 1 and _are_words(glued := _words(name))
+    }
+    return LabelNames(frozenset(keys - words), frozenset(words & keys))
+
+
+def _are_words(words: list[str]) -> bool:
+    """Is a username made of words, as ``plan_b`` is?"""
+    return any(one in WORD_NAMES for one in words) and all(
+        one in WORD_NAMES or len(one) == 1 for one in words
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -70,7 +80,8 @@ def name_pieces(names: frozenset[str]) -> tuple[str, ...]:
     words = {word for name in names for word in _words(name)}
     pieces = {one for word in words for one in (word if _EAST_ASIAN.fullmatch(word) else (word,))}
     kept = [one for one in pieces if (len(one) > 1 or not one.isascii()) and one not in _TITLES]
-    return tuple(kept or pieces)
+    spaced = [fold_names(name) for name in names if max(map(len, _words(name)), default=0) == 1]
+    return (*(kept or pieces), *spaced)
 
 
 def fold_names(text: str) -> str:
@@ -113,6 +124,8 @@ def _forms(name: str) -> Iterator[tuple[str, ...]]:
     plain = _NICKNAME.sub(" ", name)
     plain = plain if plain.strip() else name
     yield from _orders(plain)
+    for nickname in _NICKNAME.findall(name):
+        yield from _orders(f"{nickname} {plain.split()[-1]}")
     spelled = plain.casefold()
     for letters in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe")):
         spelled = unicodedata.normalize("NFC", spelled).replace(*letters)
@@ -133,6 +146,7 @@ def _orders(name: str) -> Iterator[tuple[str, ...]]:
     if len(whole) > 1:
         yield whole[0] + whole[-1]
         yield whole[-1] + whole[0]
+        yield (*whole[0], whole[-1][0][0])
 
 
 def _places(words: list[str]) -> range:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,12 +27,22 @@ from soc_gen.text.speaker_labels import (
     names_of,
 )
 
-_ROLE_LIST = """
-    user human assistant persona person speaker participant character agent bot char sprecher usuario
-    utilisateur benutzer nutzer utente asistente assistente assistent пользователь ассистент
-    用户 用戶 ユーザー 사용자 助手 アシスタント 어시스턴트 人物 角色 说话人 話者 화자
-"""
-_ROLE_WORDS = _ROLE_LIST.split()
+_ROLE_PIECES = ("user", "human", "assist", "person", "speaker", "particip", "charact")
+_FOREIGN_ROLE_PIECES = (
+    *(
+        "пользователь",
+        "ассистент",
+        "用户",
+        "用戶",
+        "ユーザー",
+        "사용자",
+        "助手",
+        "アシスタント",
+        "어시스턴트",
+    ),
+    *("人物", "角色", "说话人", "話者", "화자"),
+)
+"""What the names of roles are known by."""
 
 
 class Reading(NamedTuple):
@@ -59,17 +69,20 @@ _NO_NAMES = Callers()
 class Reader:
     """Reads the parts of one of the two in a chat."""
 
-    names: frozenset[str] = frozenset()
-    """The ``names_of`` both."""
     people: Callers = _NO_NAMES
     mine: Usage = _NO_USAGE
     theirs: Usage = _NO_USAGE
+    known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
+    """What was read before: repairs and checks ask for the same part."""
 
     def read(self, messages: list[str]) -> Reading:
         """Return ``read_part`` of ``messages``; the same list where nothing is labelled."""
-        if not may_name("\n".join(messages), self.names):
-            return Reading(messages)
-        read = read_part(messages, self.people, self.mine, self.theirs)
+        key = tuple(messages)
+        read = self.known.get(key)
+        if read is None:
+            named = may_name("\n".join(messages), self.people.names)
+            read = read_part(messages, self.people, self.mine, self.theirs) if named else Reading(messages)
+            self.known[key] = read
         return read if read.messages != messages else Reading(messages, read.foreign)
 
 
@@ -83,20 +96,29 @@ def chat_readers(chat: Chat) -> dict[str, Reader]:
     first, second = names_of(one), names_of(two)
     people = {two.id: callers(second, first), one.id: callers(first, second)}
     used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
-    return {
-        me: Reader(first | second, people[me], used[me], used[they])
-        for me, they in ((two.id, one.id), (one.id, two.id))
-    }
+    return {me: Reader(people[me], used[me], used[they]) for me, they in ((two.id, one.id), (one.id, two.id))}
 
 
 @lru_cache(maxsize=4096)
-def _pieces(names: frozenset[str]) -> tuple[str, ...]:
-    return (*name_pieces(names), *_ROLE_WORDS)
+def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return what a folded text in UTF-8 has one of in it if it names a speaker; beyond ASCII apart.
+
+    Args:
+        names: The ``names_of`` both, together or apart.
+    """
+    pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
+    pieces = [one for one in pieces if not any(other in one for other in pieces if other != one)]
+    return (
+        tuple(one.encode() for one in pieces if one.isascii()),
+        tuple(one.encode() for one in pieces if not one.isascii()),
+    )
 
 
 def may_name(text: str, names: frozenset[str]) -> bool:
     """Whether ``text`` has something in it that may be a label; ``names`` are the ``names_of`` of both."""
-    return contains_any(_pieces(names), fold_names(text))
+    plain, beyond = label_pieces(names)
+    data = fold_names(text).encode("utf-8", "replace")
+    return contains_any(plain, data) or (not data.isascii() and contains_any(beyond, data))
 
 
 @dataclass(slots=True)
@@ -155,12 +177,17 @@ def read_part(
 
 
 def _rows(messages: Sequence[str], people: Callers) -> list[_Row]:
-    rows = []
+    rows: list[_Row] = []
     for number, message in enumerate(messages):
-        for line in message.split("\n"):
-            first = line_label(line, people)
-            rows.append(_Row(number, line, [*([first] if first else []), *later_labels(line, people, first)]))
+        rows += [_Row(number, line, _labels(line, people)) for line in message.split("\n")]
     return rows
+
+
+def _labels(line: str, people: Callers) -> list[Label]:
+    if not may_name(line, people.names):
+        return []
+    first = line_label(line, people)
+    return [*([first] if first else []), *later_labels(line, people, first)]
 
 
 def _drop_lists(rows: list[_Row]) -> None:
@@ -183,10 +210,19 @@ def _drop_lists(rows: list[_Row]) -> None:
 
 def _item(row: _Row) -> tuple[str, str] | None:
     """Return the name that a row begins with, of the two or not, and what stands behind it."""
+    if any(
+        label.form is Form.MARKED and not _is_plain(row.text[label.start : label.end]) for label in row.labels
+    ):
+        return None
     if row.labels and row.labels[0].start == 0:
         return row.labels[0].key, row.said(0) if len(row.labels) == 1 else "?"
     found = item_line(row.text)
     return (name_key(found["name"]), row.text[found.end() :]) if found and not row.labels else None
+
+
+def _is_plain(label: str) -> bool:
+    """Is this how names are written in lists, and not in the log of a chat?"""
+    return not any(mark in label for mark in "[]<>【】") and not is_score(label)
 
 
 def _one_line_list(row: _Row) -> bool:
@@ -212,7 +248,8 @@ def _one_line_list(row: _Row) -> bool:
 def _drop_unsaid(rows: list[_Row]) -> None:
     """Take out what labels nothing: a name below what was said is a signature."""
     for place, row in enumerate(rows):
-        followed = any(later.text.strip() and not later.labels for later in rows[place + 1 : place + 3])
+        after = next((later for later in rows[place + 1 :] if later.text.strip()), None)
+        followed = after is not None and not after.labels
         row.labels = [
             label
             for number, label in enumerate(row.labels)
@@ -251,7 +288,8 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
         for row in mine:
             taken = [place for place in range(len(row.labels)) if _goes(row, place, labelled=labelled)]
             first = not any(line.strip() for line in lines)
-            if 0 not in taken or not (first or began or _is_talk(row)):
+            begins = 0 in taken and row.labels[0].start == 0
+            if not begins or not (first or began or _is_talk(row)):
                 taken = []
             taken = [place for place in taken if place == 0 or row.said(place - 1)]  # a doubled one is next
             began |= first and bool(taken)
@@ -270,6 +308,8 @@ def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
     """Whether a label of the writer, or of a role, is taken off."""
     label = row.labels[place]
     if label.side is Side.OTHER or not (label.sure or labelled):
+        return False
+    if label.side is Side.ROLE and (label.form is not Form.MARKED or label.key == "machine"):
         return False
     if label.form is Form.MARKED:
         return True
@@ -303,7 +343,8 @@ def chat_usage(
         if sender not in people or all(message.startswith("<") for message in messages):
             continue
         spoken[sender] += 1
-        label = line_label(messages[0].partition("\n")[0], people[sender])
+        first_line = messages[0].partition("\n")[0]
+        label = line_label(first_line, people[sender]) if may_name(first_line, people[sender].names) else None
         if label and label.side is Side.ROLE:
             roles[sender][label.key] += 1
         labelled[sender] += bool(label and label.side is Side.OWN and label.form is not Form.BARE)

@@ -41,6 +41,7 @@ _TALK_LIST = """
     네 아니 응 나 너 안녕 고마워 어디 언제 왜 はい うん いいえ ううん
 """
 _TALK = frozenset(_TALK_LIST.split())
+_NO_THING = re.compile(r"(?:in|at|on|to|from|near|next|by|with|for) ")
 _TALK_SIGNS = re.compile(
     "[我你您他她它们是不了吗呢吧啊好在有来去就也还这那么]|です|ます|した|ない|だよ|だね|요$|다$|어$"
 )
@@ -65,7 +66,7 @@ def is_item(text: str, most: int = _FEW_WORDS) -> bool:
     if not first or any(mark in first for mark in "?!？！…"):
         return False
     words = [word.replace("'", "") for word in WORD.findall(fold(first).replace("’", "'"))]
-    if not words or not _TALK.isdisjoint(words) or _TALK_SIGNS.search(first):
+    if not words or not _TALK.isdisjoint(words) or _TALK_SIGNS.search(first) or _NO_THING.match(first):
         return False
     if _UNSPACED_TEXT.search(first):
         most += 2

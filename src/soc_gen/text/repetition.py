@@ -43,27 +43,37 @@ def is_said_over(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
     return 0 < len(said) < _COUNTS and sum(said == other for other in earlier) >= OVER_AND_OVER - 1
 
 
-def said_over(lines: Iterable[str], share: float) -> str:
-    """Return a short line that ``lines`` say over and over, or "".
+def said_over(lines: Sequence[tuple[str, str]], share: float) -> str:
+    """Return a short line that is said over and over, or "".
 
-    That is one said ``OVER_AND_OVER`` times in a row, or as often while more than ``share`` of all lines
-    were said before. Case, accents and punctuation make no difference.
+    That is one said ``OVER_AND_OVER`` times in a row, by both or by one of them whatever the other says; or
+    as often while more than ``share`` of all lines were said before. Case, accents and punctuation make no
+    difference.
+
+    Args:
+        lines: Who says it, and the line.
+        share: At most.
     """
-    said = [_plain(line) if len(line) <= _SHORT else line for line in lines]
+    said = [(who, _plain(line)) for who, line in lines if len(line) <= _SHORT]
     if len(said) < OVER_AND_OVER:
         return ""
-    line, times = Counter(said).most_common(1)[0]
-    if times >= OVER_AND_OVER and (len(said) - len(set(said)) > share * len(said) or _in_a_row(said)):
+    counts = Counter(line for _, line in said)
+    line, times = counts.most_common(1)[0]
+    if times < OVER_AND_OVER:
+        return ""
+    if len(said) - len(counts) > share * len(lines):
         return line
-    return ""
+    everybody = dict(said)
+    return next((found for who in ("", *everybody) if (found := _in_a_row(lines, who))), "")
+
+
+def _in_a_row(lines: Sequence[tuple[str, str]], who: str) -> str:
+    said = [_plain(line) for one, line in lines if who in ("", one)]
+    return next((line for line, run in itertools.groupby(said) if len(list(run)) >= OVER_AND_OVER), "")
 
 
 def _plain(line: str) -> str:
     return " ".join(WORD.findall(fold(line))) or line
-
-
-def _in_a_row(said: Sequence[str]) -> bool:
-    return any(len(list(group)) >= OVER_AND_OVER for _, group in itertools.groupby(said))
 
 
 def words(message: str) -> list[str]:

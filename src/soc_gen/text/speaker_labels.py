@@ -40,36 +40,40 @@ _STAMP_WORDS = re.compile(
 )
 _BULLET = re.compile(r"\s*(?:(?:\d{1,2}[.)]|[-•–>#]+|\*(?!\*))\s+)+")
 _REMARK = re.compile(r"\s*[(\[（【][^()\[\]\n]{0,30}[)\]）】]\s*$")
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _COLON = re.compile("[:：﹕︓∶]")
 _OPENING = re.compile(r"[\s\-•>#]*(?P<em>[*_~`]{1,3}|)")
 _BRACKETS = re.compile(
     r"(?:[\[<【［＜〔〖]|\{\{?)(?P<name>[^\[\]<>【】［］＜＞〔〕〖〗{}\n]{1,60})(?:[\]>】］＞〕〗]|\}\}?)\s*[:：]?\s*"
 )
+# What stands beside no mere word: an underscore, a time before it, brackets of a log or of a script.
+_UNLIKE_WORDS = re.compile(
+    r"\w_\w|[\[(]?\d[:.]\d\d[^\n]{0,9}[\])]|[<【]|\b(?:today|yesterday)\b.*\d[:.]\d\d|\d,? \d{1,2}[:.]\d\d",
+    re.I,
+)
 _MARKED_LINE = re.compile(
     r"\s*(?:#{1,6}\s|(?:\*{2,3}|_{2,3}|[\[<【［＜〔〖{]).*(?:\*{2,3}|_{2,3}|[\]>】］＞〕〗}])\s*$)"
 )
-_BOLD = re.compile(r"\s*(\*{2,3}|_{2,3})(?P<name>[^*_\n]{1,60})\1[ \t]+(?=\S)")
-_ARROW = re.compile(r"\s*(?P<name>[^\s>»<]{1,40})[>»]\s+(?=\S)")
+_BOLD = re.compile(r"\s*(\*{2,3}|_{2,3})(?P<name>[^*\n]{1,60}?)\1[ \t]+(?=\S)")
+_ARROW = re.compile(r"\s*(?P<name>[^>»<\n]{0,40}[^\s>»<])[>»]\s+(?=\S)")
 _DASH = re.compile(r"\s(?:[-–—|]{1,2}|~)\s+|\s?[—―]\s?")
 # One's own handle before what one says, but "@luna_x is my handle".
 _OWN_HANDLE = re.compile(
-    r"\s*(?P<name>@[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=\S)",
+    r"\s*(?P<name>@[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=[^\s|–—-])",
     re.IGNORECASE,
 )
+_STAMPED = re.compile(r"\s*[^\n]{1,60}?[\[(][^\[\]()\n]{0,25}\d[:.]\d\d[^\[\]()\n]{0,12}[\])]\s+(?=\S)")
 _AFTER_DASH = re.compile(r"(?:today|yesterday)?(?: at)? ?\d{1,2}:\d{2}(?: ?[ap]m)?\s+", re.IGNORECASE)
 _MOUTH = re.compile(r"['’]?[-^o]?[)(\[\]{}/\\|<>*$@DPpOoSsXxc30](?!\w)")
 _NO_NAME = re.compile(r"[?!;=…。！？:：,，]|\.\.")
 _TAG_WORDS = frozenset({"image", "gif", "video", "audio", "delay", "end"})
 _LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
 
-_NUMBERED = (
-    "(?:persona|person|speaker|participant|character|user|human|agent|bot|sprecher"
-    "|人物|角色|说话人|話者|화자)"
-)
+_NUMBERED = "(?:persona|person|speaker|participant|character|user|human|人物|角色|说话人|話者|화자)"
 _ROLE = re.compile(
     rf"{_NUMBERED}(?P<one>0|1|a|one|i)|{_NUMBERED}(?P<two>2|b|two|ii)"
-    r"|(?P<user>user|human|usuario|utilisateur|benutzer|nutzer|utente|пользователь|用户|用戶|ユーザー|사용자)"
-    r"|(?P<assistant>assistant|asistente|assistente|assistent|ассистент|助手|アシスタント|어시스턴트)"
+    r"|(?P<user>user|human|пользователь|用户|用戶|ユーザー|사용자)"
+    r"|(?P<assistant>assistant|assistente|assistent|ассистент|助手|アシスタント|어시스턴트)"
     r"|(?P<machine>ai|bot|chatbot|char)"
 )
 
@@ -95,6 +99,8 @@ class Form(Enum):
     """By a colon, brackets, a stamp: a label whoever it names."""
     DASH = "dash"
     """By what stands after names of people who are talked to as well: a dash, bold letters, an @."""
+    HANDLE = "handle"
+    """By an @ alone: a label if it is the writer's, a mention otherwise."""
     BARE = "bare"
     """By a line of its own, with nothing else."""
 
@@ -116,6 +122,8 @@ class Label(NamedTuple):
 class Callers(NamedTuple):
     """What the two are called in labels, seen from the one who writes."""
 
+    names: frozenset[str] = frozenset()
+    """The ``names_of`` both."""
     own: LabelNames = LabelNames()
     other: LabelNames = LabelNames()
     own_roles: frozenset[str] = frozenset()
@@ -136,7 +144,7 @@ def _names(name: str, username: str) -> frozenset[str]:
 
 def callers(own: frozenset[str], other: frozenset[str]) -> Callers:
     """Return what labels may call two people whose ``names_of`` are given."""
-    return Callers(label_names(own), label_names(other))
+    return Callers(own | other, label_names(own), label_names(other))
 
 
 def line_label(line: str, people: Callers) -> Label | None:
@@ -158,11 +166,11 @@ def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]
         marks += _BRACKETS.finditer(line, at)
     found: list[Label] = []
     for match in sorted(marks, key=re.Match.start):
-        label = _before(line, at, match, people)
-        if label and _may_begin(line[: label.start], labelled=first is not None):
+        if label := _before(line, at, match, people):
             found.append(label)
             at = label.end
-    return found
+    both = len({label.key for label in found}) > 1
+    return [one for one in found if _may_begin(line[: one.start], labelled=both or first is not None)]
 
 
 def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label | None:
@@ -171,10 +179,10 @@ def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label |
     if mark.re is _BRACKETS:
         label = _label(line, mark["name"], mark.end(), form, people)
         return label and label._replace(start=mark.start())
-    end = _skip(line, mark.end(), _em(line, mark.start()))
     words = list(re.finditer(r"[^\s。！？，、；]+", line[at : mark.start()]))[-_MOST_WORDS:]
     for word in words:
         start = at + word.start()
+        end = _skip(line, mark.end(), _em(line[start : mark.start()]))
         if label := _label(line, line[start : mark.start()], end, form, people):
             return label._replace(start=start)
     return None
@@ -200,8 +208,6 @@ _REPORTS = frozenset(_REPORT_LIST.split())
 
 def _heads(line: str) -> Iterator[tuple[str, int, Form]]:
     """Yield what may be a label at the start of ``line``: the label, where it ends, and how it is marked."""
-    if len(line) <= _LONGEST:
-        yield line, len(line), _line_form(line)
     start = line[:_LONGEST]
     for match in _BRACKETS.finditer(start):
         if _is_stamp(start[: match.start()]) and match["name"].casefold() not in _TAG_WORDS:
@@ -209,30 +215,35 @@ def _heads(line: str) -> Iterator[tuple[str, int, Form]]:
     for match in _COLON.finditer(start):
         if _is_mark(line, match):
             head = start[: match.start()]
-            yield head, _skip(line, match.end(), _em(line, match.start())), Form.MARKED
+            yield head, _skip(line, match.end(), _em(head)), Form.MARKED
+    if stamped := _STAMPED.match(start):
+        yield stamped.group(), stamped.end(), Form.MARKED
+    form = _line_form(line) if start == line else None
+    if form is Form.MARKED:
+        yield line, len(line), form
     yield from _weak_heads(line, start)
+    if form is Form.BARE:
+        yield line, len(line), form
 
 
 def _weak_heads(line: str, start: str) -> Iterator[tuple[str, int, Form]]:
     if match := _ARROW.match(start):
         yield match["name"], match.end(), Form.MARKED
-    for pattern in (_BOLD, _OWN_HANDLE):
+    for pattern, form in ((_BOLD, Form.DASH), (_OWN_HANDLE, Form.HANDLE)):
         if match := pattern.match(start):
-            yield match["name"], match.end(), Form.DASH
-    if match := re.match(
-        r"\s*[^\n]{1,60}?[\[(][^\[\]()\n]{0,25}\d[:.]\d\d[^\[\]()\n]{0,12}[\])]\s+(?=\S)", start
-    ):
-        yield match.group(), match.end(), Form.MARKED
+            yield match["name"], match.end(), form
     for match in _DASH.finditer(start):
         if match.start() and match.end() < len(line):
             after = _AFTER_DASH.match(line, match.end())
             yield start[: match.start()], after.end() if after else match.end(), Form.DASH
 
 
-def _line_form(line: str) -> Form:
+def _line_form(line: str) -> Form | None:
     """Return how a line that is nothing but a name, marks and stamps is marked."""
     if _MARKED_LINE.match(line):
         return Form.MARKED
+    if _BULLET.match(line):
+        return None
     stamped = _CLOCK.search(line)
     if stamped and (re.search(r"[-–—|•·,\[(]|[ap]\.?m\b", line, re.IGNORECASE) or _STAMP_WORDS.search(line)):
         return Form.MARKED
@@ -242,14 +253,16 @@ def _line_form(line: str) -> Form:
 def _label(line: str, head: str, end: int, form: Form, people: Callers) -> Label | None:
     key = _name_in(head)
     side = _side(key, people)
-    if side is None or (side is Side.ROLE and (form is not Form.MARKED or _LOGIN.search(line))):
+    if side is None or (side is Side.ROLE and _LOGIN.search(line)):
         return None
+    if form is Form.HANDLE:
+        if side is not Side.OWN:
+            return None
+        form = Form.DASH
     names = people.own if side is Side.OWN else people.other
-    sure = side is Side.ROLE or key not in names.words or is_titled(_unstamped(head))
+    sure = key not in names.words or is_titled(_unstamped(head)) or bool(_UNLIKE_WORDS.search(line[:end]))
     if "@" in head and side is Side.OTHER and form is Form.MARKED and "<" not in line[:end]:
         form = Form.DASH  # "@maxo: coffee?" is how one calls somebody
-    if form is Form.DASH and side is not Side.OWN and "@" in head and ":" not in line[:end]:
-        return None
     return Label(0, end, side, _role(key) or key, sure, form)
 
 
@@ -283,6 +296,7 @@ def _name_in(head: str) -> str:
 
 
 def _unstamped(head: str) -> str:
+    head = _UNSEEN.sub("", head)
     plain = _BULLET.sub("", head, count=1) if _BULLET.match(head) else head
     if any(one.isdigit() for one in plain):
         unstamped = _CLOCK.sub(" ", _DATE.sub(" ", plain))
@@ -298,6 +312,8 @@ def _is_stamp(text: str) -> bool:
 
 def _is_mark(line: str, match: re.Match[str]) -> bool:
     """Is this a colon, and not in a time, an address, or the eyes of ``Luna :)`` and ``max >:(``?"""
+    if match.group() != ":":
+        return True
     at = match.start()
     before, after = line[at - 1 : at], line[at + 1 : at + 6]
     if after.startswith("//") or (before.isdigit() and after[:1].isdigit()):
@@ -307,11 +323,11 @@ def _is_mark(line: str, match: re.Match[str]) -> bool:
     return not (_MOUTH.match(after) or (before.isspace() and bool(after) and not after[0].isspace()))
 
 
-def _em(line: str, at: int) -> str:
-    """Return the marks of emphasis that are open in ``line`` at ``at``."""
-    opening = _OPENING.match(line)
+def _em(head: str) -> str:
+    """Return the marks of emphasis that are open at the end of ``head``."""
+    opening = _OPENING.match(head)
     marks = opening["em"] if opening else ""
-    return marks if marks and marks not in line[len(opening.group()) if opening else 0 : at] else ""
+    return marks if marks and opening and marks not in head[opening.end() :] else ""
 
 
 def _skip(line: str, at: int, em: str) -> int:

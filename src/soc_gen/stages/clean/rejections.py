@@ -114,15 +114,17 @@ def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
     share = features.repetition
     if share > config.max_repetition:
         return f"{share:.0%} of its word runs came before"
-    if config.max_repetition == 1:
+    if config.max_repetition == 1 or not features.repeats_itself:
         return None
-    parts = features.chat.chat_parts
-    talks = [parts, *([part for part in parts if part.sender == one] for one in sorted(features.senders))]
-    for talk in talks:
-        said = [message for part in talk for message in part.messages if not message.startswith("<")]
-        if line := said_over("\n".join(said).split("\n"), config.max_repetition):
-            return f"{_quote(line)} over and over"
-    return None
+    lines = [
+        (part.sender, line)
+        for part in features.chat.chat_parts
+        for message in part.messages
+        if not message.startswith("<")
+        for line in message.split("\n")
+    ]
+    line = said_over(lines, config.max_repetition)
+    return f"{_quote(line)} over and over" if line else None
 
 
 def _echo(features: ChatFeatures, config: CleanConfig) -> str | None:

@@ -230,7 +230,9 @@ def _repair_part(
 
 
 def _writers(features: ChatFeatures) -> dict[str, Writer]:
-    names = frozenset(name.replace("_", " ") for reader in features.readers.values() for name in reader.names)
+    names = frozenset(
+        name.replace("_", " ") for reader in features.readers.values() for name in reader.people.names
+    )
     return {sender: Writer(names, reader) for sender, reader in features.readers.items()}
 
 
