@@ -7,9 +7,10 @@ import pytest
 from soc_gen.prompts.loader import load_prompt, prompt_names
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell
+from soc_gen.text.labelled_parts import foreign_line, labels_itself
 from soc_gen.text.prompt_leak import index_prompts, leaks_prompt
 from soc_gen.text.repetition import is_near_duplicate
-from soc_gen.text.speaker_labels import names_of, own_label, speaks_for
+from soc_gen.text.speaker_labels import names_of
 from tests.support.people import LUNA, MAX
 
 
@@ -132,10 +133,11 @@ def test_what_only_mentions_one_is_not(text: str) -> None:
 
 
 def test_speaking_for_the_other_is_a_line_with_their_label() -> None:
-    assert speaks_for("hm\nMax: i don't think so", names_of(MAX))
-    assert not speaks_for("hm, Max: no", names_of(MAX))
-    assert not speaks_for("Luna: hi", names_of(MAX))
-    assert own_label("Luna: hi", names_of(LUNA))
+    luna, max_ = names_of(LUNA), names_of(MAX)
+    assert foreign_line(["hm\nMax: i don't think so"], luna, max_) == "Max: i don't think so"
+    assert not foreign_line(["hm, Max: no"], luna, max_)
+    assert not foreign_line(["Luna: hi"], luna, max_)
+    assert labels_itself(["so", "Luna: hi"], luna, max_) == "Luna: hi"
 
 
 @pytest.mark.parametrize(

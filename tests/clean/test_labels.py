@@ -1,4 +1,4 @@
-"""A label is a speaker's name marked as a label at the start, and nothing else."""
+"""A label is a speaker's name marked as a label, and nothing else; who has written it keeps what it says."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc_gen.text.speaker_labels import has_label, names_of, strip_label
+from soc_gen.models import Persona
+from soc_gen.text.labelled_parts import Reading, foreign_line, read_part
+from soc_gen.text.speaker_labels import callers, names_of
 from tests.support.people import LUNA, MAX
 
 OWN, OTHER = names_of(LUNA), names_of(MAX)
+
+
+def read(*messages: str, own: Persona = LUNA, other: Persona = MAX) -> Reading:
+    return read_part(messages, callers(names_of(own), names_of(other)))
+
+
+def without_label(text: str, own: Persona = LUNA) -> str:
+    found = read(text, own=own)
+    assert not found.foreign
+    return found.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -18,12 +30,19 @@ OWN, OTHER = names_of(LUNA), names_of(MAX)
         "Luna Park: ", "Luna: ", "LUNA:", "luna : ", "moon_luna: ", "@moon_luna: ", "@moon_luna ",
         "**Luna:** ", "**Luna**: ", "*Luna*: ", "__Luna Park__: ", "[Luna] ", "[Luna Park]: ", "<Luna> ",
         "Luna (12:31): ", "Luna Park [12:31 PM]: ", "[12:31] Luna: ", "12:31 - Luna: ", "Luna (typing): ",
-        "Luna - ", "Luna — ", "Max: ", "Max Okoro: ", "[maxo] ", "Persona 1: ", "persona2: ", "User: ",
+        "Luna - ", "Luna — ", "Persona 1: ", "persona2: ", "User: ",
         "Assistant: ", "**User:** ", "Human: ", "Speaker A: ", "Luna：", "“Luna”: ", "\nLuna: \n",
     ],
 )  # fmt: skip
 def test_a_label_is_taken_off_the_start(label: str) -> None:
-    assert strip_label(f"{label}did you see this?", OWN, OTHER) == "did you see this?"
+    assert without_label(f"{label}did you see this?") == "did you see this?"
+
+
+@pytest.mark.parametrize("label", ["Max: ", "Max Okoro: ", "[maxo] ", "**Max:** ", "<Max> "])
+def test_a_line_labelled_as_the_other_one_s_is_theirs(label: str) -> None:
+    """It is not taken for what Luna says, with or without the label."""
+    text = f"{label}did you see this?"
+    assert read(text) == Reading([text], text)
 
 
 @pytest.mark.parametrize(
@@ -39,25 +58,25 @@ def test_a_label_is_taken_off_the_start(label: str) -> None:
     ],
 )  # fmt: skip
 def test_an_address_or_a_part_of_the_sentence_stays(text: str) -> None:
-    assert strip_label(text, OWN, OTHER) == text
+    assert without_label(text) == text
 
 
 def test_emphasis_and_quotes_after_a_label_stay() -> None:
-    assert strip_label("Luna: *waves*", OWN) == "*waves*"
-    assert strip_label('Luna: "no"', OWN) == '"no"'
-    assert strip_label("Luna: :)", OWN) == ":)"
-    assert strip_label("Luna:3 of us", OWN) == "Luna:3 of us"
-    assert strip_label("Luna:pizza", OWN) == "pizza"
+    assert without_label("Luna: *waves*") == "*waves*"
+    assert without_label('Luna: "no"') == '"no"'
+    assert without_label("Luna: :)") == ":)"
+    assert without_label("Luna:3 of us") == "Luna:3 of us"
+    assert without_label("Luna:pizza") == "pizza"
 
 
 def test_a_username_that_is_an_everyday_word_labels_nothing() -> None:
     """With "no" for a username, "no: i said 8" is still a sentence; the name is a label."""
     for word in ("the", "no", "me", "ok"):
-        names = names_of(LUNA.model_copy(update={"username": word}))
-        assert strip_label(f"{word}: i said 8", names) == f"{word}: i said 8"
-        assert strip_label("Luna: i said 8", names) == "i said 8"
-    user = names_of(LUNA.model_copy(update={"name": "User", "username": None}))
-    assert strip_label("User: hi", user) == "hi"
+        writer = LUNA.model_copy(update={"username": word})
+        assert without_label(f"{word}: i said 8", writer) == f"{word}: i said 8"
+        assert without_label("Luna: i said 8", writer) == "i said 8"
+    user = LUNA.model_copy(update={"name": "User", "username": None})
+    assert without_label("User: hi", user) == "hi"
 
 
 def test_titles_are_no_names_and_nicknames_are() -> None:
@@ -65,12 +84,12 @@ def test_titles_are_no_names_and_nicknames_are() -> None:
     assert names_of(doctor) == {'dr. robert "bobby" chen', "robert", "bobby"}
 
 
-def test_has_label_asks_for_these_names_only() -> None:
-    assert has_label("Max: hi", OTHER)
-    assert not has_label("Max: hi", OWN)
-    assert not has_label("User: hi", OWN)
-
-
 @given(st.text(max_size=200))
-def test_only_the_start_of_a_text_is_ever_taken(text: str) -> None:
-    assert text.endswith(strip_label(text, OWN, OTHER))
+def test_what_is_taken_off_is_a_label_and_nothing_is_added(text: str) -> None:
+    kept = read(text).messages[0]
+    assert kept in text or len(kept) < len(text)
+
+
+def test_foreign_lines_are_asked_for_by_names_alone() -> None:
+    assert foreign_line(["Max: hi"], OWN, OTHER) == "Max: hi"
+    assert not foreign_line(["Max: hi"], OTHER, OWN)

@@ -12,9 +12,10 @@ from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
 from soc_gen.text import quotes
+from soc_gen.text.labelled_parts import NOBODY
 from soc_gen.text.prompt_leak import index_prompts
-from soc_gen.text.speaker_labels import label_starts, names_of
-from tests.support.people import LUNA, MAX, TALK, chat
+from soc_gen.text.speaker_labels import names_of
+from tests.support.people import TALK, chat
 
 from .test_tags import FRAGMENTS
 
@@ -461,8 +462,7 @@ def test_a_repair_that_a_chat_is_spared_would_change_nothing(messy: Chat, shingl
     """By its marks, by ``may_apply`` or by ``finds``: a repair that is spared is never made."""
     said = ChatFeatures(messy, shingle_words)
     one, two = map(names_of, (messy.experience.persona1, messy.experience.persona2))
-    starts = label_starts(one | two)
-    writers = {LUNA.id: Writer(one, two, starts), MAX.id: Writer(two, one, starts)}
+    writers = {sender: Writer(one | two, reader) for sender, reader in said.readers.items()}
     for repair in part_repairs(GRAMS):
         looks = not repair.marks.isdisjoint(said.marks) if repair.marks else True
         looks = looks and repair.may_apply(said) and repair.finds(said)
@@ -482,7 +482,7 @@ def test_every_part_repair_has_its_switch() -> None:
 def test_hostile_messages_are_repaired_in_linear_time(piece: str) -> None:
     hostile = [piece * 20_000]
     for repair in part_repairs(GRAMS):
-        repair.apply(hostile, Writer(frozenset({"luna"}), frozenset({"max"})))
+        repair.apply(hostile, Writer(frozenset({"luna", "max"}), NOBODY))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from soc_gen.text.loose_json import FoundJson, find_json, is_encodable, unescape_json
-from soc_gen.text.speaker_labels import strip_label
+from soc_gen.text.speaker_labels import callers, line_label
 from soc_gen.text.template_tokens import TURN_TOKEN
 from soc_gen.text.thinking import is_thinking_aloud, strip_thinking
 
@@ -117,7 +117,10 @@ def _changes_turns(gap: str, other_names: Collection[str]) -> bool:
     if _NEXT_TURN.fullmatch(gap):
         return True
     label = _FENCE.sub("", gap).strip()
-    return bool(label) and bool(other_names) and not strip_label(f"{label} ", (), other_names).strip()
+    if not label or not other_names:
+        return False
+    named = line_label(f"{label} {{", callers(frozenset(), frozenset(other_names)))
+    return named is not None and named.end > len(label)
 
 
 def _is_mid_sentence(text: str, found: FoundJson) -> bool:

@@ -7,9 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from soc_gen.text.normalize import fold_case
+from soc_gen.text.normalize import fold
 from soc_gen.text.tags import parse, text_of
 from soc_gen.text.tokens import WORD
+
+OVER_AND_OVER = 6
+"""Times that a line is said in a row when it is a loop, however short it is."""
+_SHORT = 60  # characters
+_COUNTS = 4  # words of a message that is no mere "lol same"
 
 
 def is_near_duplicate(message: str, earlier: Iterable[str]) -> bool:
@@ -24,7 +29,7 @@ def is_near_duplicate(message: str, earlier: Iterable[str]) -> bool:
 
 def is_repeat(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
     """Like ``is_near_duplicate``, for messages that are ``words`` already."""
-    if len(said) < 4:
+    if len(said) < _COUNTS:
         return False
     known, least, most = set(said), 0.7 * len(said), len(said) / 0.7
     return any(
@@ -33,18 +38,56 @@ def is_repeat(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
     )
 
 
+def is_said_over(said: Sequence[str], earlier: Iterable[Sequence[str]]) -> bool:
+    """Is ``said``, which is ``words``, so short that it never repeats, said ``OVER_AND_OVER`` times now?"""
+    return 0 < len(said) < _COUNTS and sum(said == other for other in earlier) >= OVER_AND_OVER - 1
+
+
+def said_over(lines: Sequence[tuple[str, str]], share: float) -> str:
+    """Return a short line that is said over and over, or "".
+
+    That is one said ``OVER_AND_OVER`` times in a row, by both or by one of them whatever the other says; or
+    as often while more than ``share`` of all lines were said before. Case, accents and punctuation make no
+    difference.
+
+    Args:
+        lines: Who says it, and the line.
+        share: At most.
+    """
+    said = [(who, _plain(line)) for who, line in lines if len(line) <= _SHORT]
+    if len(said) < OVER_AND_OVER:
+        return ""
+    counts = Counter(line for _, line in said)
+    line, times = counts.most_common(1)[0]
+    if times < OVER_AND_OVER:
+        return ""
+    if len(said) - len(counts) > share * len(lines):
+        return line
+    everybody = dict(said)
+    return next((found for who in ("", *everybody) if (found := _in_a_row(lines, who))), "")
+
+
+def _in_a_row(lines: Sequence[tuple[str, str]], who: str) -> str:
+    said = [_plain(line) for one, line in lines if who in ("", one)]
+    return next((line for line, run in itertools.groupby(said) if len(list(run)) >= OVER_AND_OVER), "")
+
+
+def _plain(line: str) -> str:
+    return " ".join(WORD.findall(fold(line))) or line
+
+
 def words(message: str) -> list[str]:
-    """Return the words of ``message`` in lower case, what its media show among them, without its tags."""
+    """Return the words of ``message``, folded, what its media show among them, without its tags."""
     if "<" in message:
         message = " ".join(text_of(piece) for piece in parse(message))
-    return WORD.findall(fold_case(message))
+    return WORD.findall(fold(message).replace("’", "'"))
 
 
 def _may_be_alike(said: Sequence[str], known: set[str], other: Sequence[str]) -> bool:
     """Look whether ``_alike`` can be true at all: cheap, and nearly always the end of it."""
     # A word of ours that they do not have is one less in common.
     common = len(said) - len(known) + len(known.intersection(other))
-    return len(other) >= 4 and 2 * common >= 0.85 * (len(said) + len(other))
+    return len(other) >= _COUNTS and 2 * common >= 0.85 * (len(said) + len(other))
 
 
 def _alike(said: Sequence[str], other: Sequence[str]) -> bool:

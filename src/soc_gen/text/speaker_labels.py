@@ -1,154 +1,336 @@
-"""Speaker labels: the ``Luna:`` that models put before what Luna says.
+"""Speaker labels: the ``Luna:`` that models put before what Luna says, and where a line has one.
 
-A label is a name that belongs to a speaker, at the start of a line, marked as a label: ``Luna:``,
-``**Luna:**``, ``[Luna]``, ``<Luna>``, ``Luna (12:31):``, ``@luna_x:``, ``Persona 1:``, ``User:``. A name
+A label is a name that belongs to a speaker, or a role, marked as a label: ``Luna:``, ``**Luna**``,
+``[12:31] <Luna>``, ``【Luna】``, ``Luna - ``, ``Luna — Today at 12:31``, ``Persona 1:``, ``User:``. A name
 followed by a comma, or in the middle of a sentence, is somebody being talked to.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterator
+from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 from soc_gen.models import Persona
+from soc_gen.text.label_names import LabelNames, is_titled, label_names, name_key
 from soc_gen.text.names import first_name
 
-_CLOCK = r"(?:[\[(]?\d{1,2}:\d{2}(?::\d{2})?\s?(?:[ap]\.?m\.?)?[\])]?\s?[-–]?\s?)?"
-_NAME = r"(?P<name>[^\s:：*\[\]()<>][^:：\n*\[\]()<>]{0,58}?)"
-_COLON = re.compile(
-    rf"\s*{_CLOCK}(?P<em>\*{{1,3}}|_{{1,2}}|)[\[(<\"“']?@?{_NAME}[\])>\"”']?\s?(?:[(\[][^()\[\]\n]{{1,30}}[)\]])?"
-    r"\s?(?:(?P=em)\s?[:：]|[:：]\s?(?P=em))\s*",
-    re.IGNORECASE,
-)
-_BRACKETS = re.compile(
-    r"\s*(?:\[@?(?P<name>[^\[\]\n:]{1,60})\]|<(?!(?:image|gif|video|audio)>)@?(?P<irc>[^<>\n:]{1,60})>)\s*[:：]?\s*"
-)
-# Nobody talks to themselves: one's own name with a dash or an @ is a label too, but "@luna_x is my handle".
-_OWN = re.compile(
-    r"\s*(?:(?P<name>[^\n]{1,60}?)[ \t][-–—|]\s+"
-    r"|@(?P<irc>[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=\S))",
-    re.IGNORECASE,
-)
-# What follows "Luna: 3" in a list of what each of them has.
-_NEXT_IN_LIST = re.compile(
-    r"[,;/|&]\s*(?:and\s+)?@?(?P<name>[^\s:：,;/|&-][^:：,;/|&\n]{0,58}?)\s?(?:[:：]|\s[-–—]\s)"
-)
-_MOUTH = re.compile(r"['’]?[-^o]?[)(\[\]{}/\\|<>*$@DPpOoSsXxc30](?!\w)")
-_LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
-_ROLES = ("user", "assistant", "human", "persona", "person", "speaker", "participant", "character")
-_ROLE = re.compile(rf"(?:{'|'.join(_ROLES[:3])}|(?:{'|'.join(_ROLES[3:])})\s?[#_]?(?:[0-2]|[ab]|one|two))")
-_BEFORE_NAME = " \t\n\r\x0b\x0c\u00a0*_[(<\"'“”‘’@,."
-# No label, whoever has it for a username: "no: i said 8".
-_EVERYDAY = """
-    a also and anyway aw because both btw but bye dear edit everyone fact fine first fyi great he hello
-    help hey hi how i idea idk if info it just last later like lmao lol look love maybe me my name next
-    nice no nope note now ok okay omg one or plan please pro con ps question re really reason right rule
-    said same second she so sorry still sure thanks that the then there they this time tip tldr today
-    tomorrow truth two update us wait we well what when where which who why with yeah yep yes you your
-"""
+_LONGEST = 100  # characters of a label with its stamps
+_MOST_WORDS = 6  # of a name
 _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
+
+_CLOCK = re.compile(
+    r"\b\d{1,2}[:.h]\d{2}(?:[:.]\d{2})?(?:[.,]\d{1,6})?(?:\s?[ap]\.?\s?m\b\.?)?(?:Z|[+-]\d{2}:?\d{2})?|\b\d{1,2}\s?[ap]m\b",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}T?|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|\b\d{1,2}/\d{1,2}\b"
+    r"|\d{4}年\d{1,2}月\d{1,2}日"
+    r"|\b\d{1,2}(?:st|nd|rd|th)?\.? [^\W\d_]{3,9}\.?,? \d{4}\b"
+    r"|\b[^\W\d_]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b",
+    re.IGNORECASE,
+)
+_STAMP_WORDS = re.compile(
+    r"\b(?:today|yesterday|at|on|am|pm|heute|gestern|um|uhr|hoy|ayer|a las|aujourd['’]hui|hier|oggi"
+    r"|ieri|alle|hoje|ontem|às|vandaag|gisteren|om|mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?\b"
+    r"|今天|昨天|上午|下午|今日|昨日|午前|午後|오늘|어제|오전|오후",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"\s*(?:(?:\d{1,2}[.)]|[-•–>#]+|\*(?!\*))\s+)+")
+_REMARK = re.compile(r"\s*[(\[（【][^()\[\]\n]{0,30}[)\]）】]\s*$")
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_COLON = re.compile("[:：﹕︓∶]")
+_OPENING = re.compile(r"[\s\-•>#]*(?P<em>[*_~`]{1,3}|)")
+_BRACKETS = re.compile(
+    r"(?:[\[<【［＜〔〖]|\{\{?)(?P<name>[^\[\]<>【】［］＜＞〔〕〖〗{}\n]{1,60})(?:[\]>】］＞〕〗]|\}\}?)\s*[:：]?\s*"
+)
+# What stands beside no mere word: an underscore, a time before it, brackets of a log or of a script.
+_UNLIKE_WORDS = re.compile(
+    r"\w_\w|[\[(]?\d[:.]\d\d[^\n]{0,9}[\])]|[<【]|\b(?:today|yesterday)\b.*\d[:.]\d\d|\d,? \d{1,2}[:.]\d\d",
+    re.I,
+)
+_MARKED_LINE = re.compile(
+    r"\s*(?:#{1,6}\s|(?:\*{2,3}|_{2,3}|[\[<【［＜〔〖{]).*(?:\*{2,3}|_{2,3}|[\]>】］＞〕〗}])\s*$)"
+)
+_BOLD = re.compile(r"\s*(\*{2,3}|_{2,3})(?P<name>[^*\n]{1,60}?)\1[ \t]+(?=\S)")
+_ARROW = re.compile(r"\s*(?P<name>[^>»<\n]{0,40}[^\s>»<])[>»]\s+(?=\S)")
+_DASH = re.compile(r"\s(?:[-–—|]{1,2}|~)\s+|\s?[—―]\s?")
+# One's own handle before what one says, but "@luna_x is my handle".
+_OWN_HANDLE = re.compile(
+    r"\s*(?P<name>@[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=[^\s|–—-])",
+    re.IGNORECASE,
+)
+_STAMPED = re.compile(r"\s*[^\n]{1,60}?[\[(][^\[\]()\n]{0,25}\d[:.]\d\d[^\[\]()\n]{0,12}[\])]\s+(?=\S)")
+_AFTER_DASH = re.compile(r"(?:today|yesterday)?(?: at)? ?\d{1,2}:\d{2}(?: ?[ap]m)?\s+", re.IGNORECASE)
+_MOUTH = re.compile(r"['’]?[-^o]?[)(\[\]{}/\\|<>*$@DPpOoSsXxc30](?!\w)")
+_NO_NAME = re.compile(r"[?!;=…。！？:：,，]|\.\.")
+_TAG_WORDS = frozenset({"image", "gif", "video", "audio", "delay", "end"})
+_LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
+
+_NUMBERED = "(?:persona|person|speaker|participant|character|user|human|人物|角色|说话人|話者|화자)"
+_ROLE = re.compile(
+    rf"{_NUMBERED}(?P<one>0|1|a|one|i)|{_NUMBERED}(?P<two>2|b|two|ii)"
+    r"|(?P<user>user|human|пользователь|用户|用戶|ユーザー|사용자)"
+    r"|(?P<assistant>assistant|assistente|assistent|ассистент|助手|アシスタント|어시스턴트)"
+    r"|(?P<machine>ai|bot|chatbot|char)"
+)
+
+_REPORT_WORDS = (
+    "told tell telling to with from and asked ask hey hi dear is by for about of the my said cc or"
+)
+_REPORTS = frozenset(_REPORT_WORDS.split())
+
+
+class Side(Enum):
+    """Whose label it is."""
+
+    OWN = "own"
+    OTHER = "other"
+    ROLE = "role"
+    """One of the two, nobody can say which."""
+
+
+class Form(Enum):
+    """How a name is marked as a label."""
+
+    MARKED = "marked"
+    """By a colon, brackets, a stamp: a label whoever it names."""
+    DASH = "dash"
+    """By what stands after names of people who are talked to as well: a dash, bold letters, an @."""
+    HANDLE = "handle"
+    """By an @ alone: a label if it is the writer's, a mention otherwise."""
+    BARE = "bare"
+    """By a line of its own, with nothing else."""
+
+
+class Label(NamedTuple):
+    """A label in a line."""
+
+    start: int
+    end: int
+    """Where what is said begins."""
+    side: Side
+    key: str
+    """Whom it names, in the form in which names are compared."""
+    sure: bool
+    """The name is no word that stands before colons for other reasons."""
+    form: Form
+
+
+class Callers(NamedTuple):
+    """What the two are called in labels, seen from the one who writes."""
+
+    names: frozenset[str] = frozenset()
+    """The ``names_of`` both."""
+    own: LabelNames = LabelNames()
+    other: LabelNames = LabelNames()
+    own_roles: frozenset[str] = frozenset()
+    other_roles: frozenset[str] = frozenset()
 
 
 def names_of(persona: Persona) -> frozenset[str]:
-    """Return what a label may call ``persona``, in the form labels are compared in."""
+    """Return what ``persona`` is called in talk: full and first name, username, nicknames; in lower case."""
     return _names(persona.name, persona.username or "")
 
 
 @lru_cache(maxsize=4096)
 def _names(name: str, username: str) -> frozenset[str]:
-    found = {first_name(name), username, *_NICKNAME.findall(name)}
-    keys = {_key(name), *(key for one in found if (key := _key(one)) not in _EVERYDAY.split())}
-    return frozenset(key for key in keys if len(key) > 1)
+    found = (name, first_name(name), username, *_NICKNAME.findall(name))
+    names = {" ".join(one.casefold().split()).strip("@\"'“”‘’ ,.") for one in found}
+    return frozenset(one for one in names if len(one) > 1 or not one.isascii() or one == name.casefold())
 
 
-@lru_cache(maxsize=4096)
-def label_starts(names: frozenset[str]) -> tuple[str, ...]:
-    """Return what a text must start with, marks aside, to begin with a label that names one of ``names``."""
-    return (*_ROLES, *(name.split()[0] for name in names), *"0123456789")
+def callers(own: frozenset[str], other: frozenset[str]) -> Callers:
+    """Return what labels may call two people whose ``names_of`` are given."""
+    return Callers(own | other, label_names(own), label_names(other))
 
 
-def may_have_label(text: str, starts: tuple[str, ...]) -> bool:
-    """Whether ``strip_label`` has to look closer; ``starts`` is the ``label_starts`` of all names."""
-    return text[:80].casefold().lstrip(_BEFORE_NAME).startswith(starts)
+def line_label(line: str, people: Callers) -> Label | None:
+    """Return the label that ``line`` begins with."""
+    found = (_label(line, head, end, form, people) for head, end, form in _heads(line))
+    return next((label for label in found if label), None)
 
 
-def strip_label(text: str, own: Collection[str], other: Collection[str] = ()) -> str:
-    """Return ``text`` without the label it begins with.
+def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]:
+    """Return the labels inside ``line``, after its ``first``.
 
-    Args:
-        text: A message, or a line of one.
-        own: Names of the one who writes, from ``names_of``.
-        other: Names of the one who is written to.
+    In a line without a first label they stand behind the end of a sentence: "hm, Max: no" has none.
     """
-    return text[_label_end(text, own, other) :]
+    at = first.end if first else 0
+    marks = [match for match in _COLON.finditer(line, at) if _is_mark(line, match)]
+    if first and first.form is Form.DASH:
+        marks += _DASH.finditer(line, at)
+    if first:
+        marks += _BRACKETS.finditer(line, at)
+    found: list[Label] = []
+    for match in sorted(marks, key=re.Match.start):
+        if label := _before(line, at, match, people):
+            found.append(label)
+            at = label.end
+    both = len({label.key for label in found}) > 1
+    return [one for one in found if _may_begin(line[: one.start], labelled=both or first is not None)]
 
 
-def has_label(text: str, names: Collection[str]) -> bool:
-    """Does ``text`` begin with a label that names one of ``names``?"""
-    return any(_named(match) in names for match in _marked(text))
+def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label | None:
+    """Return the label whose name stands before ``mark`` in ``line``, or in it."""
+    form = Form.DASH if mark.re is _DASH else Form.MARKED
+    if mark.re is _BRACKETS:
+        label = _label(line, mark["name"], mark.end(), form, people)
+        return label and label._replace(start=mark.start())
+    words = list(re.finditer(r"[^\s。！？，、；]+", line[at : mark.start()]))[-_MOST_WORDS:]
+    for word in words:
+        start = at + word.start()
+        end = _skip(line, mark.end(), _em(line[start : mark.start()]))
+        if label := _label(line, line[start : mark.start()], end, form, people):
+            return label._replace(start=start)
+    return None
 
 
-def _label_end(text: str, own: Collection[str], other: Collection[str]) -> int:
-    for match in _marked(text):
-        name = _named(match)
-        speaks = name in own or name in other or (_ROLE.fullmatch(name) and not _LOGIN.search(text))
-        if speaks and not _lists(text[match.end() :], name, own, other):
-            return match.end()
-    match_own = _OWN.match(text)
-    if not match_own or _named(match_own) not in own:
-        return 0
-    return 0 if _lists(text[match_own.end() :], _named(match_own), own, other) else match_own.end()
-
-
-def _lists(rest: str, name: str, own: Collection[str], other: Collection[str]) -> bool:
-    """Does another speaker's name come in the same line, as in "Luna: 3, Max: 2"?"""
-    later = (_named(match) for match in _NEXT_IN_LIST.finditer(rest[:200].partition("\n")[0]))
-    return any(one != name and (one in own or one in other or _ROLE.fullmatch(one)) for one in later)
-
-
-def _marked(text: str) -> list[re.Match[str]]:
-    """Return what stands where a label would; a look at the first characters spares most messages."""
-    start = text[:130]
-    colon = _COLON.match(text) if ":" in start or "：" in start else None
-    brackets = _BRACKETS.match(text) if "[" in start or "<" in start else None
-    if colon and _smiles(text, colon):
-        colon = None
-    return [match for match in (colon, brackets) if match]
-
-
-def _smiles(text: str, match: re.Match[str]) -> bool:
-    """Are these the eyes of ``Luna :)`` and ``max >:(``, and no colon?"""
-    head = match.group()
-    at = match.start() + max(head.rfind(":"), head.rfind("："))
-    after = text[at + 1 : at + 5]
-    if match["em"]:
+def _may_begin(before: str, *, labelled: bool) -> bool:
+    """May a label stand behind ``before``?"""
+    before = before.rstrip().rstrip('*_[<(【"“')
+    before = before.rstrip()
+    if not before:
+        return True
+    last = before[-1]
+    if last in '.?!…。！？)”"*~' or (ord(last) > 0x2190 and not last.isalnum()):
+        return True
+    if not labelled:
         return False
-    return bool(_MOUTH.match(after)) or (text[at - 1].isspace() and bool(after) and not after[0].isspace())
+    return not last.isalnum() or before.split()[-1].casefold() not in _REPORTS
 
 
-def _named(match: re.Match[str]) -> str:
-    groups = match.groupdict()
-    return _key(groups["name"] or groups.get("irc") or "")
+_REPORT_LIST = "told tell telling to with from and asked ask hey hi dear is by for about of the my said cc or"
+_REPORTS = frozenset(_REPORT_LIST.split())
 
 
-def _key(name: str) -> str:
-    return " ".join(name.replace("_", " ").casefold().split()).strip("@\"'“”‘’ ,.")
+def _heads(line: str) -> Iterator[tuple[str, int, Form]]:
+    """Yield what may be a label at the start of ``line``: the label, where it ends, and how it is marked."""
+    start = line[:_LONGEST]
+    for match in _BRACKETS.finditer(start):
+        if _is_stamp(start[: match.start()]) and match["name"].casefold() not in _TAG_WORDS:
+            yield match["name"], match.end(), Form.MARKED
+    for match in _COLON.finditer(start):
+        if _is_mark(line, match):
+            head = start[: match.start()]
+            yield head, _skip(line, match.end(), _em(head)), Form.MARKED
+    if stamped := _STAMPED.match(start):
+        yield stamped.group(), stamped.end(), Form.MARKED
+    form = _line_form(line) if start == line else None
+    if form is Form.MARKED:
+        yield line, len(line), form
+    yield from _weak_heads(line, start)
+    if form is Form.BARE:
+        yield line, len(line), form
 
 
-def speaks_for(text: str, other_names: Collection[str]) -> bool:
-    """Does a line of ``text`` begin with the other person's label (names from ``labels.names_of``)?
+def _weak_heads(line: str, start: str) -> Iterator[tuple[str, int, Form]]:
+    if match := _ARROW.match(start):
+        yield match["name"], match.end(), Form.MARKED
+    for pattern, form in ((_BOLD, Form.DASH), (_OWN_HANDLE, Form.HANDLE)):
+        if match := pattern.match(start):
+            yield match["name"], match.end(), form
+    for match in _DASH.finditer(start):
+        if match.start() and match.end() < len(line):
+            after = _AFTER_DASH.match(line, match.end())
+            yield start[: match.start()], after.end() if after else match.end(), Form.DASH
 
-    After a line that ends in a colon, "who brings what:", labels are a list.
-    """
-    for line in text.splitlines():
-        if has_label(line, other_names):
-            return True
-        if line.rstrip().endswith((":", "：")):
-            return False
-    return False
+
+def _line_form(line: str) -> Form | None:
+    """Return how a line that is nothing but a name, marks and stamps is marked."""
+    if _MARKED_LINE.match(line):
+        return Form.MARKED
+    if _BULLET.match(line):
+        return None
+    stamped = _CLOCK.search(line)
+    if stamped and (re.search(r"[-–—|•·,\[(]|[ap]\.?m\b", line, re.IGNORECASE) or _STAMP_WORDS.search(line)):
+        return Form.MARKED
+    return Form.BARE
 
 
-def own_label(text: str, own_names: Collection[str]) -> bool:
-    """Does ``text`` begin with its writer's own label (names from ``labels.names_of``)?"""
-    return has_label(text, own_names)
+def _label(line: str, head: str, end: int, form: Form, people: Callers) -> Label | None:
+    key = _name_in(head)
+    side = _side(key, people)
+    if side is None or (side is Side.ROLE and _LOGIN.search(line)):
+        return None
+    if form is Form.HANDLE:
+        if side is not Side.OWN:
+            return None
+        form = Form.DASH
+    names = people.own if side is Side.OWN else people.other
+    sure = key not in names.words or is_titled(_unstamped(head)) or bool(_UNLIKE_WORDS.search(line[:end]))
+    if "@" in head and side is Side.OTHER and form is Form.MARKED and "<" not in line[:end]:
+        form = Form.DASH  # "@maxo: coffee?" is how one calls somebody
+    return Label(0, end, side, _role(key) or key, sure, form)
+
+
+def _side(key: str, people: Callers) -> Side | None:
+    if not key:
+        return None
+    if people.own.has(key):
+        return Side.OWN
+    if people.other.has(key):
+        return Side.OTHER
+    role = _role(key)
+    if not role:
+        return None
+    if role in people.other_roles:
+        return Side.OTHER
+    return Side.OWN if role in people.own_roles else Side.ROLE
+
+
+def _role(key: str) -> str:
+    """Return which of the roles ``key`` names: one, two, user, assistant, machine, or ""."""
+    match = _ROLE.fullmatch(key)
+    return str(match.lastgroup) if match else ""
+
+
+def _name_in(head: str) -> str:
+    """Return the name in ``head`` in the form in which names are compared, or ""."""
+    plain = _unstamped(head)
+    if _NO_NAME.search(plain) or len(plain.split()) > _MOST_WORDS:
+        return ""
+    return name_key(plain)
+
+
+def _unstamped(head: str) -> str:
+    head = _UNSEEN.sub("", head)
+    plain = _BULLET.sub("", head, count=1) if _BULLET.match(head) else head
+    if any(one.isdigit() for one in plain):
+        unstamped = _CLOCK.sub(" ", _DATE.sub(" ", plain))
+        if unstamped != plain:
+            plain = re.sub(r"^[\s\[\](),.|•·–—-]+|[\s\[\](),.|•·–—-]+$", "", _STAMP_WORDS.sub(" ", unstamped))
+    return _REMARK.sub("", plain) or plain
+
+
+def _is_stamp(text: str) -> bool:
+    """Is ``text`` nothing, a bullet, or a date and time?"""
+    return not any(one.isalnum() for one in _STAMP_WORDS.sub("", _CLOCK.sub("", _DATE.sub("", text))))
+
+
+def _is_mark(line: str, match: re.Match[str]) -> bool:
+    """Is this a colon, and not in a time, an address, or the eyes of ``Luna :)`` and ``max >:(``?"""
+    if match.group() != ":":
+        return True
+    at = match.start()
+    before, after = line[at - 1 : at], line[at + 1 : at + 6]
+    if after.startswith("//") or (before.isdigit() and after[:1].isdigit()):
+        return False
+    if after[:1] in "*_" and after[:1] and line[:at].lstrip(" -•>#\t").startswith(after[:1]):
+        return True
+    return not (_MOUTH.match(after) or (before.isspace() and bool(after) and not after[0].isspace()))
+
+
+def _em(head: str) -> str:
+    """Return the marks of emphasis that are open at the end of ``head``."""
+    opening = _OPENING.match(head)
+    marks = opening["em"] if opening else ""
+    return marks if marks and opening and marks not in head[opening.end() :] else ""
+
+
+def _skip(line: str, at: int, em: str) -> int:
+    """Return where what is said begins: after spaces, and after the emphasis that began before the name."""
+    match = re.compile(rf"\s?{re.escape(em)}\s*").match(line, at) if em else None
+    return match.end() if match else len(line) - len(line[at:].lstrip())

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import string
 from functools import cached_property
 
 from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import is_assistant_speak, model_words
+from soc_gen.text.labelled_parts import Reader, chat_readers, label_pieces, may_name
 from soc_gen.text.ngrams import ngrams
+from soc_gen.text.normalize import contains_any
+from soc_gen.text.repetition import OVER_AND_OVER
+from soc_gen.text.speaker_labels import names_of
 from soc_gen.text.tags import END, WELL_WRITTEN
 from soc_gen.text.templates import may_hold_turns
 from soc_gen.text.tokens import tokenize_bytes
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})
+_APOSTROPHES = b"'`"
+_ENDS = b"!?., "
+_LOWER = bytes(range(256)).lower()
+_LETTERS = re.compile(
+    rb"[\xc2-\xe1\xe3-\xee]|\xef[\xbb-\xbe]|\xe2\x80[\x8b-\x8f]"
+)  # no emoji, no punctuation
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
@@ -61,6 +72,22 @@ class ChatFeatures:
         return self.data.decode()
 
     @cached_property
+    def names_somebody(self) -> bool:
+        """Something in it may be a speaker label."""
+        one, two = self.chat.experience.people
+        if _LETTERS.search(self.rare):
+            return may_name(self.text, names_of(one) | names_of(two))
+        data = self.data.lower()
+        if b"'" in data or b"`" in data:
+            data = data.translate(None, _APOSTROPHES)
+        return contains_any(label_pieces(names_of(one), names_of(two))[0], data)
+
+    @cached_property
+    def readers(self) -> dict[str, Reader]:
+        """By sender, what tells labels and whose they are."""
+        return chat_readers(self.chat)
+
+    @cached_property
     def repetition(self) -> float:
         """Share of shingles that came before in the chat; 0 where there are too few to tell."""
         count = len(self.shingles)
@@ -70,6 +97,14 @@ class ChatFeatures:
     def may_hold_turns(self) -> bool:
         """There may be a mark of a turn of a chat template."""
         return may_hold_turns(self.marks, self.messages)
+
+    @cached_property
+    def repeats_itself(self) -> bool:
+        """So many of its lines are the same that one may be said over and over."""
+        if _LETTERS.search(self.rare):
+            return True
+        lines = self.data.translate(_LOWER, _ENDS).split(b"\n")
+        return len(lines) - len(set(lines)) >= OVER_AND_OVER - 1
 
     @cached_property
     def model_words(self) -> frozenset[bytes]:

@@ -11,8 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
-from soc_gen.text.repetition import is_near_duplicate, words
-from soc_gen.text.speaker_labels import names_of, speaks_for
+from soc_gen.text.repetition import is_near_duplicate, said_over, words
 from soc_gen.text.tags import END
 from soc_gen.text.templates import UnclearTurnsError, keep_reply
 from soc_gen.text.thinking import may_think_of_task, thinks_of_task
@@ -34,7 +33,7 @@ REASONS = {
     "assistant_speak": "talks like an assistant",
     "thinking_aloud": "a message is thinking about how to write it, with no marks to cut it by",
     "template_turns": "turns of a chat template, and not exactly one that is the reply",
-    "speaks_for_other": "one message holds lines of both",
+    "speaks_for_other": "a line is labelled as the other one's",
     "looping": "says the same over and over (`max_repetition`)",
     "echo": "one side repeats the other (`max_echo`)",
     "farewell_loop": "does not stop saying goodbye (`max_farewells`)",
@@ -107,14 +106,11 @@ def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
 
 
 def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
-    if features.one_line_each:
+    if not features.names_somebody:
         return None
-    one, two = features.chat.experience.persona1, features.chat.experience.persona2
-    others = {one.id: names_of(two) - names_of(one), two.id: names_of(one) - names_of(two)}
     for part in features.chat.chat_parts:
-        for message in part.messages:
-            if "\n" in message and speaks_for(message, others.get(part.sender, frozenset())):
-                return _quote(message)
+        if foreign := features.readers[part.sender].read(part.messages).foreign:
+            return _quote(foreign)
     return None
 
 
@@ -137,7 +133,19 @@ def _template_turns(features: ChatFeatures, config: CleanConfig) -> str | None:
 
 def _looping(features: ChatFeatures, config: CleanConfig) -> str | None:
     share = features.repetition
-    return f"{share:.0%} of its word runs came before" if share > config.max_repetition else None
+    if share > config.max_repetition:
+        return f"{share:.0%} of its word runs came before"
+    if config.max_repetition == 1 or not features.repeats_itself:
+        return None
+    lines = [
+        (part.sender, line)
+        for part in features.chat.chat_parts
+        for message in part.messages
+        if not message.startswith("<")
+        for line in message.split("\n")
+    ]
+    line = said_over(lines, config.max_repetition)
+    return f"{_quote(line)} over and over" if line else None
 
 
 def _echo(features: ChatFeatures, config: CleanConfig) -> str | None:

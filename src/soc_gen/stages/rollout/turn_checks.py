@@ -15,10 +15,10 @@ from soc_gen.text import tags
 from soc_gen.text.assistant_speak import is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell
 from soc_gen.text.garbled import is_garbled
+from soc_gen.text.labelled_parts import foreign_line, labels_itself
 from soc_gen.text.ngrams import word_ngrams
-from soc_gen.text.repetition import is_repeat
+from soc_gen.text.repetition import is_repeat, is_said_over
 from soc_gen.text.repetition import words as words_of
-from soc_gen.text.speaker_labels import own_label, speaks_for
 from soc_gen.text.thinking import is_thinking_aloud
 
 _RUN = 3  # words in a row that are compared with what was given
@@ -65,7 +65,7 @@ def _repeats(messages: Sequence[str], context: TurnContext) -> str:
     said = list(context.said)
     for message in messages:
         words = words_of(message)
-        if is_repeat(words, said):
+        if is_repeat(words, said) or is_said_over(words, said):
             return message
         said.append(words)
     return ""
@@ -133,12 +133,10 @@ def _first(test: Callable[[str], bool], messages: Sequence[str]) -> str:
 CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "thinking": lambda messages, _: _first(is_thinking_aloud, messages),
     "garbled": lambda messages, _: _first(is_garbled, messages),
-    "speaks_for_other": lambda messages, context: _first(
-        lambda message: speaks_for(message, context.other_names), messages
+    "speaks_for_other": lambda messages, context: foreign_line(
+        messages, context.own_names, context.other_names
     ),
-    "own_label": lambda messages, context: _first(
-        lambda message: own_label(message, context.own_names), messages
-    ),
+    "own_label": lambda messages, context: labels_itself(messages, context.own_names, context.other_names),
     "refusal": lambda messages, _: _first(is_refusal, messages),
     "assistant_speak": lambda messages, _: _first(is_assistant_speak, messages),
     "bad_tag": lambda messages, _: _first(lambda message: bool(tags.problems(message)), messages),

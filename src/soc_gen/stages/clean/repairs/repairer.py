@@ -15,8 +15,8 @@ from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
 from soc_gen.text import markup, quotes, tags
+from soc_gen.text.labelled_parts import NOBODY, Reader
 from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
-from soc_gen.text.speaker_labels import has_label, label_starts, may_have_label, names_of, strip_label
 from soc_gen.text.templates import UnclearTurnsError
 
 MAX_PASSES = 10
@@ -34,17 +34,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What those are called who write and read a part."""
+    """What is known of those who write and read a part."""
 
-    own: frozenset[str] = frozenset()
-    other: frozenset[str] = frozenset()
-    starts: tuple[str, ...] = label_starts(frozenset())
-    """What a message must begin with, marks aside, to begin with a label."""
+    names: frozenset[str] = frozenset()
+    """Of both."""
+    reader: Reader = NOBODY
 
 
 _NOBODY = Writer()
 T = TypeVar("T", str, bytes)
-_LABEL_MARKS = frozenset(":：[<@-–—|")
 _NOTE_ENDS = frozenset(")]*-—=")
 
 
@@ -82,14 +80,14 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
         PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
         PartRepair(
             "preambles",
-            lambda messages, writer: machine.drop_preambles(messages, writer.own | writer.other),
+            lambda messages, writer: machine.drop_preambles(messages, writer.names),
             frozenset(":"),
             finds=machine.may_have_preamble,
         ),
         PartRepair("end_notes", _all(machine.drop_end_notes), _NOTE_ENDS, _ends_oddly),
         PartRepair("quotation_marks", _each(quotes.unquote), frozenset('"“”')),
-        PartRepair("speaker_labels", _unlabel, _LABEL_MARKS, finds=_may_have_labels),
-        PartRepair("unknown_tags", _each(markup.strip_unknown), frozenset("<")),
+        PartRepair("speaker_labels", _unlabel, may_apply=_names_somebody),
+        PartRepair("unknown_tags", _strip_unknown, frozenset("<")),
         PartRepair("tags", _all(tags.split_tags), may_apply=_has_tags, finds=_may_split),
         PartRepair(
             "leaked_instructions",
@@ -129,13 +127,8 @@ def _may_split(features: ChatFeatures) -> bool:
     )
 
 
-def _may_have_labels(features: ChatFeatures) -> bool:
-    one, two = features.chat.experience.persona1, features.chat.experience.persona2
-    starts = label_starts(names_of(one) | names_of(two))
-    marked = [
-        message for mark in _LABEL_MARKS & features.marks for message in features.messages if mark in message
-    ]
-    return any(may_have_label(message, starts) for message in marked)
+def _names_somebody(features: ChatFeatures) -> bool:
+    return features.names_somebody
 
 
 def _each(change: Callable[[str], str]) -> Callable[[list[str], Writer], list[str]]:
@@ -147,23 +140,16 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
-    return [
-        _unlabelled(message, writer) if may_have_label(message, writer.starts) else message
-        for message in messages
-    ]
+    return writer.reader.read(messages).messages
 
 
-def _unlabelled(message: str, writer: Writer) -> str:
-    stripped = strip_label(message, writer.own, writer.other)
-    if stripped == message or "\n" not in stripped:
-        return stripped
-    first, *more = stripped.split("\n")  # who labels one line labels the next
-    return "\n".join(
-        [first, *(strip_label(line, writer.own) if has_label(line, writer.own) else line for line in more)]
-    )
+def _strip_unknown(messages: list[str], writer: Writer) -> list[str]:
+    if writer.reader.read(messages).foreign:
+        return messages  # ``<Max>`` tells whose line it is
+    return [markup.strip_unknown(message) for message in messages]
 
 
-_NAMING = frozenset({"preambles", "speaker_labels"})
+_NAMING = frozenset({"preambles", "speaker_labels", "unknown_tags"})
 """Repairs that want to know what the two are called."""
 
 
@@ -207,7 +193,7 @@ class Repairer:
         ]
         if not any(repair.finds(features) for repair in active):
             return self._reshape(parts, changes)
-        writers = _writers(features.chat) if any(one.name in _NAMING for one in active) else {}
+        writers = _writers(features) if any(one.name in _NAMING for one in active) else {}
         made = []
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)
@@ -249,11 +235,11 @@ def _repair_part(
     return messages
 
 
-def _writers(chat: Chat) -> dict[str, Writer]:
-    one, two = chat.experience.persona1, chat.experience.persona2
-    names_one, names_two = names_of(one), names_of(two)
-    starts = label_starts(names_one | names_two)
-    return {two.id: Writer(names_two, names_one, starts), one.id: Writer(names_one, names_two, starts)}
+def _writers(features: ChatFeatures) -> dict[str, Writer]:
+    names = frozenset(
+        name.replace("_", " ") for reader in features.readers.values() for name in reader.people.names
+    )
+    return {sender: Writer(names, reader) for sender, reader in features.readers.items()}
 
 
 def _with_parts(chat: Chat, parts: list[Part]) -> Chat:

@@ -30,9 +30,20 @@ _BARE = {
 _SPACE = re.compile("[\xa0\u2002-\u200a]")
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
+# Right-to-left scripts need marks of direction (not the overrides, which only deceive); scripts that have no
+# spaces part their words by U+200B. Elsewhere both hide in a text.
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_DIRECTIONS = "\u200e\u200f\u202a-\u202c\u2066-\u2069"
+_UNSPACED = (
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
+)
+_DIRECTION = re.compile(f"[{_DIRECTIONS}]")
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u202d\u202e\u2060-\u2064\u206a-\u206f"
     "\ufeff\ufff9-\ufffb\ufffe\uffff]"
+    f"|(?<![{_UNSPACED}\u200b])\u200b+|\u200b+(?![{_UNSPACED}\u200b])|\u200b(?=\u200b)"
     # Joiners hold emoji and some scripts together; beside ASCII or an end they hold nothing, unless they
     # make a letter of their own with an Indic virama: Malayalam chillus stand at the ends of words.
     f"|(?:(?<![^\x00-\x7f])[\u200c\u200d])+|(?<![{_VIRAMAS}\u200c\u200d])[\u200c\u200d]+(?![^\x00-\x7f])"
@@ -79,7 +90,8 @@ def drop_invisible(text: str) -> str:
     """Take out control and zero-width characters; line breaks become one kind, tabs spaces."""
     if text.isprintable():
         return text
-    return _UNSEEN.sub("", _LINE_BREAK.sub("\n", text).replace("\t", " "))
+    kept = text if _RIGHT_TO_LEFT.search(text) else _DIRECTION.sub("", text)
+    return _UNSEEN.sub("", _LINE_BREAK.sub("\n", kept).replace("\t", " "))
 
 
 def tidy_spaces(text: str) -> str:

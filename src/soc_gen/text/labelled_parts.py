@@ -1,0 +1,374 @@
+"""What is said by whom in a chat part whose lines have speaker labels.
+
+The labels of the one who writes are taken off. A part that has a line of the other one is left as it is,
+and that line is named: whoever reads decides what to do with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from soc_gen.models import Chat
+from soc_gen.text.label_names import fold_names, name_key, name_pieces
+from soc_gen.text.lists import is_item, is_list, is_score, item_line, next_items
+from soc_gen.text.normalize import contains_any
+from soc_gen.text.speaker_labels import (
+    Callers,
+    Form,
+    Label,
+    Side,
+    callers,
+    later_labels,
+    line_label,
+    names_of,
+)
+
+_ROLE_PIECES = ("user", "human", "assist", "person", "speaker", "particip", "charact")
+_FOREIGN_ROLE_PIECES = (
+    *(
+        "пользователь",
+        "ассистент",
+        "用户",
+        "用戶",
+        "ユーザー",
+        "사용자",
+        "助手",
+        "アシスタント",
+        "어시스턴트",
+    ),
+    *("人物", "角色", "说话人", "話者", "화자"),
+)
+"""What the names of roles are known by."""
+
+
+class Reading(NamedTuple):
+    """A part without the labels of the one who writes, or the line in it that is the other one's."""
+
+    messages: list[str]
+    foreign: str = ""
+
+
+class Usage(NamedTuple):
+    """How one of the two labels what they say, in the whole chat."""
+
+    labelled: bool = False
+    """Most of their parts begin with a label, so that a word can be one."""
+    own_roles: frozenset[str] = frozenset()
+    other_roles: frozenset[str] = frozenset()
+
+
+_NO_USAGE = Usage()
+_NO_NAMES = Callers()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the parts of one of the two in a chat."""
+
+    people: Callers = _NO_NAMES
+    mine: Usage = _NO_USAGE
+    theirs: Usage = _NO_USAGE
+    known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
+    """What was read before: repairs and checks ask for the same part."""
+
+    def read(self, messages: list[str]) -> Reading:
+        """Return ``read_part`` of ``messages``; the same list where nothing is labelled."""
+        key = tuple(messages)
+        read = self.known.get(key)
+        if read is None:
+            named = may_name("\n".join(messages), self.people.names)
+            read = read_part(messages, self.people, self.mine, self.theirs) if named else Reading(messages)
+            self.known[key] = read
+        return read if read.messages != messages else Reading(messages, read.foreign)
+
+
+NOBODY = Reader()
+"""Reads the parts of somebody unknown."""
+
+
+def chat_readers(chat: Chat) -> dict[str, Reader]:
+    """Return who reads the parts of each of the two in ``chat``."""
+    one, two = chat.experience.people
+    first, second = names_of(one), names_of(two)
+    people = {two.id: callers(second, first), one.id: callers(first, second)}
+    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
+    return {me: Reader(people[me], used[me], used[they]) for me, they in ((two.id, one.id), (one.id, two.id))}
+
+
+@lru_cache(maxsize=4096)
+def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return what a folded text in UTF-8 has one of in it if it names a speaker; beyond ASCII apart.
+
+    Args:
+        names: The ``names_of`` both, together or apart.
+    """
+    pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
+    pieces = [one for one in pieces if not any(other in one for other in pieces if other != one)]
+    return (
+        tuple(one.encode() for one in pieces if one.isascii()),
+        tuple(one.encode() for one in pieces if not one.isascii()),
+    )
+
+
+def may_name(text: str, names: frozenset[str]) -> bool:
+    """Whether ``text`` has something in it that may be a label; ``names`` are the ``names_of`` of both."""
+    plain, beyond = label_pieces(names)
+    data = fold_names(text).encode("utf-8", "replace")
+    return contains_any(plain, data) or (not data.isascii() and contains_any(beyond, data))
+
+
+@dataclass(slots=True)
+class _Row:
+    """One line of a part."""
+
+    message: int
+    text: str
+    labels: list[Label]
+
+    def said(self, place: int) -> str:
+        """Return what stands behind the label at ``place``, up to the next."""
+        ends = [label.start for label in self.labels[place + 1 :]]
+        return self.text[self.labels[place].end : ends[0] if ends else None].strip()
+
+
+def foreign_line(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
+    """Return a line of ``messages`` that is labelled as the other one's, or "".
+
+    Args:
+        messages: Of one part.
+        own: The ``names_of`` who writes.
+        other: The ``names_of`` who is written to.
+    """
+    return read_part(messages, callers(own, other)).foreign
+
+
+def labels_itself(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
+    """Return the first of ``messages`` that has a label of the one who writes, or ""."""
+    read = read_part(messages, callers(own, other)).messages
+    return next((was for was, now in zip(messages, read, strict=True) if was != now), "")
+
+
+def read_part(
+    messages: Sequence[str], people: Callers, mine: Usage = _NO_USAGE, theirs: Usage = _NO_USAGE
+) -> Reading:
+    """Return ``messages`` without their writer's labels, or the line in them that is the other one's.
+
+    Args:
+        messages: Of one part.
+        people: What the two are called.
+        mine: How the writer labels in this chat.
+        theirs: How the other one does.
+    """
+    people = people._replace(own_roles=mine.own_roles, other_roles=mine.other_roles)
+    rows = _rows(messages, people)
+    _drop_lists(rows)
+    _drop_unsaid(rows)
+    labels = [label for row in rows for label in row.labels]
+    if not labels:
+        return Reading(list(messages))
+    foreign = _foreign(rows, labels, theirs)
+    if foreign:
+        return Reading(list(messages), foreign)
+    return Reading(_stripped(messages, rows, labelled=mine.labelled or _repeats(labels)))
+
+
+def _rows(messages: Sequence[str], people: Callers) -> list[_Row]:
+    rows: list[_Row] = []
+    for number, message in enumerate(messages):
+        rows += [_Row(number, line, _labels(line, people)) for line in message.split("\n")]
+    return rows
+
+
+def _labels(line: str, people: Callers) -> list[Label]:
+    if not may_name(line, people.names):
+        return []
+    first = line_label(line, people)
+    return [*([first] if first else []), *later_labels(line, people, first)]
+
+
+def _drop_lists(rows: list[_Row]) -> None:
+    """Take the labels out of rows that are lists, or items of one."""
+    run: list[tuple[_Row, str, str]] = []
+    expected = False
+    for row in [*rows, _Row(-1, "", [])]:
+        item = _item(row)
+        if item and not _one_line_list(row):
+            run.append((row, *item))
+            continue
+        if row.text.strip() or row.message < 0:
+            strangers = any(not one.labels for one, _, _ in run)
+            if is_list([(name, said) for _, name, said in run], expected=expected or strangers):
+                for one, _, _ in run:
+                    one.labels = []
+            run = []
+            expected = row.text.rstrip().endswith((":", "：")) and not row.labels
+
+
+def _item(row: _Row) -> tuple[str, str] | None:
+    """Return the name that a row begins with, of the two or not, and what stands behind it."""
+    if any(
+        label.form is Form.MARKED and not _is_plain(row.text[label.start : label.end]) for label in row.labels
+    ):
+        return None
+    if row.labels and row.labels[0].start == 0:
+        return row.labels[0].key, row.said(0) if len(row.labels) == 1 else "?"
+    found = item_line(row.text)
+    return (name_key(found["name"]), row.text[found.end() :]) if found and not row.labels else None
+
+
+def _is_plain(label: str) -> bool:
+    """Is this how names are written in lists, and not in the log of a chat?"""
+    return not any(mark in label for mark in "[]<>【】") and not is_score(label)
+
+
+def _one_line_list(row: _Row) -> bool:
+    """Take the labels out of a row such as "Luna: salad / Max: drinks"; say whether it was one."""
+    if not row.labels:
+        return False
+    first = row.labels[0].end
+    known = [(label.start, label.end, label.key) for label in row.labels]
+    strangers = [
+        (first + one.start("name"), first + one.end(), name_key(one["name"]))
+        for one in next_items(row.text[first:])
+        if not any(start <= first + one.start("name") < end for start, end, _ in known)
+    ]
+    places = sorted(known + strangers)
+    ends = [*(start for start, _, _ in places[1:]), len(row.text)]
+    items = [(key, row.text[end:until]) for (_, end, key), until in zip(places, ends, strict=True)]
+    if not is_list(items, expected=bool(strangers)):
+        return False
+    row.labels = []
+    return True
+
+
+def _drop_unsaid(rows: list[_Row]) -> None:
+    """Take out what labels nothing: a name below what was said is a signature."""
+    for place, row in enumerate(rows):
+        after = next((later for later in rows[place + 1 :] if later.text.strip()), None)
+        followed = after is not None and not after.labels
+        row.labels = [
+            label
+            for number, label in enumerate(row.labels)
+            if row.said(number) or followed or label.form is Form.MARKED
+        ]
+
+
+def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
+    """Return the first line that is the other one's."""
+    own = any(label.side is Side.OWN for label in labels)
+    roles = {label.key for label in labels if label.side is Side.ROLE}
+    for row in rows:
+        for place, label in enumerate(row.labels):
+            if label.side is Side.OTHER:
+                alone = label.form is Form.MARKED and (label.sure or theirs.labelled)
+                theirs_here = own or bool(roles) or (alone and not is_score(row.said(place)))
+            else:
+                theirs_here = label.side is Side.ROLE and (own or len(roles) > 1)
+            if theirs_here:
+                return row.text
+    return ""
+
+
+def _repeats(labels: list[Label]) -> bool:
+    """Do two lines of a part have the same label? Days, colours and prices come once in a list."""
+    starts = Counter(label.key for label in labels if label.start == 0 and label.form is not Form.BARE)
+    return max(starts.values(), default=0) > 1
+
+
+def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> list[str]:
+    made = []
+    for number, message in enumerate(messages):
+        mine = [row for row in rows if row.message == number]
+        lines: list[str] = []
+        began = False  # who labels one line labels the next
+        for row in mine:
+            taken = [place for place in range(len(row.labels)) if _goes(row, place, labelled=labelled)]
+            first = not any(line.strip() for line in lines)
+            begins = 0 in taken and row.labels[0].start == 0
+            if not begins or not (first or began or _is_talk(row)):
+                taken = []
+            taken = [place for place in taken if place == 0 or row.said(place - 1)]  # a doubled one is next
+            began |= first and bool(taken)
+            lines.append(_without(row, taken))
+        text = "\n".join(lines)
+        made.append(text.lstrip("\n") if began and text != message else text)
+    return made
+
+
+def _is_talk(row: _Row) -> bool:
+    said = row.said(0)
+    return bool(said) and not is_item(said)
+
+
+def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
+    """Whether a label of the writer, or of a role, is taken off."""
+    label = row.labels[place]
+    if label.side is Side.OTHER or not (label.sure or labelled):
+        return False
+    if label.side is Side.ROLE and (label.form is not Form.MARKED or label.key == "machine"):
+        return False
+    if label.form is Form.MARKED:
+        return True
+    if label.form is Form.BARE:
+        return labelled
+    return not is_item(row.said(place))
+
+
+def _without(row: _Row, places: Iterable[int]) -> str:
+    text = row.text
+    for place in sorted(places, reverse=True):
+        label = row.labels[place]
+        text = text[: label.start] + text[label.end :]
+    return text
+
+
+def chat_usage(
+    parts: Sequence[tuple[str, Sequence[str]]], people: dict[str, Callers], first: str
+) -> dict[str, Usage]:
+    """Return how each of the two labels what they say.
+
+    Args:
+        parts: Sender and messages of each part.
+        people: What the two are called, as each sender sees it.
+        first: The sender who is persona1.
+    """
+    labelled: Counter[str] = Counter()
+    spoken: Counter[str] = Counter()
+    roles: dict[str, Counter[str]] = {sender: Counter() for sender in people}
+    for sender, messages in parts:
+        if sender not in people or all(message.startswith("<") for message in messages):
+            continue
+        spoken[sender] += 1
+        first_line = messages[0].partition("\n")[0]
+        label = line_label(first_line, people[sender]) if may_name(first_line, people[sender].names) else None
+        if label and label.side is Side.ROLE:
+            roles[sender][label.key] += 1
+        labelled[sender] += bool(label and label.side is Side.OWN and label.form is not Form.BARE)
+    return {sender: _usage(sender, labelled, spoken, roles, is_first=sender == first) for sender in people}
+
+
+def _usage(
+    sender: str,
+    labelled: Counter[str],
+    spoken: Counter[str],
+    roles: dict[str, Counter[str]],
+    *,
+    is_first: bool,
+) -> Usage:
+    often = 2 * labelled[sender] >= spoken[sender] > 0
+    both = 2 * labelled.total() >= spoken.total() and labelled.total() > 1
+    numbers = ["one", "two"] if is_first else ["two", "one"]
+    seen = {one: set(found) & {"one", "two"} for one, found in roles.items()}
+    if all(seen.values()) and seen[sender] == {numbers[1]}:
+        numbers.reverse()  # who begins is speaker one
+    mine, theirs = {numbers[0]}, {numbers[1]}
+    usual = [role for role, _ in roles[sender].most_common() if role in ("user", "assistant")]
+    return Usage(
+        labelled[sender] > 0 and often and (labelled[sender] > 1 or both),
+        frozenset(mine | set(usual[:1])),
+        frozenset(theirs | set(usual[1:])),
+    )

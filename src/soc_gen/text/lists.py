@@ -1,0 +1,88 @@
+"""Lists of who has what: "Luna: salad, Max: drinks", scores, days and prices. Nobody speaks in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from soc_gen.text.normalize import fold
+from soc_gen.text.tokens import UNSPACED, WORD
+
+_FEW_WORDS = 3
+_MORE_WORDS = 6
+"""Words of an item where something else tells that it is a list."""
+_NEXT_ITEM = re.compile(
+    r"[,;/|&、，；]\s*(?:and\s+)?@?(?P<name>[^\s:：,;/|&-][^:：,;/|&\n]{0,40}?)\s?(?:[:：]\s*|\s[-–—]\s)"
+)
+_ITEM_LINE = re.compile(
+    r"[^\w\n]*(?P<name>[^\W_][^:：\n.?!,;]{0,30}?)[*_\])]{0,3}\s?(?:[:：]|\s[-–—]\s)\s*(?=\S)"
+)
+_PIECE = re.compile(r"[,;/+&、，；]|\b(?:and|und|y|et|e|og|och|en|и)\b")
+_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s")
+# Words of talk. What has one of them is said by somebody; an item of a list is a thing, a number, a time.
+_TALK_LIST = """
+    i im ive ill id me my mine you your yours youre we us our were they them he him she it its this that thats
+    these those there theres here yes yeah yep yup yea no nope nah ok okay k sure alright hey hi hello hiya yo
+    bye goodbye ciao thanks thank thx ty lol haha hahaha hehe omg wow oh ah aw ugh hmm hm what whats why how
+    who whose where when which is isnt are arent am was wasnt be been being do dont does doesnt did didnt done
+    can cant could couldnt will wont would wouldnt should shouldnt shall may might must have havent has hasnt
+    had need want know knew think thought guess hope wish feel felt go goes going gone went gonna come comes
+    coming came see saw seen look looks get gets getting got give gave take takes took make made say says said
+    tell told ask asked call called leave left keep kept put let lets try stop wait works work still already
+    again just really very so too also maybe probably never always not but because if then than now later soon
+    good great nice cool fine bad sorry please welcome right wrong true well behind under over inside outside
+    about before after until since without love miss hate like bring brought find found lost forgot remember
+    hola si que quien donde cuando como porque gracias vale bueno pero yo tu es esta estoy voy no nada ya
+    ja nein doch nee hallo danke ich du wir ihr ist bin sind nicht gut aber wo wann warum schon noch hab habe
+    oui non salut merci je tu on il elle est suis pas mais bien quoi ou quand pourquoi deja encore
+    sono sei grazie io tu ma bene dove quando perche ancora gia ola oi sim nao obrigado obrigada eu voce mas
+    da net nyet privet hoi hej tak nie czesc dzieki jestem evet hayir merhaba ben sen
+    да нет привет я ты мы он она это там тут что где когда почему спасибо уже еще не и
+    네 아니 응 나 너 안녕 고마워 어디 언제 왜 はい うん いいえ ううん
+"""
+_TALK = frozenset(_TALK_LIST.split())
+_NO_THING = re.compile(r"(?:in|at|on|to|from|near|next|by|with|for) ")
+_TALK_SIGNS = re.compile(
+    "[我你您他她它们是不了吗呢吧啊好在有来去就也还这那么]|です|ます|した|ない|だよ|だね|요$|다$|어$"
+)
+_UNSPACED_TEXT = re.compile(f"[{UNSPACED}]")
+
+
+def is_list(items: Sequence[tuple[str, str]], *, expected: bool = False) -> bool:
+    """Are these names and what stands behind them a list, and no lines that were said?
+
+    Args:
+        items: Names in the form in which they are compared, and what each of them has.
+        expected: Something else tells that a list may come: a line ends in a colon, days are named too.
+    """
+    names = [name for name, _ in items]
+    most = _MORE_WORDS if expected else _FEW_WORDS
+    return len(items) > 1 and len(set(names)) == len(names) and all(is_item(text, most) for _, text in items)
+
+
+def is_item(text: str, most: int = _FEW_WORDS) -> bool:
+    """Is ``text`` a thing, a number or a time, as people have in lists: a few words, none of them of talk?"""
+    first = _SENTENCE_END.split(text.strip(" \t,;/|&"), maxsplit=1)[0]
+    if not first or any(mark in first for mark in "?!？！…"):
+        return False
+    words = [word.replace("'", "") for word in WORD.findall(fold(first).replace("’", "'"))]
+    if not words or not _TALK.isdisjoint(words) or _TALK_SIGNS.search(first) or _NO_THING.match(first):
+        return False
+    if _UNSPACED_TEXT.search(first):
+        most += 2
+    return len(words) <= 2 * most and all(len(WORD.findall(piece)) <= most for piece in _PIECE.split(first))
+
+
+def is_score(text: str) -> bool:
+    """Has ``text`` digits and no letters, as a score has?"""
+    return any(one.isdigit() for one in text) and not any(one.isalpha() for one in text)
+
+
+def next_items(text: str) -> list[re.Match[str]]:
+    """Return the names that stand in the same line after a comma or the like: ``blue:`` in "3, blue: 4"."""
+    return list(_NEXT_ITEM.finditer(text))
+
+
+def item_line(line: str) -> re.Match[str] | None:
+    """Return the beginning of a line that has any name at all before a colon or a dash."""
+    return _ITEM_LINE.match(line)
