@@ -63,7 +63,7 @@ class Point:
 
     @property
     def is_well(self) -> bool:
-        """Whether the run said in a line what it was, if it could, and nothing is left of it after the next."""
+        """Whether the run ended with no trace of Python, and nothing is left of it after the next."""
         told = self.first in {0, 1, _KILLED}
         return told and self.second == 0 and not self.differing
 

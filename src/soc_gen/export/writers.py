@@ -148,12 +148,11 @@ def passes(plan: ExportPlan) -> int:
 def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Split:
     if not plan.test_size:
         return Split(frozenset(), frozenset())
-    casts = []
-    for item in _items(read, advance):
-        if isinstance(item, Chat):
-            casts.append(
-                Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
-            )
+    casts = [
+        Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
+        for item in _items(read, advance)
+        if isinstance(item, Chat)
+    ]
     return split(casts, plan.test_size, plan.split_by, plan.random_seed)
 
 

@@ -1,4 +1,4 @@
-"""Several files that are replaced together; a run that died in between is known by what it left.
+"""Several files, or a folder, that are replaced together; a run that died in between is told by what it left.
 
 All are written aside and synced. Then a hidden note is left beside the last one, with the digest of every
 file; then they are renamed, one after the other, and the note is removed. The rename of the last file is the
@@ -10,8 +10,8 @@ those, and no other ones, it may replace although nothing else tells whose they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from os.path import realpath
 from pathlib import Path
 from typing import IO
@@ -24,6 +24,7 @@ from soc_gen.io.files import (
     atomic_write,
     file_sha256,
     make_folder,
+    remove,
     remove_leftovers,
     replaceable,
     sync_file,
@@ -136,7 +137,7 @@ def of_unfinished_run(path: Path, last: Path) -> bool:
 
 
 def is_torn(last: Path) -> bool:
-    """Whether a run died after it had replaced files, but before it replaced ``last``, which tells of them."""
+    """Whether a run died between replacing other files and replacing ``last``, which tells of them."""
     known = _read_note(_note_path(last))
     new = {name for name, digests in known.items() if _digest(last.with_name(name)) == digests[-1]}
     return bool(new) and last.name not in new
@@ -144,3 +145,37 @@ def is_torn(last: Path) -> bool:
 
 def _digest(path: Path) -> str:
     return file_sha256(path) if path.is_file() else ""
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``path`` when the block ends without an error."""
+    path = Path(realpath(path))
+    new, old = aside_path(path), aside_path(path, ".old")
+    remove_leftovers(path)
+    remove(new)
+    remove(old)
+    try:
+        new.mkdir()
+        yield new
+        _sync_all(new)
+        if path.exists():
+            path.rename(old)
+        new.rename(path)
+        sync_folder(path.parent)
+    finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        remove(new)
+        remove(old)
+
+
+def _sync_all(folder: Path) -> None:
+    """Make all that is in ``folder`` survive power loss."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("r+b") as handle:
+                sync_file(handle)
+    sync_folder(folder)
