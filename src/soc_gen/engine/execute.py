@@ -121,6 +121,10 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
         path = sidecar_path(out, "journal.jsonl")
         with Journal(path, inputs, row_digests=stage.rows, restart=context.restart) as journal:
             output = OrderedOutput(out, journal, restart=context.restart)
+            if journal.damaged:
+                context.on_message(journal.damage())
+            if output.was_damaged:
+                context.on_message(f"{out}: was damaged or changed; written again from its journal")
             for index in journal.failed_indexes:
                 stage.on_result(index, None)
             run = ActiveRun(context, connection, journal)

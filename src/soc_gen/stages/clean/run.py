@@ -312,9 +312,7 @@ def _facts(
             {"path": path_to_text(path), "sha256": digest, "records": reader.records[path]}
             for path, digest in read.items()
         ],
-        "outputs": [
-            {"path": path_to_text(path.name), "sha256": written[path], "records": count}
-            for path, count in records.items()
-        ],
+        "outputs": [{"path": path_to_text(path.name), "records": count} for path, count in records.items()],
+        "sha256": {path_to_text(path.name): digest for path, digest in written.items()},
         "counts": report.as_dict(),
     }
