@@ -93,15 +93,19 @@ class JournalIndex:
                 offset += len(line)
         if not is_journal:
             raise JournalError("is not a journal", where=str(self.path), hint=RESTART_HINT)
-        if self._has_header and self._row_digests == self._row_digests_now:
+        if not self._has_header:
+            self.damaged = self.damaged or [1]
+        elif self._row_digests == self._row_digests_now:
             for entry, offset in self._unplaced:
                 self._place(entry, offset)
         self._unplaced = []
 
     def _is_possible(self, entry: dict[str, Any], size: int) -> bool:
         """Whether a journal of ``size`` bytes can have an entry for that position of the input."""
+        if entry["kind"] not in {"done", "failed"}:
+            return True
         rows = len(self._row_digests) // ROW_BYTES
-        return bool(entry.get("index", 0) < (rows or size + _MOST_OPEN))
+        return bool(entry["index"] < (rows or size + _MOST_OPEN))
 
     def _index(self, entry: dict[str, Any], offset: int) -> None:
         match entry["kind"]:

@@ -62,6 +62,10 @@ def _are_numbers(value: object, length: int) -> bool:
     )
 
 
+def _has_place(entry: dict[str, Any]) -> bool:
+    return bool(entry["index"] >= 0)
+
+
 def _has_counts(entry: dict[str, Any]) -> bool:
     groups = {"": entry["retries"]} if entry["kind"] == "time" else entry.get("notes", {})
     return isinstance(groups, dict) and all(map(_are_counts, groups.values()))
@@ -77,10 +81,9 @@ def _is_entry(entry: dict[str, Any]) -> bool:
     if kind == "header" and entry.get("version") != VERSION:
         return "version" in entry  # refused as a whole, by its version
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
-    if fields is None or not all(isinstance(entry.get(name), types) for name, types in fields):
+    if fields is None or not all(isinstance(entry.get(name, ...), types) for name, types in fields):
         return False
-    check = _CHECKS.get(kind)
-    return check is None or check(entry)
+    return _CHECKS[kind](entry)
 
 
 _NONE = type(None)
@@ -106,6 +109,7 @@ _CHECKS: dict[object, Callable[[dict[str, Any]], bool]] = {
     "header": _has_digests,
     "rows": _has_digests,
     "reply": _has_tokens,
-    "done": _has_counts,
+    "done": lambda entry: _has_place(entry) and _has_counts(entry),
+    "failed": _has_place,
     "time": _has_counts,
 }
