@@ -326,7 +326,7 @@ def test_a_reply_after_a_lost_one_is_void(path: Path) -> None:
 
 @pytest.mark.parametrize(("now", "done"), [("ab", [0, 1]), ("xab", [])])
 def test_after_damage_a_place_counts_only_in_the_same_input(path: Path, now: str, done: list[int]) -> None:
-    """The damaged line may have said that the input changed; the records are made again from their replies."""
+    """The damaged line may have said that the input changed; records are made again from their replies."""
 
     async def act(journal: Journal) -> None:
         for index, key in enumerate("ab"):

@@ -19,7 +19,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -209,7 +209,7 @@ def main() -> None:
     points = list(kill_points(Path(folder).absolute(), words))
     for point in points:
         if as_json:
-            sys.stdout.write(orjson.dumps(point).decode() + "\n")
+            sys.stdout.write(orjson.dumps({**asdict(point), "is_well": point.is_well}).decode() + "\n")
         else:
             verdict = "well" if point.is_well else f"BAD {point.second} {point.differing} {point.said[-150:]}"
             sys.stdout.write(f"{point.kind} {point.number:3} {point.call:50} {point.first:4} {verdict}\n")

@@ -137,6 +137,10 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
                 keeping.cancel()
                 await ledger.flush()
                 _write_sidecars(out, stage, inputs, run)
+            if journal.distrusted:
+                context.on_message(
+                    f"{path}: {journal.distrusted:,} conversations did not fit; asked for again"
+                )
         return StageResult(
             stage=stage.name,
             out=out,
