@@ -55,7 +55,7 @@ def test_a_run_that_died_in_between_is_known_by_its_note(
     """Which files are its own, whether the last one is older than the others; the next run forgets it."""
     write(tmp_path, "old")
     die_at(rename, monkeypatch)
-    with pytest.raises((OSError, OutputError), match="No space|disk is full"):
+    with pytest.raises((OSError, OutputError), match=r"No space|disk is full"):
         write(tmp_path, "new")
     monkeypatch.undo()
     last = tmp_path / "last"

@@ -55,11 +55,9 @@ def _has_tokens(entry: dict[str, Any]) -> bool:
 
 
 def _are_numbers(value: object, length: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == length
-        and all(isinstance(number, int) and number >= 0 for number in value)
-    )
+    if not isinstance(value, list) or len(value) != length:
+        return False
+    return set(map(type, value)) == {int} and min(value) >= 0
 
 
 def _has_place(entry: dict[str, Any]) -> bool:
@@ -81,8 +79,11 @@ def _is_entry(entry: dict[str, Any]) -> bool:
     if kind == "header" and entry.get("version") != VERSION:
         return "version" in entry  # refused as a whole, by its version
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
-    if fields is None or not all(isinstance(entry.get(name, ...), types) for name, types in fields):
+    if fields is None:
         return False
+    for name, types in fields:  # no all(…): every line of a journal comes by here, and this is twice as fast
+        if not isinstance(entry.get(name, ...), types):
+            return False
     return _CHECKS[kind](entry)
 
 
