@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from soc_gen.engine.journal_lines import VERSION
 from soc_gen.errors import JournalError
 
+VERSION = 1
 ROW_BYTES = 8
 """Length in bytes of the digest of one input record."""
 _SHOWN = 4

@@ -24,8 +24,9 @@ from typing import Any
 
 import orjson
 
+from soc_gen.engine.compatibility import VERSION
 from soc_gen.engine.journal_index import JournalIndex, Position, Totals
-from soc_gen.engine.journal_lines import VERSION, encode_line
+from soc_gen.engine.journal_lines import encode_line
 from soc_gen.engine.lock import lock
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.io.files import drop_torn_tail, make_folder, sync_folder, wrap_write_errors

@@ -13,7 +13,8 @@ from zlib import crc32
 
 import orjson
 
-VERSION = 1
+from soc_gen.engine.compatibility import VERSION
+
 HEAD = b'{"kind":'
 """What every line begins with."""
 _MARK = b',"crc":"'
