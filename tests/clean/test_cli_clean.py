@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -70,6 +71,28 @@ def test_a_file_of_somebody_else_is_not_replaced(source: Path, tmp_path: Path) -
     done = soc(str(source), "--out", str(thesis))
     assert (done.returncode, thesis.read_text()) == (2, "all of it")
     assert "no clean run wrote it" in done.stderr
+
+
+def test_what_another_stage_wrote_is_not_replaced(source: Path, tmp_path: Path) -> None:
+    """Chats that were paid for have a manifest too; and a file beside the output may be somebody's."""
+    for name, text in (("run.jsonl", "{}"), ("run.manifest.json", '{"stage": "rollout"}')):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "new.rejected.jsonl").write_text("mine")
+    for out, named in (("run.jsonl", "run.jsonl"), ("new.jsonl", "new.rejected.jsonl")):
+        done = soc(str(source), "--out", str(tmp_path / out))
+        assert (done.returncode, f"{named}: is there, and no clean run wrote it" in done.stderr) == (2, True)
+    assert (tmp_path / "run.jsonl").read_text() == "{}"
+    assert (tmp_path / "new.rejected.jsonl").read_text() == "mine"
+
+
+def test_the_manifest_has_the_digest_of_each_file(source: Path, tmp_path: Path) -> None:
+    """So that a file that is not the one it tells of can be told."""
+    out = tmp_path / "clean.jsonl"
+    assert soc(str(source), "--out", str(out)).returncode == 0
+    found = json.loads((tmp_path / "clean.manifest.json").read_text())["sha256"]
+    for path in (out, tmp_path / "clean.rejected.jsonl"):
+        assert found.pop(path.name) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found == {}
 
 
 def test_what_is_not_to_be_repeated_is_not_replaced(source: Path, tmp_path: Path) -> None:

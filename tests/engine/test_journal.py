@@ -286,8 +286,8 @@ def test_a_journal_cut_anywhere_opens_with_what_is_left(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [b"\0\0\0\0", b"[]", b"{}", b'{"kind":"reply"}', b'{"kind":"done","index":"x"}']
 )
-def test_a_damaged_line_is_named(path: Path, damage: bytes) -> None:
-    """File and line, and what to do; nothing is thrown away for it."""
+def test_a_damaged_line_is_left_out_and_named(path: Path, damage: bytes) -> None:
+    """File, line and how many; what is whole before and after it is read, and nothing is thrown away."""
 
     async def act(journal: Journal) -> None:
         await journal.add_reply(request(), reply())
@@ -296,9 +296,61 @@ def test_a_damaged_line_is_named(path: Path, damage: bytes) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + damage + b"\n" + lines[1])
     before = path.read_bytes()
-    with pytest.raises(JournalError, match=rf"{path.name}:2"):
-        Journal(path, INPUTS)
+    with Journal(path, INPUTS) as journal:
+        assert journal.find(request()) == reply()
+        assert journal.damage().startswith(f"{path}:2: 1 damaged line left out")
     assert path.read_bytes() == before
+
+
+def test_a_reply_after_a_lost_one_is_void(path: Path) -> None:
+    """Its request had the lost reply in it. It stays void for all later runs; what came before it is kept."""
+
+    async def three(journal: Journal) -> None:
+        for turn in range(3):
+            await journal.add_reply(request(turn=turn), reply(f"old {turn}"))
+
+    async def again(journal: Journal) -> None:
+        assert journal.find(request(turn=0)) == reply("old 0")
+        assert journal.find(request(turn=1)) is None
+        await journal.add_reply(request(turn=1), reply("new 1"))
+        assert journal.find(request(turn=2)) is None
+
+    keeping(path, three)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2][:40] + b"\n", *lines[3:]]))
+    keeping(path, again)
+    with Journal(path, INPUTS) as journal:
+        found = [journal.find(request(turn=turn)) for turn in range(3)]
+    assert found == [reply("old 0"), reply("new 1"), None]
+
+
+@pytest.mark.parametrize(("now", "done"), [("ab", [0, 1]), ("xab", [])])
+def test_after_damage_a_place_counts_only_in_the_same_input(path: Path, now: str, done: list[int]) -> None:
+    """The damaged line may have said that the input changed; records are made again from their replies."""
+
+    async def act(journal: Journal) -> None:
+        for index, key in enumerate("ab"):
+            await journal.add_reply(request(key), reply(key))
+            await journal.add_done(index, key, persona(key))
+
+    keeping(path, act, rows(*"ab"))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\0\n", *lines[1:]]))
+    for _ in range(2):
+        with Journal(path, INPUTS, row_digests=rows(*now)) as journal:
+            assert list(journal.done_indexes()) == done
+            assert [journal.find(request(key)) == reply(key) for key in "ab"] == [not done] * 2
+
+
+@pytest.mark.parametrize("index", [2, 10**9])
+def test_a_record_beyond_the_input_is_damage(path: Path, index: int) -> None:
+    """Also far beyond: no memory is taken for it. The last one of the input is none."""
+    keeping(path, lambda journal: journal.add_done(1, "b", persona("Ben")), rows(*"ab"))
+    with path.open("ab") as file:
+        record = persona("Cy").model_dump()
+        file.write(orjson.dumps({"kind": "done", "index": index, "id": "c", "record": record}) + b"\n")
+    with Journal(path, INPUTS, row_digests=rows(*"ab")) as journal:
+        assert (list(journal.done_indexes()), journal.damaged) == ([1], [3])
 
 
 def test_a_file_that_is_no_journal_is_left_alone(path: Path) -> None:

@@ -11,7 +11,7 @@ from soc_gen.errors import UsageError
 from soc_gen.io.manifest import find_manifests
 from soc_gen.models import Chat
 from soc_gen.publish.manifests import generation_settings, scrub
-from soc_gen.publish.staging import stage
+from soc_gen.publish.staging import check_rehearsal, stage
 from tests.publish.conftest import chat, ignore, write_chats
 
 
@@ -132,3 +132,33 @@ def test_each_stage_gives_its_own_section_of_the_settings() -> None:
     one.config["endpoint"], two.config["endpoint"] = {"model": "a"}, {"model": "b"}
     expected = {"experiences": {"count": 3}, "rollout": {"max_turns": 4}, "endpoint": {"model": "b"}}
     assert generation_settings([one, two]) == {"random_seed": 1, **expected}
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["thesis.txt", "data.jsonl"], "holds thesis.txt, and would be replaced"),
+        (["README.md"], "is there, and no dry run made it"),
+        (["data.jsonl", "README.md", "manifests/1-c.manifest.json"], ""),
+        ([], ""),
+    ],
+)
+def test_a_folder_of_somebody_else_is_not_replaced_by_a_dry_run(
+    tmp_path: Path, files: list[str], said: str
+) -> None:
+    """Its own has the files of a repo, and the data always."""
+    folder = tmp_path / "c.hub"
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    if not said:
+        check_rehearsal(folder)
+        return
+    with pytest.raises(UsageError, match=said):
+        check_rehearsal(folder)
+
+
+def test_a_file_is_not_replaced_by_a_dry_run(tmp_path: Path) -> None:
+    (tmp_path / "c.hub").write_text("mine")
+    with pytest.raises(UsageError, match="no dry run made it"):
+        check_rehearsal(tmp_path / "c.hub")

@@ -71,25 +71,23 @@ def push_to_hub(
 
 
 def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) -> None:
-    import shutil
-
-    from soc_gen.io.files import path_to_text, wrap_write_errors
+    from soc_gen.io.file_set import replaced_folder
+    from soc_gen.io.files import open_input, path_to_text, wrap_write_errors
     from soc_gen.publish.hub import DEFAULT_LICENCE, write_card_file
+    from soc_gen.publish.staging import check_rehearsal
 
+    open_input(file).close()
     folder = file.with_name(f"{file.stem}.hub")
-    with tempfile.TemporaryDirectory(prefix="soc-push-") as aside:
-        staged = _stage(file, Path(aside), parquet=parquet)
+    check_rehearsal(folder)
+    with wrap_write_errors(folder), replaced_folder(folder) as aside:
+        staged = _stage(file, aside, parquet=parquet)
         write_card_file(staged, wanted, wanted.licence or DEFAULT_LICENCE, staged.files(), None)
-        with wrap_write_errors(folder):
-            if folder.exists():
-                shutil.rmtree(folder)
-            shutil.copytree(aside, folder)
-        if as_json:
-            files = {name: (staged.folder / name).stat().st_size for name in staged.files()}
-            facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": files}
-            print_json(facts)
-            return
-        table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
+        sizes = _sizes(staged)
+    if as_json:
+        facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": sizes}
+        print_json(facts)
+        return
+    table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _shown(sizes))
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.")
 
 
@@ -100,8 +98,12 @@ def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
         return stage(file, folder, parquet=parquet, advance=advance)
 
 
-def _sizes(staged: StagedDataset) -> list[tuple[str, str]]:
-    return [(name, f"{(staged.folder / name).stat().st_size:,}") for name in staged.files()]
+def _sizes(staged: StagedDataset) -> dict[str, int]:
+    return {name: (staged.folder / name).stat().st_size for name in staged.files()}
+
+
+def _shown(sizes: dict[str, int]) -> list[tuple[str, str]]:
+    return [(name, f"{size:,}") for name, size in sizes.items()]
 
 
 def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, as_json: bool) -> None:
@@ -113,6 +115,6 @@ def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, a
     if not pushed.changed:
         err.print(f"{wanted.repo} has all of this already: no commit was made.")
     else:
-        table(f"pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
+        table(f"pushed to {wanted.repo}", ("file", "bytes"), _shown(_sizes(staged)))
     out.print(pushed.url)
     err.print(f'Load it: datasets.load_dataset("{wanted.repo}", split="train")')

@@ -25,6 +25,7 @@ from soc_gen.io.files import path_to_text
 from soc_gen.io.jsonl import write_jsonl
 from soc_gen.io.manifest import sidecar_path, write_manifest
 from soc_gen.llm.types import Usage
+from soc_gen.log import log
 from soc_gen.models import Failure, Record
 from soc_gen.prompts.loader import prompt_hashes
 from soc_gen.settings import Settings
@@ -119,6 +120,10 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
         path = sidecar_path(out, "journal.jsonl")
         with Journal(path, inputs, row_digests=stage.rows, restart=context.restart) as journal:
             output = OrderedOutput(out, journal, restart=context.restart)
+            if journal.damaged:
+                log.warning("%s", journal.damage())
+            if output.was_damaged:
+                log.warning("%s: was damaged or changed; written again from its journal", out)
             for index in journal.failed_indexes:
                 stage.on_result(index, None)
             run = ActiveRun(context, connection, journal)
@@ -131,6 +136,8 @@ async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageRes
                 keeping.cancel()
                 await ledger.flush()
                 _write_sidecars(out, stage, inputs, run)
+            if journal.distrusted:
+                log.warning("%s: %d conversations did not fit; asked for again", path, journal.distrusted)
         return StageResult(
             stage=stage.name,
             out=out,

@@ -17,37 +17,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-from array import array
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from soc_gen.engine.compatibility import RESTART_HINT, VERSION, check_header, map_rows
+from soc_gen.engine.compatibility import VERSION
+from soc_gen.engine.journal_index import JournalIndex, Position, Totals
+from soc_gen.engine.journal_lines import encode_line
 from soc_gen.engine.lock import lock
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.io.files import drop_torn_tail, sync_folder, wrap_write_errors
+from soc_gen.io.files import drop_torn_tail, make_folder, sync_folder, wrap_write_errors
 from soc_gen.llm.types import Reply, Request, Usage
 from soc_gen.models import Failure, Record
 
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What the replies in a journal have cost."""
-
-    replies: int = 0
-    usage: Usage = field(default_factory=Usage)
-
-    def plus(self, usage: Usage) -> Totals:
-        """Return the totals with one more reply."""
-        return Totals(self.replies + 1, self.usage + usage)
+__all__ = ["Journal", "Totals"]
 
 
-class Journal:
+class Journal(JournalIndex):
     """An open journal. Use it in a ``with`` block: it is locked while it is open.
 
     Args:
@@ -59,37 +48,24 @@ class Journal:
         restart: Delete an existing journal first.
 
     Raises:
-        JournalError: It belongs to other inputs, or a line before the last is damaged.
+        JournalError: It belongs to other inputs, or is not a journal.
         OutputError: The folder cannot be written, or another process has it open.
     """
 
     def __init__(
         self, path: Path, inputs: dict[str, Any], *, row_digests: bytes = b"", restart: bool = False
     ) -> None:
-        self.path = path
-        self.totals = Totals()
-        self.failed_attempts: Counter[str] = Counter()
-        """How many runs have failed to finish each conversation, by id."""
-        self.failed_indexes: list[int] = []
-        """Positions of the failures of earlier runs, oldest first, not moved: see ``Stage.on_result``."""
-        self.pending: dict[int, Failure] = {}
-        """The failures that no later run has made up for, by position."""
-        self.notes: dict[str, Counter[str]] = {}
-        """Counts made while the finished records were produced, by kind (``reroll``, ``repair``)."""
-        self.retries: Counter[str] = Counter()
-        """Requests that were repeated, in all runs, by kind of fault."""
-        self.seconds = 0.0
-        self.done = 0
-        """Finished records."""
-        self._replies: dict[str, dict[tuple[int, int], int]] = {}
-        self._done = array("Q")  # index → offset + 1 of its record; 0: none
-        self._row_digests = b""
+        super().__init__(path, inputs, row_digests)
+        self.distrusted = 0
+        """Replies that were put aside: they answer what is not asked after the damage before them."""
+        self._used: dict[str, set[Position]] = {}  # replies that were found in this run
+        self._late_header = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
         with wrap_write_errors(path), ExitStack() as opened:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             opened.enter_context(lock(path))
-            self._open(opened, inputs, row_digests, restart=restart)
+            self._open(opened, restart=restart)
             self._reader = opened.enter_context(path.open("rb"))
             self._opened = opened.pop_all()  # they stay open; on an error they are closed here
 
@@ -100,110 +76,34 @@ class Journal:
         """Close the file and release the lock."""
         self._opened.close()
 
-    def _open(self, opened: ExitStack, inputs: dict[str, Any], row_digests: bytes, *, restart: bool) -> None:
+    def _open(self, opened: ExitStack, *, restart: bool) -> None:
         if restart:
             self.path.unlink(missing_ok=True)
         if self.path.exists():
             drop_torn_tail(self.path)
-        news = [{"kind": "header", "version": VERSION, "inputs": inputs, "rows": row_digests.hex()}]
-        if self.path.exists() and self.path.stat().st_size:
-            self._read(inputs)
-            news = [{"kind": "rows", "rows": row_digests.hex()}] if self._moved(row_digests) else []
+        is_new = not self.path.exists() or not self.path.stat().st_size
+        if not is_new:
+            self._read()
+        news = b""
+        rows = {"rows": self._row_digests_now.hex()}
+        if not self._has_header:
+            header = encode_line({"kind": "header", "version": VERSION, "inputs": self._inputs, **rows})
+            # Where the old header is damaged, only the replies can tell whether they are of this run.
+            news, self._late_header = (header, b"") if is_new else (b"", header)
+            self._row_digests = self._row_digests_now
+        elif self._move_to(self._row_digests_now):
+            news = encode_line({"kind": "rows", **rows})
         self._file = opened.enter_context(self.path.open("ab", buffering=0))
         self._end = self._file.tell()
-        self._write(b"".join(orjson.dumps(entry) + b"\n" for entry in news))
+        self._write(news)
         sync_folder(self.path.parent)
 
-    def _read(self, inputs: dict[str, Any]) -> None:
-        offset = 0
-        with self.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    entry = orjson.loads(line)
-                    if number == 1:
-                        check_header(entry, inputs, self.path)
-                        self._row_digests = bytes.fromhex(entry["rows"])
-                    else:
-                        self._index(entry, offset)
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    raise JournalError(
-                        "damaged line in the journal",
-                        where=f"{self.path}:{number}",
-                        hint="Delete that line to have it asked for again, or start over with --restart",
-                    ) from None
-                offset += len(line)
-
-    def _moved(self, row_digests: bytes) -> bool:
-        """Move finished records to their positions in the input of now; return whether the input changed.
-
-        Raises:
-            JournalError: Finished records are missing, changed, or in another order.
-        """
-        if row_digests == self._row_digests:
-            return False
-        places = map_rows(self._row_digests, row_digests, self.is_done)
-        if places is None:
-            raise JournalError(
-                "finished records of the input were taken out, changed or put in another order",
-                where=str(self.path),
-                hint=RESTART_HINT,
-            )
-        moved = {places[index]: self._done[index] for index in self.done_indexes()}
-        done = array("Q", bytes(8 * (max(moved, default=-1) + 1)))
-        for index, offset in moved.items():
-            done[index] = offset
-        self._done, self._row_digests = done, row_digests
-        self.pending = {
-            places[index]: failure.model_copy(update={"index": places[index]})
-            for index, failure in self.pending.items()
-            if index in places
-        }
-        return True
-
-    def _index(self, entry: dict[str, Any], offset: int) -> None:
-        match entry["kind"]:
-            case "reply":
-                replies = self._replies.setdefault(entry["id"], {})
-                replies[entry["turn"], entry["attempt"]] = offset
-                self.totals = self.totals.plus(Usage(*entry["tokens"]))
-            case "done":
-                self._mark_done(entry["index"], offset)
-                self._count(entry.get("notes", {}))
-                self._replies.pop(entry["id"], None)
-            case "rows":
-                self._moved(bytes.fromhex(entry["rows"]))
-            case "time":
-                self.retries.update(entry["retries"])
-                self.seconds += entry["seconds"]
-            case "failed":
-                failure = Failure.model_validate({name: entry[name] for name in Failure.model_fields})
-                self.failed_attempts[failure.id] += 1
-                self.failed_indexes.append(failure.index)
-                self.pending[failure.index] = failure
-
-    def _mark_done(self, index: int, offset: int) -> None:
-        if index >= len(self._done):
-            self._done.extend([0] * (index + 1 - len(self._done)))
-        self.done += self._done[index] == 0
-        self._done[index] = offset + 1
-        self.pending.pop(index, None)
-
-    def _count(self, notes: Mapping[str, Mapping[str, int]]) -> None:
-        for kind, counts in notes.items():
-            self.notes.setdefault(kind, Counter()).update(counts)
-
-    def is_done(self, index: int) -> bool:
-        """Whether the record at ``index`` of the input is finished."""
-        return index < len(self._done) and self._done[index] > 0
-
-    def done_indexes(self) -> Iterator[int]:
-        """Yield the positions of the finished records, ascending."""
-        return (index for index, offset in enumerate(self._done) if offset)
-
-    @property
-    def end(self) -> int:
-        """The position after the last finished record."""
-        return len(self._done)
+    def damage(self) -> str:
+        """Return one line of text about the lines that could not be read, or ""."""
+        if not self.damaged:
+            return ""
+        count = f"{len(self.damaged):,} damaged line{'s' * (len(self.damaged) > 1)}"
+        return f"{self.path}:{self.damaged[0]}: {count} left out; what was there is made or asked for again"
 
     def record(self, index: int) -> bytes:
         """Return the finished record at ``index`` as JSON."""
@@ -213,18 +113,25 @@ class Journal:
         """Return the reply to ``request`` that an earlier run has paid for, or None.
 
         Raises:
-            JournalError: The journal has a reply for this turn and attempt, but to a different request.
+            JournalError: The journal has a reply for this turn and attempt, but to a different request, and
+                nothing is damaged that would explain it.
         """
-        offset = self._replies.get(request.conversation, {}).get((request.turn, request.attempt))
+        position = request.turn, request.attempt
+        offset = self._replies.get(request.conversation, {}).get(position)
         if offset is None:
             return None
         entry = self._line_at(offset)
         if entry["request"] != request.fingerprint():
+            # Without a checksum, the reply before may be the damaged one.
+            if self._has_header and (self.damaged or ("crc" not in entry and request.turn)):
+                self.distrusted += 1
+                return None
             raise JournalError(
                 f"turn {request.turn} of {request.conversation} would be asked differently now",
                 where=str(self.path),
                 hint="Run the version of soc_gen that began it, or start over with --restart",
             )
+        self._used.setdefault(request.conversation, set()).add(position)
         return Reply(
             entry["text"],
             entry["finish_reason"],
@@ -239,9 +146,15 @@ class Journal:
         return entry
 
     async def add_reply(self, request: Request, reply: Reply) -> None:
-        """Write ``reply``; it is synced to disk when this returns."""
+        """Write ``reply``; it is synced to disk when this returns.
+
+        Older replies of the conversation that were not found before it are void: they came after one that
+        is lost, so their requests were other ones than those that will be made now.
+        """
         usage = reply.usage
         self.totals = self.totals.plus(usage)
+        used = self._used.pop(request.conversation, set())
+        voids = [place for place in self._replies.pop(request.conversation, {}) if place not in used]
         await self._append({
             "kind": "reply",
             "id": request.conversation,
@@ -254,6 +167,7 @@ class Journal:
             "tokens": [usage.prompt, usage.cached, usage.completion],
             "seconds": round(reply.seconds, 3),
             "endpoint": reply.endpoint,
+            **({"voids": voids} if voids else {}),
         })  # fmt: skip
 
     async def add_done(
@@ -266,6 +180,7 @@ class Journal:
             self._count(notes)
         self._mark_done(index, await self._append(entry))
         self._replies.pop(key, None)
+        self._used.pop(key, None)
 
     async def add_failure(self, failure: Failure) -> None:
         """Write that a conversation failed in this run; the next run tries it again."""
@@ -275,17 +190,20 @@ class Journal:
 
     async def add_time(self, seconds: float, retries: Mapping[str, int]) -> None:
         """Write the seconds and the repeated requests since the last call."""
+        if self._late_header:  # nothing has been done yet
+            return
         entry = {"kind": "time", "seconds": round(seconds, 3), "retries": retries}
         self._index(entry, self._end)
         await self._append(entry)
 
     async def _append(self, entry: dict[str, Any]) -> int:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((orjson.dumps(entry) + b"\n", future))
+        header, self._late_header = self._late_header, b""
+        self._waiting.append((header + encode_line(entry), future))
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit())
         # Shielded: cancelling one conversation must not lose the lines of others in the same batch.
-        return await asyncio.shield(future)
+        return await asyncio.shield(future) + len(header)
 
     async def _commit(self) -> None:
         try:

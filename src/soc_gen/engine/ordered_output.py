@@ -16,7 +16,7 @@ from typing import IO
 
 from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError
-from soc_gen.io.files import atomic_write, wrap_write_errors
+from soc_gen.io.files import atomic_write, sync_file, wrap_write_errors
 
 
 class OrderedOutput:
@@ -28,7 +28,7 @@ class OrderedOutput:
         restart: Delete the file first.
 
     Raises:
-        JournalError: The file has more records than the journal; it is not touched.
+        JournalError: The file has more records than the journal, which is whole; the file is not touched.
     """
 
     def __init__(self, path: Path, journal: Journal, *, restart: bool = False) -> None:
@@ -39,14 +39,19 @@ class OrderedOutput:
         self._early: set[int] = set()  # later ones that have one
         if restart:
             path.unlink(missing_ok=True)
+        self.was_damaged = False
+        """The file had as many records as the journal, but not the same ones; it was written again."""
         lines, torn = _count_lines(path)
-        if lines > journal.done:
+        if lines > journal.done and not journal.damaged:
             raise JournalError(
                 f"holds {lines} records, but its journal knows of {journal.done}",
                 where=str(path),
                 hint="Move it elsewhere to keep it, or throw it away with --restart",
             )
-        if torn or lines < journal.done or not path.exists():
+        if torn or lines != journal.done or not path.exists():
+            self._rewrite()
+        elif not self._is_as_journal():
+            self.was_damaged = True
             self._rewrite()
         self._floor = journal.end  # records before the last line of the file cannot be appended
 
@@ -72,11 +77,17 @@ class OrderedOutput:
     def finish(self) -> None:
         """Make the file hold every finished record."""
         if self._file is not None:
-            self._file.close()
+            with wrap_write_errors(self._path), self._file:
+                sync_file(self._file)
             self._file = None
         # Counted in the file: another process may have moved or truncated it during the run.
         if _count_lines(self._path) != (self._journal.done, False):
             self._rewrite()
+
+    def _is_as_journal(self) -> bool:
+        with self._path.open("rb") as lines:
+            records = map(self._journal.record, self._journal.done_indexes())
+            return all(line[:-1] == record for line, record in zip(lines, records, strict=True))
 
     def _rewrite(self) -> None:
         with atomic_write(self._path) as handle:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
 from soc_gen.errors import UsageError
 from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
 from soc_gen.export.split import Participants, Split, SplitBy, split
-from soc_gen.io.files import atomic_write, wrap_write_errors
+from soc_gen.io.file_set import FileSet, of_unfinished_run
+from soc_gen.io.files import make_folder, remove_leftovers, wrap_write_errors
 from soc_gen.io.jsonl import BadLine
 from soc_gen.models import Chat
 
@@ -21,7 +22,8 @@ Read = Callable[[], Iterable[Chat | BadLine]]
 Write = Callable[[Row], None]
 _ROWS_AT_ONCE = 1000
 _ROWS = {"train.jsonl", "test.jsonl", "train.parquet", "test.parquet"}
-_NOTES = ("dataset_info.json", "axolotl.yaml")
+_FIRST, _LAST = "dataset_info.json", "axolotl.yaml"
+_NOTES = (_FIRST, _LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +77,59 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
             raise UsageError(
                 "is there, and of no earlier export", where=str(folder / name), hint="Choose another --out"
             )
-    with wrap_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        writers = {name: stack.enter_context(_writer(folder / name, plan.form)) for name in names}
-        for item in read():
-            advance(1)
-            if isinstance(item, BadLine):
-                done.bad_lines.append(item)
-                continue
-            name = names[-1 if item.chat_id in parts.test else 0]
-            for row in _rows_of(item, plan, parts, done):
-                writers[name](row)
-                done.files[name] += 1
+    with wrap_write_errors(folder), FileSet(last=folder / _LAST) as files:
+        make_folder(folder)
+        for name in _ROWS.union(_NOTES):
+            remove_leftovers(folder / name)
+        with ExitStack() as stack:
+            writers = {
+                name: stack.enter_context(_writer(files.open(folder / name), plan.form)) for name in names
+            }
+            _write_rows(_items(read, advance), writers, plan, parts, done)
         if not any(done.files.values()):
             raise UsageError("no rows come of these chats", hint=_first(done.bad_lines))
-    _write_notes(folder, names, plan, earlier)
+        written = _write_notes(files, folder, names, plan)
+        files.commit(obsolete=[folder / name for name in sorted(earlier.difference(names, written))])
     return done
 
 
+def _items(read: Read, advance: Callable[[int], None]) -> Iterator[Chat | BadLine]:
+    for item in read():
+        advance(1)
+        yield item
+
+
+def _write_rows(
+    items: Iterable[Chat | BadLine],
+    writers: dict[str, Write],
+    plan: ExportPlan,
+    parts: Split,
+    done: ExportResult,
+) -> None:
+    """Write the rows of all chats, those for testing into the last file, and count them."""
+    names = list(writers)
+    for item in items:
+        if isinstance(item, BadLine):
+            done.bad_lines.append(item)
+            continue
+        name = names[-1 if item.chat_id in parts.test else 0]
+        for row in _rows_of(item, plan, parts, done):
+            writers[name](row)
+            done.files[name] += 1
+
+
 def _earlier(folder: Path) -> set[str]:
-    """Return the files of an export that was made here before, by what its ``axolotl.yaml`` names."""
+    """Return the files of earlier exports that are here, also of one that died before it was finished."""
+    unfinished = {name for name in _ROWS.union(_NOTES) if of_unfinished_run(folder / name, folder / _LAST)}
+    return unfinished | _told(folder)
+
+
+def _told(folder: Path) -> set[str]:
+    """Return the files of the export that was made here before, by what its ``axolotl.yaml`` names."""
     import yaml  # noqa: PLC0415
 
     try:
-        notes = yaml.safe_load((folder / "axolotl.yaml").read_text("utf-8"))
+        notes = yaml.safe_load((folder / _LAST).read_text("utf-8"))
         entries = [*notes["datasets"], *notes.get("test_datasets", [])]
         return {str(entry["path"]) for entry in entries} & _ROWS | set(_NOTES)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
@@ -118,13 +148,11 @@ def passes(plan: ExportPlan) -> int:
 def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Split:
     if not plan.test_size:
         return Split(frozenset(), frozenset())
-    casts = []
-    for item in read():
-        advance(1)
-        if isinstance(item, Chat):
-            casts.append(
-                Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
-            )
+    casts = [
+        Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
+        for item in _items(read, advance)
+        if isinstance(item, Chat)
+    ]
     return split(casts, plan.test_size, plan.split_by, plan.random_seed)
 
 
@@ -140,13 +168,12 @@ def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> 
 
 
 @contextmanager
-def _writer(path: Path, form: Format) -> Iterator[Write]:
+def _writer(handle: IO[bytes], form: Format) -> Iterator[Write]:
     if form == "parquet":
-        with _parquet_writer(path) as write:
+        with _parquet_writer(handle) as write:
             yield write
         return
-    with atomic_write(path) as handle:
-        yield lambda row: _write_line(handle.write, fields(row, form))
+    yield lambda row: _write_line(handle.write, fields(row, form))
 
 
 def _write_line(write: Callable[[bytes], object], columns: dict[str, object]) -> None:
@@ -154,7 +181,7 @@ def _write_line(write: Callable[[bytes], object], columns: dict[str, object]) ->
 
 
 @contextmanager
-def _parquet_writer(path: Path) -> Iterator[Write]:
+def _parquet_writer(handle: IO[bytes]) -> Iterator[Write]:
     import pyarrow as pa  # noqa: PLC0415 - heavy
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -163,7 +190,7 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
         [("messages", pa.list_(message)), ("chat_id", pa.string()), ("perspective", pa.string())]
     )
     waiting: list[dict[str, object]] = []
-    with atomic_write(path) as handle, pq.ParquetWriter(handle, schema) as writer:
+    with pq.ParquetWriter(handle, schema) as writer:
 
         def write(row: Row) -> None:
             waiting.append(fields(row, "parquet"))
@@ -178,20 +205,21 @@ def _parquet_writer(path: Path) -> Iterator[Write]:
         flush()
 
 
-def _write_notes(folder: Path, names: list[str], plan: ExportPlan, earlier: set[str]) -> None:
+def _write_notes(files: FileSet, folder: Path, names: list[str], plan: ExportPlan) -> set[str]:
+    """Write what trainers are told of the files ``names``; return the names of these notes."""
     import yaml  # noqa: PLC0415
 
-    with wrap_write_errors(folder):
-        for old in earlier - set(names):
-            (folder / old).unlink(missing_ok=True)  # of an export with another format or split
+    for name in names:
+        files.close(folder / name)
+    written = {_LAST}
     if plan.start == "user":  # LLaMA-Factory takes no other rows
         notes = {f"soc_{Path(name).stem}": llama_factory_entry(name, plan.form) for name in names}
-        with atomic_write(folder / "dataset_info.json") as handle:
-            handle.write(orjson.dumps(notes, option=orjson.OPT_INDENT_2) + b"\n")
+        files.open(folder / _FIRST).write(orjson.dumps(notes, option=orjson.OPT_INDENT_2) + b"\n")
+        written.add(_FIRST)
     keys = ("datasets", "test_datasets")
     snippet = {key: [axolotl_entry(name, plan.form)] for key, name in zip(keys, names, strict=False)}
-    with atomic_write(folder / "axolotl.yaml") as handle:
-        handle.write(yaml.safe_dump(snippet, sort_keys=False).encode())
+    files.open(folder / _LAST).write(yaml.safe_dump(snippet, sort_keys=False).encode())
+    return written
 
 
 def llama_factory_entry(name: str, form: Format) -> dict[str, Any]:

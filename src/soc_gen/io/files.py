@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os.path import exists, realpath
 from pathlib import Path
 from typing import IO
@@ -15,9 +17,9 @@ from soc_gen.errors import OutputError, UsageError
 PACKED = frozenset({".gz", ".zst", ".zstd"})
 """Suffixes of files that are unpacked when they are read; outputs are written plain."""
 
-
 _LONGEST_NAME = 220  # bytes, of 255: what is written beside it adds to the name
-_BUFFER = 1 << 18  # bytes; a chat is several thousand, and the usual buffer holds one or two
+BUFFER = 1 << 18
+"""Bytes; a chat is several thousand, and the usual buffer holds one or two."""
 
 
 def path_to_text(path: Path | str) -> str:
@@ -30,13 +32,26 @@ def open_input(path: Path) -> IO[bytes]:
     try:
         if path.is_dir():
             raise UsageError("is a folder, not a JSONL file", where=str(path))
-        return path.open("rb", buffering=_BUFFER)
+        return path.open("rb", buffering=BUFFER)
     except FileNotFoundError:
         raise UsageError("no such file", where=str(path)) from None
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
     except ValueError as error:  # a NUL in the name
         raise UsageError(f"cannot be read ({error})", where=str(path)) from None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, in hex.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_input(path) as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def drop_torn_tail(path: Path) -> None:
@@ -129,6 +144,54 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, and those above it that are missing, so that they survive power loss."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def aside_path(path: Path, part: str = "") -> Path:
+    """Return where this process writes what is to take the place of ``path``: beside it, hidden."""
+    return path.with_name(f".{path.name}.{os.getpid()}{part}.tmp")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that no longer exist had written aside for ``path`` (see ``aside_path``)."""
+    prefix, folder = f".{path.name}.", path.parent
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(prefix)]
+    for name in names:
+        pid, _, rest = name.removeprefix(prefix).partition(".")
+        if f".{rest}".endswith(".tmp") and pid.isdecimal() and not _is_running(int(pid)):
+            # One that cannot be removed, such as another user's, is in nobody's way.
+            with suppress(OSError):
+                remove(folder / name)
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is a process ``pid``; where that cannot be asked without harm, there may be."""
+    if os.name == "nt" or pid == os.getpid():
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing may be there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Write a file aside and put it in the place of ``path`` when the block ends without an error.
@@ -136,18 +199,33 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OutputError: It cannot be written, or ``path`` is a pipe or a device.
     """
-    if is_pipe_or_device(path):
-        raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
-    path = Path(realpath(path))  # what a link leads to is replaced, not the link
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path = replaceable(path)
+    aside = aside_path(path)
     with wrap_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
         try:
-            with aside.open("wb", buffering=_BUFFER) as handle:
+            with aside.open("wb", buffering=BUFFER) as handle:
                 yield handle
-                handle.flush()
-                os.fsync(handle.fileno())
+                sync_file(handle)
             aside.replace(path)
             sync_folder(path.parent)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def replaceable(path: Path) -> Path:
+    """Return the file that is replaced for ``path``: what a link leads to, not the link.
+
+    Raises:
+        OutputError: It is a pipe or a device.
+    """
+    if is_pipe_or_device(path):
+        raise OutputError("is a pipe or a device, no file", where=str(path), hint="Choose another --out")
+    return Path(realpath(path))
+
+
+def sync_file(handle: IO[bytes]) -> None:
+    """Make what was written to ``handle`` survive power loss."""
+    handle.flush()
+    os.fsync(handle.fileno())

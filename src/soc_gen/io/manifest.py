@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soc_gen import __version__
 from soc_gen.errors import UsageError
-from soc_gen.io.files import PACKED, atomic_write, open_input
+from soc_gen.io.file_set import is_torn
+from soc_gen.io.files import PACKED, atomic_write
 from soc_gen.io.values import json_problem
 
 
@@ -24,26 +24,18 @@ def sidecar_path(out: Path, kind: str) -> Path:
     return out.with_name(f"{name.removesuffix('.jsonl')}.{kind}")
 
 
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, in hex.
-
-    Raises:
-        UsageError: It cannot be read.
-    """
-    digest = hashlib.sha256()
-    with open_input(path) as handle:
-        while chunk := handle.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
     """Write the manifest of ``out``; return its path."""
     path = sidecar_path(out, "manifest.json")
-    document = {"soc_gen": __version__, "stage": stage, **facts}
     with atomic_write(path) as handle:
-        handle.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+        handle.write(manifest_bytes(stage, facts))
     return path
+
+
+def manifest_bytes(stage: str, facts: dict[str, Any]) -> bytes:
+    """Return a manifest as it is written."""
+    document = {"soc_gen": __version__, "stage": stage, **facts}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n"
 
 
 class FileNote(BaseModel):
@@ -84,7 +76,7 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
     """Return the manifests behind ``data``, the first stage first; those that are not there are left out.
 
     Raises:
-        UsageError: A manifest is there and is not a JSON object.
+        UsageError: A manifest is there and is not a JSON object, or is older than the file it should tell of.
     """
     manifests: dict[Path, Manifest] = {}
     waiting = [data]
@@ -92,6 +84,12 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
         path = sidecar_path(waiting.pop(0), "manifest.json")
         if path in manifests or not path.is_file():
             continue
+        if is_torn(path):
+            raise UsageError(
+                "is older than what it tells of: the run that was to replace both has died",
+                where=str(path),
+                hint="Run that command again",
+            )
         manifests[path] = read_manifest(path)
         waiting += [_nearby(path.parent, note.path) for note in manifests[path].inputs]
     return list(manifests.items())[::-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from os.path import lexists
 from pathlib import Path
 
 import tomli_w
@@ -69,6 +70,26 @@ def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], N
             write_parquet(folder / PARQUET, _valid_chats(folder / DATA))
         manifests = _write_notes(data, folder)
     return StagedDataset(folder, statistics, sample, manifests)
+
+
+def check_rehearsal(folder: Path) -> None:
+    """Refuse to replace what no dry run has made.
+
+    Raises:
+        UsageError: ``folder`` is a file, has no data, or holds a file that is not of a dataset's repo.
+    """
+    if not lexists(folder):
+        return
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    ours = {DATA, PARQUET, CARD, SETTINGS}
+    foreign = [name for name in found if name not in ours and not name.startswith(f"{MANIFESTS}/")]
+    if foreign:
+        what = f"holds {foreign[0]}, and would be replaced"
+    elif not folder.is_dir() or (found and DATA not in found):
+        what = "is there, and no dry run made it"
+    else:
+        return
+    raise UsageError(what, where=str(folder), hint="Move it elsewhere")
 
 
 def _valid_chats(path: Path) -> Iterator[Chat]:

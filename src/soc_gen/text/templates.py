@@ -154,7 +154,6 @@ HEADINGS = (
     Heading(
         "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
     ),
-    Heading("roles as tags", "<", rf"(?i:<({_TAGS})>)", rf"(?i:</(?:{_TAGS})>)", alone=False),
 )
 """Families whose marks are words."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -22,10 +21,11 @@ from rensa import RMinHash
 
 from soc_gen.errors import SocError, UsageError
 from soc_gen.io.datasets import read_source
-from soc_gen.io.files import atomic_write, check_output, path_to_text, wrap_write_errors
+from soc_gen.io.file_set import FileSet, of_unfinished_run
+from soc_gen.io.files import check_output, file_sha256, path_to_text, wrap_write_errors
 from soc_gen.io.jsonl import BadLine, read_jsonl
 from soc_gen.io.lines import LineReader, expand_globs
-from soc_gen.io.manifest import file_sha256, sidecar_path, write_manifest
+from soc_gen.io.manifest import manifest_bytes, read_manifest, sidecar_path
 from soc_gen.models import Chat, Failure
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.decide import Decider, Known, prompt_texts
@@ -110,18 +110,20 @@ def clean_files(job: CleanJob) -> CleanReport:
         report = CleanReport(job.out, _check_outputs(job, paths))
     reader = LineReader(paths, int(job.config.max_line_mb * MEBIBYTE))
     hashes = {path: file_sha256(path) for path in paths}
-    with ExitStack() as stack:
-        stack.enter_context(wrap_write_errors(job.out))
-        rejected = stack.enter_context(atomic_write(report.rejected_out))
-        spool = stack.enter_context(Spool(job.out.parent))
-        run = _Run(job, report, spool, rejected)
-        run.load_reference()
-        run.process_all(reader, paths)
-        with atomic_write(job.out) as handle:
-            run.write(handle)
-            run.check_counts()
-            _refuse_empty_output(job.out, report)
-    _write_manifest(job, report, reader, hashes)
+    manifest = sidecar_path(job.out, "manifest.json")
+    with wrap_write_errors(job.out), FileSet(last=manifest) as files:
+        rejected = files.open(report.rejected_out)
+        with Spool(job.out) as spool:
+            run = _Run(job, report, spool, rejected)
+            run.load_reference()
+            run.process_all(reader, paths)
+            run.write(files.open(job.out))
+        run.check_counts()
+        _refuse_empty_output(job.out, report)
+        written = {path: files.close(path) for path in (report.rejected_out, job.out)}
+        facts = _facts(job, report, reader, hashes, written)
+        files.open(manifest).write(manifest_bytes("clean", facts))
+        files.commit()
     return report
 
 
@@ -130,15 +132,25 @@ def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
     inputs: tuple[str | Path, ...] = (*paths, *job.config.against)
     check_output(job.out, inputs)
     rejected, manifest = sidecar_path(job.out, "rejected.jsonl"), sidecar_path(job.out, "manifest.json")
-    check_output(rejected, inputs)
-    check_output(manifest, inputs)
-    if job.out.exists() and job.out.stat().st_size and not manifest.exists():
-        raise UsageError(
-            "is there, and no clean run wrote it",
-            where=str(job.out),
-            hint="Choose another --out, or remove it",
-        )
+    for path in (job.out, rejected, manifest):
+        check_output(path, inputs)
+        if path.exists() and path.stat().st_size and not _is_of_a_clean_run(path, manifest):
+            raise UsageError(
+                "is there, and no clean run wrote it",
+                where=str(path),
+                hint="Choose another --out, or remove it",
+            )
     return rejected
+
+
+def _is_of_a_clean_run(path: Path, manifest: Path) -> bool:
+    """Whether ``path`` may be replaced: its manifest says so, or the note of a run that died."""
+    if of_unfinished_run(path, manifest):
+        return True
+    try:
+        return manifest.exists() and read_manifest(manifest).stage in {"clean", "unknown"}
+    except UsageError:  # damaged, but there is nobody else who writes a file of that name
+        return True
 
 
 class _Run:
@@ -286,20 +298,21 @@ def _name(line: bytes, where: str) -> str:
     return f"{orjson.loads(line)['chat_id']} ({where})"
 
 
-def _write_manifest(job: CleanJob, report: CleanReport, reader: LineReader, hashes: dict[Path, str]) -> None:
+def _facts(
+    job: CleanJob, report: CleanReport, reader: LineReader, read: dict[Path, str], written: dict[Path, str]
+) -> dict[str, Any]:
+    """Return what the manifest says; ``read`` and ``written`` are the digests of the files."""
     config = job.config.model_dump(mode="json") | {"against": list(map(path_to_text, job.config.against))}
-    facts = {
+    records = {report.out: report.kept, report.rejected_out: report.rejected.total()}
+    return {
         "random_seed": job.random_seed,
         "config": {"clean": config},
         "limit": job.limit,
         "inputs": [
-            {"path": path_to_text(path), "sha256": hashes[path], "records": reader.records[path]}
-            for path in hashes
+            {"path": path_to_text(path), "sha256": digest, "records": reader.records[path]}
+            for path, digest in read.items()
         ],
-        "outputs": [
-            {"path": path_to_text(report.out.name), "records": report.kept},
-            {"path": path_to_text(report.rejected_out.name), "records": report.rejected.total()},
-        ],
+        "outputs": [{"path": path_to_text(path.name), "records": count} for path, count in records.items()],
+        "sha256": {path_to_text(path.name): digest for path, digest in written.items()},
         "counts": report.as_dict(),
     }
-    write_manifest(job.out, "clean", facts)

@@ -11,6 +11,8 @@ from array import array
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from soc_gen.io.files import aside_path
+
 _BUFFER = 1 << 15  # bytes
 _HEADER = struct.Struct("<QQQQIII")
 
@@ -32,12 +34,16 @@ class Spool:
     """Numbered records in a temporary file; used as a context, it leaves nothing behind.
 
     Args:
-        folder: Where the file is made, with room for all of the text.
+        out: The output; the file is made beside it, where there must be room for all of the text.
     """
 
-    def __init__(self, folder: Path) -> None:
-        # Unbuffered: a buffer would be filled anew for each record that is read out of order.
-        self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by __exit__
+    def __init__(self, out: Path) -> None:
+        aside = aside_path(out)
+        # Unbuffered: a buffer would be filled anew for each record that is read out of order. Where files
+        # need a name, one that a killed run leaves is removed by the next run.
+        self._file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 - closed by __exit__
+            dir=aside.parent, prefix=f"{aside.stem}.", suffix=aside.suffix, buffering=0
+        )
         self._ends = array("Q", [0])  # where each record ends in the file, after a 0
         self._waiting: list[bytes] = []  # the last records, not yet in the file
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from soc_gen.engine.execute import Stage, hashes_of
 from soc_gen.engine.runner import Job, Session
-from soc_gen.io.files import path_to_text
+from soc_gen.io.files import file_sha256, path_to_text
 from soc_gen.io.jsonl import read_jsonl
-from soc_gen.io.manifest import file_sha256
 from soc_gen.io.resources import shipped
 from soc_gen.models import Experience, Persona
 from soc_gen.stages.experiences.components import load_components

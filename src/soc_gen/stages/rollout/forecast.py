@@ -58,14 +58,14 @@ def paid(journal: Path) -> JournalProgress:
         for line in lines:
             try:
                 entry = orjson.loads(line)
-            except orjson.JSONDecodeError:  # the end of a run that was killed
-                break
+            except orjson.JSONDecodeError:  # damaged, or the end of a run that was killed
+                continue
             match entry:
                 case {"kind": "header", "inputs": dict(found)}:
                     inputs = found
-                case {"kind": "reply", "id": key, "turn": turn}:
+                case {"kind": "reply", "id": str(key), "turn": int(turn)}:
                     turns[key] = turn + 1
-                case {"kind": "done", "id": key}:
+                case {"kind": "done", "id": str(key)}:
                     finished.add(key)
                     turns.pop(key, None)
     return JournalProgress(inputs, frozenset(finished), turns)

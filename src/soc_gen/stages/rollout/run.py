@@ -12,9 +12,8 @@ from soc_gen.engine.compatibility import ROW_BYTES
 from soc_gen.engine.execute import Stage, hashes_of
 from soc_gen.engine.runner import Job, Session
 from soc_gen.errors import ConversationError, UsageError
-from soc_gen.io.files import open_input, path_to_text
+from soc_gen.io.files import file_sha256, open_input, path_to_text
 from soc_gen.io.jsonl import BadLine, read_jsonl
-from soc_gen.io.manifest import file_sha256
 from soc_gen.models import Chat, Experience, content_id
 from soc_gen.stages.rollout.config import RolloutConfig
 from soc_gen.stages.rollout.stage import Rules, chat_id, roll_out
