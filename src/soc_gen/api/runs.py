@@ -77,8 +77,8 @@ async def agenerate_experiences(
             named = settings.experiences
             if personas is not None:
                 named = named.model_copy(update={"personas": str(personas)})
-            return ExperiencesStage(read_bank(named), named, settings.random_seed)
-        bank = check_bank(personas, "personas")
+            return ExperiencesStage(read_bank(named, on_message), named, settings.random_seed)
+        bank = check_bank(personas, "personas", on_message)
         return ExperiencesStage(bank, settings.experiences, settings.random_seed)
 
     return await _produce(make_stage, Experience, out, settings, restart=restart, on_message=on_message)

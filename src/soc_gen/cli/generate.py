@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from soc_gen.cli import options
-from soc_gen.cli.console import as_word
+from soc_gen.cli.console import as_word, tell
 from soc_gen.cli.settings_options import ASKING, RunConfig, SettingOption, takes
 
 
@@ -42,7 +42,7 @@ def experiences(
     from soc_gen.stages.experiences.run import ExperiencesStage
 
     check_output(out, [settings.experiences.personas])
-    bank = read_bank(settings.experiences)
+    bank = read_bank(settings.experiences, tell)
     plan = StagePlan(
         "experiences", lambda: ExperiencesStage(bank, settings.experiences, settings.random_seed), out
     )

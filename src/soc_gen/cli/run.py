@@ -9,7 +9,7 @@ import typer
 
 from soc_gen.cli import options
 from soc_gen.cli.bars import clean_progress
-from soc_gen.cli.console import as_word, out, table
+from soc_gen.cli.console import as_word, out, table, tell
 from soc_gen.cli.settings_options import ASKING, RunConfig, SettingOption, takes
 from soc_gen.errors import INTERRUPTED
 
@@ -64,7 +64,7 @@ def _asking_stages(folder: Path, config: Config) -> list[StagePlan]:
     from soc_gen.stages.experiences.run import ExperiencesStage
     from soc_gen.stages.rollout.run import RolloutStage
 
-    bank, seed = read_bank(config.experiences), config.random_seed
+    bank, seed = read_bank(config.experiences, tell), config.random_seed
     experiences, chats = folder / "experiences.jsonl", folder / "chats.jsonl"
     return [
         StagePlan("experiences", lambda: ExperiencesStage(bank, config.experiences, seed), experiences),

@@ -26,7 +26,7 @@ REASONS = {
     "too_few_parts": "fewer chat parts than `min_parts`",
     "too_few_messages": "fewer messages than `min_messages`",
     "too_few_words": "fewer words than `min_words`",
-    "cut_off": "no `<end/>`, and its rollout failed",
+    "cut_off": "no `<end/>`, and its rollout failed or `require_end` is on",
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
