@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from soc_gen.errors import UsageError
-from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
+from soc_gen.export.rows import Format, Perspective, Row, Start, System, Tags, fields, rows
 from soc_gen.export.split import Participants, Split, SplitBy, split
 from soc_gen.io.files import atomic_write, wrap_write_errors
 from soc_gen.io.jsonl import BadLine
@@ -36,6 +36,7 @@ class ExportPlan:
     """Share of the chats, 0 to 1."""
     split_by: SplitBy = "conversation"
     random_seed: int = 0
+    system: System = "keep"
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> 
     if chat.chat_id in parts.excluded:
         done.excluded += 1
         return []
-    made = rows(chat, plan.perspective, plan.tags, plan.start)
+    made = rows(chat, plan.perspective, plan.tags, plan.start, plan.system)
     done.without_rows += not made
     return made
 
@@ -197,7 +198,8 @@ def _write_notes(folder: Path, names: list[str], plan: ExportPlan, earlier: set[
 def llama_factory_entry(name: str, form: Format) -> dict[str, Any]:
     """Return what ``dataset_info.json`` says of the file ``name``."""
     if form == "chatml-text":
-        return {"file_name": name, "columns": {"prompt": "text"}}
+        # LLaMA-Factory looks at the stage of its own config; here it stands for who writes that.
+        return {"file_name": name, "columns": {"prompt": "text"}, "stage": "pt"}
     if form == "sharegpt":
         column, tags = "conversations", ("from", "value", "human", "gpt", "system")
     else:

@@ -135,6 +135,24 @@ def is_hub_id(source: str) -> bool:
     return bool(_HUB_ID.fullmatch(source)) and path.suffix not in _FILE_SUFFIXES and not path.exists()
 
 
+def check_repo_name(name: str) -> None:
+    """Refuse what the Hub, by its own rule, has no dataset of.
+
+    Raises:
+        UsageError: ``name`` is no ``user/name``.
+    """
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - heavy
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    why = "there is no user in it" if name.count("/") != 1 else ""
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        why = str(error).partition(f": {name!r}")[0]
+    if why:
+        raise UsageError(f"not a dataset name: {name!r} ({why.rstrip('.')})", hint="Write it as USER/NAME")
+
+
 def _row_kind(kind: type[R]) -> type[R]:
     return cast("type[R]", _PersonaRow) if kind is Persona else kind
 
@@ -179,6 +197,7 @@ def _record(where: str, row: object, kind: type[R]) -> R | BadLine:
 
 
 def _hub_rows(dataset: str, revision: str | None) -> Iterator[tuple[str, Any]]:
+    check_repo_name(dataset)
     place = f"{dataset}@{revision}" if revision else dataset
     for split, rows in _load(dataset, revision, place).items():
         for number, row in enumerate(rows, 1):

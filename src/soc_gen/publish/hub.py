@@ -7,7 +7,6 @@ back, should one ever hold it.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soc_gen.errors import HubError, UsageError
+from soc_gen.io.datasets import check_repo_name
 from soc_gen.publish.card import Facts
 from soc_gen.publish.card_file import licence_of, write_card
 from soc_gen.publish.staging import CARD, DATA, MANIFESTS, PARQUET, SETTINGS, StagedDataset
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_LICENCE = "cc-by-4.0"
 _LICENCES = Path(__file__).with_name("licences.txt")
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WRITE_HINT = "Make a token with write access at https://huggingface.co/settings/tokens"
 
 
@@ -62,8 +61,7 @@ def check_wanted(options: PushOptions) -> None:
     Raises:
         UsageError: A bad repo name or licence, or options that exclude each other.
     """
-    if not _REPO.fullmatch(options.repo) or ".." in options.repo or "--" in options.repo:
-        raise UsageError(f"not a dataset name: {options.repo!r}", hint="Write it as USER/NAME")
+    check_repo_name(options.repo)
     if options.create_pr and (options.revision or options.tag):
         hint = "To go on with a pull request use --revision refs/pr/N; tag after the merge"
         raise UsageError("--create-pr goes with neither --revision nor --tag", hint=hint)
