@@ -21,10 +21,9 @@ BLOCK = 10 << 20  # bytes, of which ``datasets`` guesses the types
 
 def block(text: str) -> str:
     """Return the Python of ``text`` that loads a dataset."""
-    (found,) = (
-        code for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "load_dataset(" in code
-    )
-    return found
+    blocks = [match[1] for match in re.finditer(r"```python\n(.*?)```", text, re.DOTALL)]
+    (found,) = (code for code in blocks if "load_dataset(" in code)
+    return str(found)
 
 
 def execute(code: str, folder: Path, home: Path) -> list[str]:

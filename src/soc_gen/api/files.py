@@ -135,6 +135,7 @@ def push_to_hub(
     licence: str | None = None,
     parquet: bool = False,
     token_env: str | None = None,
+    languages: Sequence[str] = (),
 ) -> PushResult:
     """Upload ``chats`` as a dataset, with a card.
 
@@ -148,6 +149,7 @@ def push_to_hub(
         licence: Licence id; the card's, else cc-by-4.0, when not given.
         parquet: Also upload the rows as ``data.parquet``.
         token_env: Variable that has the token; ``HF_TOKEN``, else the stored login, when not given.
+        languages: ISO 639 codes for the card; what the data shows when not given.
 
     Raises:
         UsageError: A line is not a chat, a bad name, no token.
@@ -156,7 +158,7 @@ def push_to_hub(
     from soc_gen.publish.hub import PushOptions, check_wanted, connect, push, read_token  # noqa: PLC0415 - heavy
     from soc_gen.publish.staging import stage  # noqa: PLC0415
 
-    options = PushOptions(repo, private, create_pr, tag, revision, licence)
+    options = PushOptions(repo, private, create_pr, tag, revision, licence, languages=tuple(languages))
     check_wanted(options)
     hub = connect(options, read_token(token_env))
     with tempfile.TemporaryDirectory(prefix="soc-push-") as folder:

@@ -29,6 +29,11 @@ def push_to_hub(
     licence: str | None = typer.Option(
         None, "--license", help="Licence id, such as odc-by; the card's, else cc-by-4.0, when not given."
     ),
+    language: list[str] = typer.Option(
+        [],
+        metavar="CODE",
+        help="Language of the card, such as en; told by the data when not given. Repeatable.",
+    ),
     parquet: bool = typer.Option(False, "--parquet", help="Also upload the rows as data.parquet."),
     card_only: bool = typer.Option(
         False, "--card-only", help="Write the card of data that is there already."
@@ -57,7 +62,7 @@ def push_to_hub(
     from soc_gen.io.datasets import quiet_hub_clients
     from soc_gen.publish.hub import PushOptions, check_wanted, connect, push, read_token
 
-    wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only)
+    wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only, tuple(language))
     check_wanted(wanted)
     if dry_run:
         _rehearse(file, wanted, parquet=parquet, as_json=as_json)

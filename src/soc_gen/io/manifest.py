@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from soc_gen import __version__
 from soc_gen.errors import UsageError
 from soc_gen.io.files import PACKED, atomic_write, open_input
+from soc_gen.io.redact import without_secrets
 
 
 def sidecar_path(out: Path, kind: str) -> Path:
@@ -41,7 +42,8 @@ def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
     path = sidecar_path(out, "manifest.json")
     document = {"soc_gen": __version__, "stage": stage, **facts}
     with atomic_write(path) as handle:
-        handle.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+        text = orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2, default=str)
+        handle.write(text + b"\n")
     return path
 
 

@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 1000
 
 
 def features() -> Features:
-    """Return the columns of a file of chats, for ``load_dataset``, which else guesses them from the first rows.
+    """Return the columns of a file of chats, for ``load_dataset``, which guesses them without.
 
     Example:
         >>> load_dataset("json", data_files="data/clean.jsonl", features=features(), split="train")
