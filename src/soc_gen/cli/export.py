@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import err, out, table, tell
 from soc_gen.cli.options import output_folder
 from soc_gen.errors import UsageError
 
@@ -101,5 +101,5 @@ def _report(done: ExportResult, folder: Path, plan: ExportPlan, *, as_json: bool
     notable = [f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count]
     err.print("; ".join(notable), markup=False)
     if plan.form == "chatml-text":
-        err.print("Text is for pretraining: stage: pt in LLaMA-Factory; it trains on all words", markup=False)
+        tell("Text is for pretraining: stage: pt in LLaMA-Factory; it trains on all words")
     err.print(f"For trainers: {folder / 'dataset_info.json'}, {folder / 'axolotl.yaml'}", markup=False)

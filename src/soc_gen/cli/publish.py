@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, out, table
+from soc_gen.cli.console import err, out, table, tell
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import PushOptions, PushResult
@@ -96,6 +96,7 @@ def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) 
             facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": files}
             out.print(orjson.dumps(facts).decode(), markup=False)
             return
+        _tell_missing_language(staged, wanted)
         table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _sizes(staged))
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.", markup=False)
 
@@ -105,6 +106,12 @@ def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
 
     with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
         return stage(file, folder, parquet=parquet, advance=advance)
+
+
+def _tell_missing_language(staged: StagedDataset, wanted: PushOptions) -> None:
+    if not wanted.languages and not staged.statistics.languages:
+        hint = "give --language CODE, or pip install 'soc-gen[language]' to have it told by the data"
+        tell(f"The card names no language: {hint}.")
 
 
 def _sizes(staged: StagedDataset) -> list[tuple[str, str]]:
@@ -119,6 +126,7 @@ def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, a
         fields |= {"tag": wanted.tag, "conversations": staged.statistics.chats}
         out.print(orjson.dumps(fields).decode(), markup=False)
         return
+    _tell_missing_language(staged, wanted)
     if not pushed.changed:
         err.print(f"{wanted.repo} has all of this already: no commit was made.", markup=False)
     else:

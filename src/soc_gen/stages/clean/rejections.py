@@ -11,6 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
+from soc_gen.text.language import language_of
 from soc_gen.text.repetition import is_near_duplicate, words
 from soc_gen.text.speaker_labels import names_of, speaks_for
 from soc_gen.text.tags import END
@@ -147,11 +148,9 @@ def _farewell_loop(features: ChatFeatures, config: CleanConfig) -> str | None:
 def _wrong_language(features: ChatFeatures, config: CleanConfig) -> str | None:
     if config.language is None or len(features.words) < _ENOUGH_WORDS:
         return None
-    try:
-        from py3langid import classify  # noqa: PLC0415 - an extra, wanted only where a language is asked for
-    except ImportError:
-        raise MissingExtraError("py3langid", "language") from None
-    found, _ = classify(re.sub(r"<[^<>]*>", " ", features.text))
+    found = language_of(re.sub(r"<[^<>]*>", " ", features.text))
+    if found is None:
+        raise MissingExtraError("py3langid", "language")
     return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
 
 
