@@ -136,6 +136,17 @@ def test_the_same_person_twice_is_left_out_once(tmp_path: Path) -> None:
     assert "bank.json:7: same id as line 4" in check(array)[1][0]
 
 
+def test_a_bank_of_nothing_but_repeats_of_one_is_too_small(tmp_path: Path) -> None:
+    """Two people who are there twice are enough, however many of the rows that is."""
+    path, lines = bank(tmp_path, 2, 0)
+    path.write_text("\n".join(lines * 3))
+    people, told = check(path)
+    assert (len(people), told[-1][:8]) == (2, "4 of 6 p")
+    path.write_text("\n".join(lines[:1] * 3))
+    with pytest.raises(UsageError, match=r"bank.jsonl:2: same id as line 1: .* \(2 of 3 personas"):
+        check(path)
+
+
 def experience(**over: Any) -> dict[str, Any]:
     whole: dict[str, Any] = json.loads(chat(*TALK).experience.to_json())
     return {key: value for key, value in (whole | over).items() if value is not ...}

@@ -48,37 +48,47 @@ def check_bank(
         tell: Is told, one line at a time, which rows are left out, why, and how many.
 
     Raises:
-        UsageError: More than a quarter of the rows are bad lines or have the id of another one, or there are
-            fewer than two personas.
+        UsageError: More than a quarter of the rows are bad lines or have the id of another persona, or there
+            are fewer than two personas.
     """
     bank = list(_without_doubles(records, source))
-    bad = [record for record in bank if isinstance(record, BadLine)]
-    if len(bad) > _MOST_BAD * len(bank):
-        what = f"{bad[0].why} ({len(bad):,} of {len(bank):,} personas cannot be used)"
-        raise UsageError(what, where=bad[0].where, hint="Put them right or take them out")
+    lost = [record for record in bank if not isinstance(record, Persona)]
+    bad = [record for record in lost if not isinstance(record, _Repeat)]
     personas = [record for record in bank if isinstance(record, Persona)]
+    if len(bad) > _MOST_BAD * len(bank) or (lost and len(personas) < _FEWEST):
+        first = (bad or lost)[0]
+        what = f"{first.why} ({len(lost):,} of {len(bank):,} personas cannot be used)"
+        raise UsageError(what, where=first.where, hint="Put them right or take them out")
     if len(personas) < _FEWEST:
         has = "one persona" if personas else "no persona"
         raise UsageError(f"has {has}; a conversation takes two", where=source)
-    for one in bad[:_MOST_NAMED]:
+    for one in lost[:_MOST_NAMED]:
         tell(f"left out: {one.where}: {one.why}")
-    if bad:
-        tell(f"{len(bad):,} of {len(bank):,} personas of {source} cannot be used and are left out")
+    if lost:
+        tell(f"{len(lost):,} of {len(bank):,} personas of {source} cannot be used and are left out")
     return personas
+
+
+class _Repeat(BadLine):
+    """A row that is, whole, the same as an earlier one: nothing is wrong with the file."""
 
 
 def _without_doubles(records: Iterable[Persona | BadLine], source: str) -> Iterator[Persona | BadLine]:
     """Yield ``records``; in the place of a persona whose id an earlier one has, a bad line."""
-    seen: dict[str, int] = {}
+    seen: dict[str, tuple[int, Persona]] = {}
     lines: list[int] = []
     for number, record in enumerate(records):
-        earlier = number if isinstance(record, BadLine) else seen.setdefault(record.id, number)
-        if earlier == number or isinstance(record, BadLine):
+        if isinstance(record, BadLine):
+            yield record
+            continue
+        earlier, same = seen.setdefault(record.id, (number, record))
+        if earlier == number:
             yield record
             continue
         lines = lines or _lines(source)
         here, there = (lines[n] if n < len(lines) else n + 1 for n in (number, earlier))
-        yield BadLine(f"{source}:{here}", f"same id as line {there}: {record.id}. Ids tell speakers apart")
+        kind = _Repeat if same == record else BadLine
+        yield kind(f"{source}:{here}", f"same id as line {there}: {record.id}. Ids tell speakers apart")
 
 
 def _lines(source: str) -> list[int]:
