@@ -20,6 +20,7 @@ from .errors import EndpointError as EndpointError
 from .errors import SocError as SocError
 from .errors import UsageError as UsageError
 from .io.jsonl import BadLine as BadLine
+from .io.schema import features as features
 from .models import Chat as Chat
 from .models import ChatPart as ChatPart
 from .models import Experience as Experience

@@ -1,7 +1,8 @@
 """The records that travel between the stages: the SOC-2508 schema, and what is kept beside it.
 
 The schema is that of https://huggingface.co/datasets/marcodsn/SOC-2508: these keys, no others, every
-key in every row. Reading drops unknown keys; writing never adds one.
+key in every row. Reading drops unknown keys, and fills in a username or an experience's id that is not there;
+writing never adds a key of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from soc_gen.display import Bubble, Transcript, to_html, to_rich
 
@@ -43,7 +44,7 @@ class Persona(Record):
     """One fictional person, as in the Synthetic Persona Bank (SPB-2508)."""
 
     name: Text
-    username: str | None
+    username: str | None = None
     age: int = Field(ge=1, le=120)
     """Years."""
     traits: list[str]
@@ -62,7 +63,16 @@ class Experience(Record):
     relationship: Text
     situation: Text
     topic: Text
-    id: Text
+    id: Text = Field("", validate_default=True)
+    """Where it is missing, as in the seeds of SOC-2508, it is made from the content."""
+
+    @field_validator("id", mode="before")
+    @classmethod
+    def _derive_id(cls, given: object, info: ValidationInfo) -> object:
+        if given or len(info.data) < len(cls.model_fields) - 1:  # the second: it is no experience anyway
+            return given or "unknown"
+        one, two, *texts = info.data.values()
+        return content_id("experience", one.id, two.id, *texts)
 
     @property
     def people(self) -> tuple[Persona, Persona]:

@@ -9,8 +9,9 @@ import pytest
 
 from soc_gen.errors import UsageError
 from soc_gen.io.manifest import find_manifests
+from soc_gen.io.scrub import scrub
 from soc_gen.models import Chat
-from soc_gen.publish.manifests import generation_settings, scrub
+from soc_gen.publish.manifests import generation_settings
 from soc_gen.publish.staging import check_rehearsal, stage
 from tests.publish.conftest import chat, ignore, write_chats
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from soc_gen.api.records import CleanedChats, Source, read_chats
 from soc_gen.config import Config, load_config, with_overrides
-from soc_gen.export.rows import Format, Perspective, Start, Tags
+from soc_gen.export.rows import Format, Perspective, Start, System, Tags
 from soc_gen.export.split import SplitBy
 from soc_gen.export.writers import ExportPlan, ExportResult
 from soc_gen.export.writers import export as write_export
@@ -87,6 +87,7 @@ def export(
     test_size: float = 0.0,
     split_by: SplitBy = "conversation",
     random_seed: int = 0,
+    system: System = "keep",
 ) -> ExportResult:
     """Write ``chats`` as rows for trainers into the folder ``out``.
 
@@ -100,6 +101,8 @@ def export(
         test_size: Share of the chats for the test file, 0 to 0.9.
         split_by: ``persona`` keeps everybody to one of the two files.
         random_seed: Seed of the split.
+        system: Persona and situation: ``keep`` the system message, ``fold`` it into the first user turn for
+            templates that refuse a system role, or ``drop`` it.
 
     Returns:
         The rows of each file, and what was left out.
@@ -113,7 +116,7 @@ def export(
         {'train.jsonl': 18, 'test.jsonl': 2}
     """
     given = chats if isinstance(chats, str | Path) else list(chats)
-    plan = ExportPlan(form, perspective, tags, start, test_size, split_by, random_seed)
+    plan = ExportPlan(form, perspective, tags, start, test_size, split_by, random_seed, system)
 
     def read() -> Iterable[Chat | BadLine]:
         return read_source(str(given), Chat) if isinstance(given, str | Path) else given
@@ -132,6 +135,7 @@ def push_to_hub(
     licence: str | None = None,
     parquet: bool = False,
     token_env: str | None = None,
+    languages: Sequence[str] = (),
 ) -> PushResult:
     """Upload ``chats`` as a dataset, with a card.
 
@@ -145,6 +149,7 @@ def push_to_hub(
         licence: Licence id; the card's, else cc-by-4.0, when not given.
         parquet: Also upload the rows as ``data.parquet``.
         token_env: Variable that has the token; ``HF_TOKEN``, else the stored login, when not given.
+        languages: ISO 639 codes for the card; what the data shows when not given.
 
     Raises:
         UsageError: A line is not a chat, a bad name, no token.
@@ -153,7 +158,7 @@ def push_to_hub(
     from soc_gen.publish.hub import PushOptions, check_wanted, connect, push, read_token  # noqa: PLC0415 - heavy
     from soc_gen.publish.staging import stage  # noqa: PLC0415
 
-    options = PushOptions(repo, private, create_pr, tag, revision, licence)
+    options = PushOptions(repo, private, create_pr, tag, revision, licence, languages=tuple(languages))
     check_wanted(options)
     hub = connect(options, read_token(token_env))
     with tempfile.TemporaryDirectory(prefix="soc-push-") as folder:

@@ -21,7 +21,10 @@ _KEPT = "What is kept"
 
 
 Chats = Annotated[
-    list[str], typer.Argument(help="JSONL of chats, also .gz and .zst; files or globs.", show_default=False)
+    list[str],
+    typer.Argument(
+        help="JSONL of chats, also .gz and .zst, JSON or Parquet; files or globs.", show_default=False
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="JSONL of clean chats.")]
 ShowExamples = Annotated[
@@ -35,6 +38,7 @@ Workers = Annotated[int, typer.Option(min=1, help="Processes; the result is the 
     SettingOption("--near-duplicates", "clean.near_duplicates", _KEPT, metavar="SIMILARITY|off"),
     SettingOption("--keep", "clean.keep", _KEPT),
     SettingOption("--min-parts", "clean.min_parts", _KEPT),
+    SettingOption("--require-end", "clean.require_end", _KEPT),
     SettingOption("--language", "clean.language", _KEPT, metavar="CODE"),
     SettingOption("--shuffle", "clean.shuffle", "Options"),
     SEED,

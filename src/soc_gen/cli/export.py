@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, print_json, table
+from soc_gen.cli.console import err, print_json, table, tell
 from soc_gen.cli.options import output_folder
 from soc_gen.errors import UsageError
 
 if TYPE_CHECKING:
-    from soc_gen.export.writers import ExportResult
+    from soc_gen.export.writers import ExportPlan, ExportResult
 
 _BAD_LINES_SHOWN = 5
 
@@ -22,7 +22,9 @@ def export(
     chats: str = typer.Argument(help="Clean chats: a file, or a Hub dataset USER/NAME.", show_default=False),
     *,
     form: Literal["messages", "sharegpt", "chatml-text", "parquet"] = typer.Option(
-        "messages", "--format", help="Columns: messages, conversations, text, or messages in Parquet."
+        "messages",
+        "--format",
+        help="Columns: messages, conversations, text (for pretraining, stage: pt), or messages in Parquet.",
     ),
     folder: Path = typer.Option(Path("data/export"), "--out", help="Folder to write to."),
     perspective: Literal["persona1", "persona2", "both"] = typer.Option(
@@ -30,6 +32,11 @@ def export(
     ),
     tags: Literal["keep", "strip", "verbalize"] = typer.Option(
         "keep", help="<image> and the others: as they are, only what is said, or in words."
+    ),
+    system: Literal["keep", "fold", "drop"] = typer.Option(
+        "keep",
+        help="Persona and situation: in a system message, in the first user turn (for templates that refuse "
+        "a system role: Gemma, old Mistral), or left out.",
     ),
     start: Literal["user", "any"] = typer.Option(
         "user", help="Rows start with the user (what LLaMA-Factory needs), or with whoever wrote first."
@@ -63,14 +70,14 @@ def export(
     from soc_gen.io.datasets import read_source
     from soc_gen.models import Chat
 
-    plan = ExportPlan(form, perspective, tags, start, test_size, split_by, seed)
+    plan = ExportPlan(form, perspective, tags, start, test_size, split_by, seed, system)
     output_folder("--out", folder)
     lines = _count_lines(Path(chats))
     if lines == 0:
         raise UsageError("is empty: there is nothing to do", where=chats)
     with step_progress("Exporting", None if lines is None else lines * passes(plan)) as advance:
         done = write_export(lambda: read_source(chats, Chat, revision), folder, plan, advance)
-    _report(done, folder, as_json=as_json)
+    _report(done, folder, plan, as_json=as_json)
 
 
 def _count_lines(path: Path) -> int | None:
@@ -80,7 +87,7 @@ def _count_lines(path: Path) -> int | None:
         return sum(1 for _ in file)
 
 
-def _report(done: ExportResult, folder: Path, *, as_json: bool) -> None:
+def _report(done: ExportResult, folder: Path, plan: ExportPlan, *, as_json: bool) -> None:
     for bad in done.bad_lines[:_BAD_LINES_SHOWN]:
         err.print(f"left out: {bad.where}: {bad.why}")
     counts = {"chats": done.chats, "without_rows": done.without_rows, "left_out_by_split": done.excluded}
@@ -91,4 +98,6 @@ def _report(done: ExportResult, folder: Path, *, as_json: bool) -> None:
     table("rows", ("file", "rows"), [(folder / name, f"{rows:,}") for name, rows in done.files.items()])
     notable = [f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items() if count]
     err.print("; ".join(notable))
+    if plan.form == "chatml-text":
+        tell("Text is for pretraining: stage: pt in LLaMA-Factory; it trains on all words")
     err.print(f"For trainers: {folder / 'dataset_info.json'}, {folder / 'axolotl.yaml'}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from soc_gen.cli.bars import step_progress
-from soc_gen.cli.console import err, out, print_json, table
+from soc_gen.cli.console import err, out, print_json, table, tell
 
 if TYPE_CHECKING:
     from soc_gen.publish.hub import PushOptions, PushResult
@@ -28,6 +28,11 @@ def push_to_hub(
     revision: str | None = typer.Option(None, help="Branch to push to, or refs/pr/N to go on with a PR."),
     licence: str | None = typer.Option(
         None, "--license", help="Licence id, such as odc-by; the card's, else cc-by-4.0, when not given."
+    ),
+    language: list[str] = typer.Option(
+        [],
+        metavar="CODE",
+        help="Language of the card, such as en; told by the data when not given. Repeatable.",
     ),
     parquet: bool = typer.Option(False, "--parquet", help="Also upload the rows as data.parquet."),
     card_only: bool = typer.Option(
@@ -57,7 +62,7 @@ def push_to_hub(
     from soc_gen.io.datasets import quiet_hub_clients
     from soc_gen.publish.hub import PushOptions, check_wanted, connect, push, read_token
 
-    wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only)
+    wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only, tuple(language))
     check_wanted(wanted)
     if dry_run:
         _rehearse(file, wanted, parquet=parquet, as_json=as_json)
@@ -87,6 +92,7 @@ def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) 
         facts = {"repo": wanted.repo, "folder": path_to_text(folder), "files": sizes}
         print_json(facts)
         return
+    _tell_missing_language(staged, wanted)
     table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _shown(sizes))
     err.print(f"Nothing was sent. Look at {folder / 'README.md'}, then run without --dry-run.")
 
@@ -96,6 +102,12 @@ def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
 
     with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
         return stage(file, folder, parquet=parquet, advance=advance)
+
+
+def _tell_missing_language(staged: StagedDataset, wanted: PushOptions) -> None:
+    if not wanted.languages and not staged.statistics.languages:
+        hint = "give --language CODE, or pip install 'soc-gen[language]' to have it told by the data"
+        tell(f"The card names no language: {hint}.")
 
 
 def _sizes(staged: StagedDataset) -> dict[str, int]:
@@ -112,6 +124,7 @@ def _report(pushed: PushResult, staged: StagedDataset, wanted: PushOptions, *, a
         fields |= {"tag": wanted.tag, "conversations": staged.statistics.chats}
         print_json(fields)
         return
+    _tell_missing_language(staged, wanted)
     if not pushed.changed:
         err.print(f"{wanted.repo} has all of this already: no commit was made.")
     else:

@@ -3,7 +3,9 @@
 The rules come from what trainers do with a row. Chat templates print nothing at all for a role they do
 not know, so the roles are system, user and assistant. LLaMA-Factory drops a row that does not alternate
 from user to assistant and end there. So a row starts with the user, alternates strictly, and ends with
-the assistant; an assistant who wrote first has that opening told in the system message.
+the assistant; an assistant who wrote first has that opening told in the system message. Templates that
+refuse a system role (Gemma, old Mistral) are given it in the first user turn, which is where those that
+take one for it print it themselves.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from soc_gen.text.tags import Tag, parse, spoken_text
 Perspective = Literal["persona1", "persona2", "both"]
 Tags = Literal["keep", "strip", "verbalize"]
 Start = Literal["user", "any"]
+System = Literal["keep", "fold", "drop"]
 Format = Literal["messages", "sharegpt", "chatml-text", "parquet"]
 _HERE = Path(__file__).parent
 _CHATML_TOKEN = re.compile(r"<\|im_(start|end)\|>")
@@ -49,20 +52,25 @@ class Row:
     perspective: Literal["persona1", "persona2"]
     """Who is the assistant."""
     messages: tuple[Message, ...]
-    """The system message, then the turns."""
+    """The system message, unless it was folded or dropped, then the turns."""
 
 
-def rows(chat: Chat, perspective: Perspective, tags: Tags, start: Start) -> list[Row]:
+def rows(
+    chat: Chat, perspective: Perspective, tags: Tags, start: Start, system: System = "keep"
+) -> list[Row]:
     """Return a row of ``chat`` for each side asked for; none for a side with nothing to learn from."""
     sides: tuple[Literal["persona1", "persona2"], ...] = ("persona1", "persona2")
-    made = (_row(chat, side, tags, start) for side in sides if perspective in (side, "both"))
+    made = (_row(chat, side, tags, start, system) for side in sides if perspective in (side, "both"))
     return [row for row in made if row]
 
 
-def _row(chat: Chat, side: Literal["persona1", "persona2"], tags: Tags, start: Start) -> Row | None:
+def _row(
+    chat: Chat, side: Literal["persona1", "persona2"], tags: Tags, start: Start, system: System
+) -> Row | None:
     experience = chat.experience
     me, you = experience.people if side == "persona1" else experience.people[::-1]
-    turns = _turns(chat, me, _READERS[tags])
+    read = _READERS[tags]
+    turns = _turns(chat, me, read)
     opening = ""
     if start == "user" and turns and turns[0]["role"] == "assistant":
         opening, turns = turns[0]["content"], turns[1:]
@@ -70,8 +78,19 @@ def _row(chat: Chat, side: Literal["persona1", "persona2"], tags: Tags, start: S
         turns = turns[:-1]
     if not turns:
         return None
-    system: Message = {"role": "system", "content": _system(chat, me, you, opening)}
-    return Row(chat.chat_id, side, (system, *turns))
+    told = _system(chat, me, you, opening, read)
+    return Row(chat.chat_id, side, tuple(_with_system(told, turns, system)))
+
+
+def _with_system(told: str, turns: list[Message], how: System) -> list[Message]:
+    """Return ``turns`` with what the system message tells; folded, it is a user turn if none comes first."""
+    if how == "drop":
+        return turns
+    if how == "keep":
+        return [{"role": "system", "content": told}, *turns]
+    if turns[0]["role"] == "assistant":
+        return [{"role": "user", "content": told}, *turns]
+    return [{"role": "user", "content": f"{told}\n\n{turns[0]['content']}"}, *turns[1:]]
 
 
 def _turns(chat: Chat, me: Persona, read: Callable[[str], str]) -> list[Message]:
@@ -85,19 +104,22 @@ def _turns(chat: Chat, me: Persona, read: Callable[[str], str]) -> list[Message]
     ]
 
 
-def _system(chat: Chat, me: Persona, you: Persona, opening: str) -> str:
+def _system(chat: Chat, me: Persona, you: Persona, opening: str, read: Callable[[str], str]) -> str:
+    told = {
+        "name": me.name,
+        "age": str(me.age),
+        "background": me.background,
+        "traits": ", ".join(me.traits),
+        "style": me.chatting_style,
+        "other_name": you.name,
+        "other_age": str(you.age),
+        "other_background": you.background,
+        "relationship": chat.experience.relationship,
+        "situation": chat.experience.situation,
+        "topic": chat.experience.topic,
+    }
     text = _template("system_message").render(
-        name=me.name,
-        age=str(me.age),
-        background=me.background or "not told",
-        traits=", ".join(me.traits) or "not told",
-        style=me.chatting_style or "not told",
-        other_name=you.name,
-        other_age=str(you.age),
-        other_background=you.background or "not told",
-        relationship=chat.experience.relationship,
-        situation=chat.experience.situation,
-        topic=chat.experience.topic,
+        **{name: read(value).strip() or "not told" for name, value in told.items()}
     )
     return f"{text}\n\n{_template('system_opening').render(opening=opening)}" if opening else text
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 import orjson
 
 from soc_gen.errors import UsageError
-from soc_gen.export.rows import Format, Perspective, Row, Start, Tags, fields, rows
+from soc_gen.export.rows import Format, Perspective, Row, Start, System, Tags, fields, rows
 from soc_gen.export.split import Participants, Split, SplitBy, split
 from soc_gen.io.file_set import FileSet, of_unfinished_run
 from soc_gen.io.files import make_folder, remove_leftovers, wrap_write_errors
@@ -38,6 +38,7 @@ class ExportPlan:
     """Share of the chats, 0 to 1."""
     split_by: SplitBy = "conversation"
     random_seed: int = 0
+    system: System = "keep"
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> 
     if chat.chat_id in parts.excluded:
         done.excluded += 1
         return []
-    made = rows(chat, plan.perspective, plan.tags, plan.start)
+    made = rows(chat, plan.perspective, plan.tags, plan.start, plan.system)
     done.without_rows += not made
     return made
 
@@ -225,7 +226,8 @@ def _write_notes(files: FileSet, folder: Path, names: list[str], plan: ExportPla
 def llama_factory_entry(name: str, form: Format) -> dict[str, Any]:
     """Return what ``dataset_info.json`` says of the file ``name``."""
     if form == "chatml-text":
-        return {"file_name": name, "columns": {"prompt": "text"}}
+        # LLaMA-Factory looks at the stage of its own config; here it stands for who writes that.
+        return {"file_name": name, "columns": {"prompt": "text"}, "stage": "pt"}
     if form == "sharegpt":
         column, tags = "conversations", ("from", "value", "human", "gpt", "system")
     else:

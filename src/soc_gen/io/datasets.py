@@ -6,11 +6,13 @@ personas may leave out what can be filled in: see ``_PersonaRow``.
 
 from __future__ import annotations
 
-import csv
+import ast
 import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,21 +20,28 @@ import orjson
 from pydantic import ValidationError, model_validator
 
 from soc_gen.errors import HubError, UsageError
-from soc_gen.io.files import PACKED, open_input
+from soc_gen.io.files import PACKED, open_input, path_to_text
 from soc_gen.io.hub import fault_reason, hub_faults
+from soc_gen.io.json_values import LONGEST_VALUE, is_spread, refuse_foreign, split_values
 from soc_gen.io.jsonl import BadLine, explain, read_jsonl
+from soc_gen.io.tables import CSV, csv_rows, parquet_rows
 from soc_gen.models import Persona, Record, content_id
 
 R = TypeVar("R", bound=Record)
+_TRAIT_SEPARATORS = (";", "|", "\n", ",")
+_BRACKETED = re.compile(r"\s*(?:\[.*\]|\(.*\)|\{.*\})\s*", re.DOTALL)
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
+_QUOTED_ITEMS = re.compile(rf"(?:\s*(?:{_QUOTED.pattern})\s*,?)*\s*", re.DOTALL)
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-_FILE_SUFFIXES = {".jsonl", ".json", ".ndjson", ".csv", ".parquet"}
+_FILE_SUFFIXES = {".jsonl", ".json", ".ndjson", ".parquet", *CSV}
 
 
 class _PersonaRow(Persona):
     """A persona as people keep them in a table: missing cells are filled, traits may be text.
 
-    ``username`` becomes null, ``model`` the empty string, ``id`` a hash of the persona's content. ``traits``
-    may be a JSON list or a text separated by semicolons.
+    ``username`` becomes null, ``traits`` an empty list, ``model`` the empty string, ``id`` a hash of the
+    persona's content. ``traits`` may be a list in JSON or Python, or a text separated by semicolons or
+    commas; an ``age`` of 33.5 is 33, and an ``id`` may be a number.
     """
 
     @model_validator(mode="before")
@@ -44,19 +53,47 @@ class _PersonaRow(Persona):
         filled["username"] = row.get("username") or None
         filled["model"] = row.get("model") or ""
         filled["traits"] = _traits(row.get("traits"))
-        filled["id"] = row.get("id") or _persona_id(filled)
+        if "age" in row:
+            filled["age"] = _whole_years(row["age"])
+        given = row.get("id")
+        filled["id"] = str(given) if given not in (None, "") else _persona_id(filled)
         return filled
 
 
 def _traits(cell: object) -> object:
+    """Return the list that ``cell`` writes as text; what is no such text, as it is."""
+    if cell is None:
+        return []
     if not isinstance(cell, str):
         return cell
+    if _BRACKETED.fullmatch(cell):
+        return _listed(cell.strip()[1:-1])
     if cell.lstrip().startswith("["):
-        try:
-            return cast("object", orjson.loads(cell))
-        except orjson.JSONDecodeError:
-            return cell
-    return [trait.strip() for trait in cell.split(";") if trait.strip()]
+        return cell
+    separator = next((mark for mark in _TRAIT_SEPARATORS if mark in cell), ",")
+    return [trait.strip() for trait in cell.split(separator) if trait.strip()]
+
+
+def _listed(inside: str) -> list[str]:
+    """Return the items of a list as JSON, Python or numpy print it, or without any quotation marks."""
+    quoted = _QUOTED_ITEMS.fullmatch(inside)
+    items = _QUOTED.findall(inside) if quoted else inside.split(",")
+    return [text for item in items if (text := _unquoted(item.strip()) if quoted else item.strip())]
+
+
+def _unquoted(item: str) -> str:
+    for read in (orjson.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return str(read(item))
+    return item[1:-1]
+
+
+def _whole_years(age: object) -> object:
+    """Return ``age`` as a whole number where it is one with decimals, as spreadsheets write them."""
+    try:
+        return int(float(age)) if isinstance(age, str | float) else age
+    except (ValueError, OverflowError):
+        return age
 
 
 def _persona_id(row: Mapping[str, Any]) -> str:
@@ -68,7 +105,8 @@ def read_source(source: str, kind: type[R], revision: str | None = None) -> Iter
     """Yield one record of ``kind``, or one ``BadLine``, for each line or row of ``source``.
 
     Args:
-        source: A JSONL, Parquet or (personas only) CSV file, or a Hub id such as ``marcodsn/SPB-2508``.
+        source: A JSONL, JSON, Parquet or (personas only) CSV or TSV file, or a Hub id such as
+            ``marcodsn/SPB-2508``.
         kind: ``Persona``, ``Experience`` or ``Chat``.
         revision: Branch, tag or commit of a Hub dataset.
 
@@ -84,11 +122,11 @@ def read_source(source: str, kind: type[R], revision: str | None = None) -> Iter
     elif revision is not None:
         raise UsageError("a revision is only for a dataset on the Hub", where=source)
     elif path.suffix == ".parquet":
-        rows = _parquet_rows(path)
-    elif path.suffix == ".csv":
-        rows = _csv_rows(path, kind)
+        rows = parquet_rows(path)
+    elif path.suffix in CSV:
+        rows = _table_rows(path, kind)
     else:
-        return _read_lines(path, kind)
+        return _read_text(path, kind)
     return (_record(where, row, kind) for where, row in rows)
 
 
@@ -96,6 +134,24 @@ def is_hub_id(source: str) -> bool:
     """Return whether ``source`` names a Hub dataset: ``user/name``, and no such file here."""
     path = Path(source)
     return bool(_HUB_ID.fullmatch(source)) and path.suffix not in _FILE_SUFFIXES and not path.exists()
+
+
+def check_repo_name(name: str) -> None:
+    """Refuse what the Hub, by its own rule, has no dataset of.
+
+    Raises:
+        UsageError: ``name`` is no ``user/name``.
+    """
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - heavy
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    why = "there is no user in it" if name.count("/") != 1 else ""
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        why = str(error).partition(f": {name!r}")[0]
+    if why:
+        raise UsageError(f"not a dataset name: {name!r} ({why.rstrip('.')})", hint="Write it as USER/NAME")
 
 
 def _row_kind(kind: type[R]) -> type[R]:
@@ -106,9 +162,30 @@ def _as_declared_type(record: R, kind: type[R]) -> R:
     return record if type(record) is kind else cast("R", kind.model_construct(**dict(record)))
 
 
-def _read_lines(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
-    lines = read_jsonl(path, _row_kind(kind))
-    return (line if isinstance(line, BadLine) else _as_declared_type(line, kind) for line in lines)
+def _read_text(path: Path, kind: type[R]) -> Iterator[R | BadLine]:
+    with open_input(path) as handle:
+        head = cast("BufferedReader", handle).peek()
+        refuse_foreign(head, str(path))
+        if not is_spread(head):
+            for line in read_jsonl(path, _row_kind(kind)):
+                yield line if isinstance(line, BadLine) else _as_declared_type(line, kind)
+            return
+        name = path_to_text(path)
+        for value in split_values(handle, LONGEST_VALUE, name):
+            yield _parsed(f"{name}:{value.line}", value.data, kind)
+
+
+def _parsed(where: str, data: bytes, kind: type[R]) -> R | BadLine:
+    try:
+        return _as_declared_type(_row_kind(kind).model_validate_json(data), kind)
+    except ValidationError as error:
+        return BadLine(where, explain(error))
+
+
+def _table_rows(path: Path, kind: type[Record]) -> Iterator[tuple[str, Any]]:
+    if kind is not Persona:
+        raise UsageError("only personas can be read from CSV", where=str(path), hint="Use JSONL or Parquet")
+    return csv_rows(path)
 
 
 def _record(where: str, row: object, kind: type[R]) -> R | BadLine:
@@ -120,38 +197,8 @@ def _record(where: str, row: object, kind: type[R]) -> R | BadLine:
         return BadLine(where, explain(error))
 
 
-def _csv_rows(path: Path, kind: type[Record]) -> Iterator[tuple[str, Any]]:
-    if kind is not Persona:
-        raise UsageError("only personas can be read from CSV", where=str(path), hint="Use JSONL or Parquet")
-    open_input(path).close()
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle)
-        try:
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                torn = None in row
-                yield where, BadLine(where, "more cells than the header has names") if torn else row
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UsageError(f"not a readable CSV file ({error})", where=str(path)) from None
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    import pyarrow as pa  # noqa: PLC0415 - heavy, and only for this kind of file
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    open_input(path).close()
-    number = 0
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=256):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path}:{number}", row
-    except pa.ArrowException as error:
-        raise UsageError(f"not a readable Parquet file ({error})", where=str(path)) from None
-
-
 def _hub_rows(dataset: str, revision: str | None) -> Iterator[tuple[str, Any]]:
+    check_repo_name(dataset)
     place = f"{dataset}@{revision}" if revision else dataset
     for split, rows in _load(dataset, revision, place).items():
         for number, row in enumerate(rows, 1):

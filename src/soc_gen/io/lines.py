@@ -1,12 +1,14 @@
-"""Lines out of many files: globs, ``.gz``, ``.zst``, and lines too long to hold.
+"""Lines out of many files: globs, ``.gz``, ``.zst``, Parquet, JSON arrays, and lines too long to hold.
 
-What is read is counted in bytes of the files as they lie on disk, so that progress is known.
+What is no JSON Lines is given as if it were: one line for each row or value. What is read is counted in
+bytes of the files as they lie on disk, so that progress is known.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +17,15 @@ from os.path import lexists, realpath
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, NamedTuple, cast
 
+import orjson
+
 from soc_gen.errors import MissingExtraError, UsageError
 from soc_gen.io.files import is_pipe_or_device, open_input, path_to_text
+from soc_gen.io.json_values import BOM, PARQUET, is_spread, refuse_foreign, split_values
+from soc_gen.io.jsonl import is_json
+from soc_gen.io.tables import CSV, parquet_rows
 
-_BOM = b"\xef\xbb\xbf"
+_BREAK = re.compile(rb"\s*\n\s*")
 _EXCERPT = 2000  # bytes kept of a line that is too long
 _STEP = 1 << 20
 
@@ -27,7 +34,7 @@ class Line(NamedTuple):
     """One line of an input, without its line break."""
 
     where: str
-    """``file:line``."""
+    """``file:line``; of a row of Parquet, its number."""
     data: bytes
     """The whole line; its beginning when it is too long."""
     problem: Literal["line_too_long", "torn_line"] | None = None
@@ -63,7 +70,8 @@ class LineReader:
         longest: Bytes of the longest line that is held whole.
 
     Raises:
-        UsageError: A file that is missing, a folder, unreadable, or no gzip or zstd file as it should be.
+        UsageError: A file that is missing, a folder, unreadable, no gzip or zstd file as it should be, or of
+            a kind that holds no JSON.
     """
 
     def __init__(self, paths: Sequence[Path], longest: int) -> None:
@@ -98,19 +106,46 @@ class LineReader:
                 self._raw = None
 
     def _lines(self, path: Path, raw: IO[bytes]) -> Iterator[Line]:
-        number, name = 0, path_to_text(path)
+        name = path_to_text(path)
         with _opened(path, raw) as handle:
-            while data := handle.readline(self._longest + 2):
-                number += 1
-                if number == 1:
-                    data = data.removeprefix(_BOM)
-                where = f"{name}:{number}"
-                if not data.endswith(b"\n") and len(data) > self._longest:
-                    length = len(data) + _skip_line(handle)
-                    yield Line(where, data[:_EXCERPT], "line_too_long", length)
-                elif not data.isspace():
-                    problem: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
-                    yield Line(where, data.rstrip(b"\r\n"), problem, len(data))
+            head = cast("io.BufferedReader", handle).peek(_STEP)
+            if head.startswith(PARQUET):
+                yield from _rows(path)
+                return
+            refuse_foreign(head, name)
+            if path.suffix in CSV:
+                raise UsageError("only personas can be read from CSV", where=name, hint="Give JSON Lines")
+            yield from self._values(name, handle) if is_spread(head) else self._plain_lines(name, handle)
+
+    def _values(self, name: str, handle: IO[bytes]) -> Iterator[Line]:
+        for value in split_values(handle, self._longest, name):
+            problem: Literal["torn_line"] | None = None if value.whole else "torn_line"
+            yield Line(f"{name}:{value.line}", _on_one_line(value.data), problem, len(value.data))
+
+    def _plain_lines(self, name: str, handle: IO[bytes]) -> Iterator[Line]:
+        number = 0
+        while data := handle.readline(self._longest + 2):
+            number += 1
+            if number == 1:
+                data = data.removeprefix(BOM)
+            where = f"{name}:{number}"
+            if not data.endswith(b"\n") and len(data) > self._longest:
+                length = len(data) + _skip_line(handle)
+                yield Line(where, data[:_EXCERPT], "line_too_long", length)
+            elif not data.isspace():
+                problem: Literal["torn_line"] | None = None if data.endswith(b"\n") else "torn_line"
+                yield Line(where, data.rstrip(b"\r\n"), problem, len(data))
+
+
+def _rows(path: Path) -> Iterator[Line]:
+    for where, row in parquet_rows(path):
+        data = orjson.dumps(row, default=str)
+        yield Line(where, data, length=len(data))
+
+
+def _on_one_line(data: bytes) -> bytes:
+    """Return JSON without its line breaks, which stand between tokens; what is no JSON, as it is."""
+    return _BREAK.sub(b"", data) if b"\n" in data and is_json(data) else data
 
 
 @contextmanager

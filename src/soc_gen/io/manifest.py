@@ -12,6 +12,7 @@ from soc_gen import __version__
 from soc_gen.errors import UsageError
 from soc_gen.io.file_set import is_torn
 from soc_gen.io.files import PACKED, atomic_write
+from soc_gen.io.scrub import without_secrets
 from soc_gen.io.values import json_problem
 
 
@@ -35,7 +36,7 @@ def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
 def manifest_bytes(stage: str, facts: dict[str, Any]) -> bytes:
     """Return a manifest as it is written."""
     document = {"soc_gen": __version__, "stage": stage, **facts}
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str) + b"\n"
+    return orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2, default=str) + b"\n"
 
 
 class FileNote(BaseModel):

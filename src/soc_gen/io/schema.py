@@ -19,7 +19,11 @@ _ROWS_AT_ONCE = 1000
 
 
 def features() -> Features:
-    """Return the columns of SOC-2508."""
+    """Return the columns of a file of chats, for ``load_dataset``, which guesses them without.
+
+    Example:
+        >>> load_dataset("json", data_files="data/clean.jsonl", features=features(), split="train")
+    """
     from datasets import Features, List, Value  # noqa: PLC0415 - heavy
 
     text = Value("string")

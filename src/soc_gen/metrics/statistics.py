@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from soc_gen.models import Chat, Persona
+from soc_gen.text.language import count_letters, count_unspaced, languages_of
 from soc_gen.text.tags import Tag, parse, spoken_text
 
+_SAMPLES = 1000
+_SAMPLE_LETTERS = 2000
+_MOST_UNSPACED = 0.1  # share of the letters up to which words are counted
 DISTINCT_WORDS = 200_000
 """Words that distinct-n looks at: the ratio falls with the length of a text, so the length is bounded."""
 
@@ -48,6 +52,23 @@ class Statistics:
     bigrams: set[int] = field(default_factory=set)
     ngram_words: int = 0
     """Words seen for distinct-n, at most ``DISTINCT_WORDS`` and the rest of one message."""
+    letters: int = 0
+    unspaced: int = 0
+    """Letters of scripts without spaces between words."""
+    samples: list[str] = field(default_factory=list)
+    """What is said in chats that are evenly spaced, to tell the language by."""
+    sample_step: int = 1
+    """Every so many chats one is a sample."""
+
+    @property
+    def has_words(self) -> bool:
+        """Whether spaces part the words, so that figures about words mean something."""
+        return self.unspaced <= _MOST_UNSPACED * self.letters
+
+    @property
+    def languages(self) -> list[str]:
+        """Return the ISO 639-1 codes of what is said, the most frequent first; none where it is unknown."""
+        return languages_of(self.samples)
 
     @property
     def distinct_1(self) -> float:
@@ -73,15 +94,27 @@ class Statistics:
         self.messages.update(len(part.messages) for part in chat.chat_parts)
         for message in messages:
             self._add_message(message)
+        self._add_sample(messages)
 
     def _add_person(self, persona: Persona) -> None:
         if persona.id not in self.personas:
             self.personas.add(persona.id)
             self.ages[persona.age] += 1
 
+    def _add_sample(self, messages: list[str]) -> None:
+        if (self.chats - 1) % self.sample_step:
+            return
+        self.samples.append("\n".join(map(spoken_text, messages))[:_SAMPLE_LETTERS])
+        if len(self.samples) > _SAMPLES:
+            self.samples = self.samples[::2]
+            self.sample_step *= 2
+
     def _add_message(self, message: str) -> None:
         self.tags.update(piece.name for piece in parse(message) if isinstance(piece, Tag))
-        words = spoken_text(message).split()
+        spoken = spoken_text(message)
+        self.letters += count_letters(spoken)
+        self.unspaced += count_unspaced(spoken)
+        words = spoken.split()
         self.words[len(words)] += 1
         if self.ngram_words < DISTINCT_WORDS:
             plain = [word.casefold() for word in words]

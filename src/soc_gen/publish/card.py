@@ -7,17 +7,19 @@ the same data gives the same card and a second push finds nothing to commit.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from soc_gen.io.manifest import Manifest
+from soc_gen.io.scrub import scrub
 from soc_gen.metrics.statistics import DISTINCT_WORDS, Statistics, spread
 from soc_gen.models import Chat, Persona
 from soc_gen.prompts.loader import Prompt
-from soc_gen.publish.manifests import scrub
+from soc_gen.publish.manifests import public_manifest
 
 _TEMPLATE = Path(__file__).with_name("card.md")
 _UNKNOWN = "Unknown: no manifest was found beside the data."
@@ -28,6 +30,10 @@ _METHOD = (
     "turn by turn. What is broken or repeated is repaired or taken out."
 )
 _SAMPLE_MESSAGES = 16
+_MARKS = re.compile(
+    r"[\\`*#<>|\[\]~$&]|(?<![^\W_])_|_(?![^\W_])"
+)  # an underscore within a word means nothing
+_BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")  # a list, a line, a heading
 _STAGE_NAMES = {"experiences": "experiences", "rollout": "messages", "clean": "cleaning"}
 
 
@@ -44,10 +50,17 @@ class Facts:
     licence: str
     files: tuple[str, ...] = ()
     """Paths in the dataset's repo."""
+    languages: tuple[str, ...] = ()
+    """Codes that were asked for; what the data shows where there are none."""
+
+    def public(self) -> Facts:
+        """Return the facts without secrets, addresses and folders of what the manifests say."""
+        return replace(self, manifests=tuple(map(public_manifest, self.manifests)))
 
 
 def card_text(facts: Facts) -> str:
     """Return the card's Markdown from the first ``##`` section's intro on, without title and YAML."""
+    facts = facts.public()
     template = Prompt("card", _TEMPLATE.read_text("utf-8").rstrip("\n"))
     return template.render(
         repo=facts.repo,
@@ -59,7 +72,7 @@ def card_text(facts: Facts) -> str:
         content=_content(facts.statistics),
         tokens=_tokens(facts.manifests),
         limitations=_limitations(facts),
-        licence=f"`{facts.licence}`",
+        licence=_code(facts.licence),
         own_entry=_own_entry(facts.repo),
     )
 
@@ -69,14 +82,20 @@ def title(repo: str) -> str:
     return repo.rpartition("/")[2]
 
 
+class _Markdown(str):
+    """A cell of ours, written as it is."""
+
+    __slots__ = ()
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; cells lose what would break it."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+    """Return a Markdown table; cells lose what would break it or mean something in Markdown."""
+    lines = [head, [_Markdown("---")] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
 def _cell(value: object) -> str:
-    return " ".join(str(value).replace("|", r"\|").split())
+    return value if isinstance(value, _Markdown) else _plain(str(value))
 
 
 def _number(value: float) -> str:
@@ -86,7 +105,7 @@ def _number(value: float) -> str:
 def _intro(facts: Facts) -> str:
     statistics = facts.statistics
     models = (
-        ", ".join(f"`{_cell(model)}`" for model, _ in ranked(statistics.models) if model)
+        ", ".join(_code(scrub(model)) for model, _ in ranked(statistics.models) if model)
         or "an unnamed model"
     )
     made = " with soc_gen" if facts.manifests else ""
@@ -131,7 +150,7 @@ def sample_text(chat: Chat) -> str:
 
 
 def _name(people: dict[str, Persona], sender: str) -> str:
-    return people[sender].name if sender in people else sender
+    return " ".join((people[sender].name if sender in people else sender).split())
 
 
 def _person(persona: Persona) -> str:
@@ -139,9 +158,16 @@ def _person(persona: Persona) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return ``text`` on one line, unable to begin a heading, a tag or a table in Markdown."""
-    escaped = "".join(f"\\{char}" if char in "\\`*_#<>|[]~" else char for char in text)
-    return " ".join(escaped.split())
+    """Return ``text`` on one line, with nothing in it that means something in Markdown or HTML."""
+    line = " ".join(_MARKS.sub(r"\\\g<0>", text).split())
+    return _BLOCK_START.sub(r"\1\\\2", line)
+
+
+def _code(text: str) -> str:
+    """Return ``text`` on one line as inline code, out of which no backtick leads."""
+    line = " ".join(text.split()) or "unknown"
+    fence = "`" * (1 + _longest_run_of_ticks(line))
+    return f"`{line}`" if fence == "`" else f"{fence} {line} {fence}"
 
 
 def _longest_run_of_ticks(line: str) -> int:
@@ -159,10 +185,10 @@ def _how(manifests: Sequence[Manifest]) -> str:
 def _bank(manifests: Sequence[Manifest]) -> str:
     """Say where the personas are from."""
     sections = (m.config.get("experiences") for m in manifests if m.stage == "experiences")
-    bank = next((scrub(s["personas"]) for s in sections if isinstance(s, dict) and s.get("personas")), None)
+    bank = next((str(s["personas"]) for s in sections if isinstance(s, dict) and s.get("personas")), None)
     if bank is None:
         return "Where the personas are from is unknown."
-    return f"The personas are from {'the bank that comes with soc_gen' if bank == 'seeds' else f'`{bank}`'}."
+    return f"The personas are from {'the bank that comes with soc_gen' if bank == 'seeds' else _code(bank)}."
 
 
 def _how_row(manifest: Manifest) -> tuple[str, ...]:
@@ -172,7 +198,7 @@ def _how_row(manifest: Manifest) -> tuple[str, ...]:
     return (
         _STAGE_NAMES.get(manifest.stage, manifest.stage),
         manifest.soc_gen or "unknown",
-        "none" if no_model else str(scrub(manifest.model or "unknown")),
+        "none" if no_model else manifest.model or "unknown",
         "none" if no_model else str(manifest.endpoint.get("kind", "unknown")),
         "none" if no_model else _sampling(sampling),
         "unknown" if manifest.random_seed is None else str(manifest.random_seed),
@@ -238,11 +264,13 @@ def _content(statistics: Statistics) -> str:
     measured = {
         "turns in a conversation": spread(statistics.turns),
         "messages in a turn": spread(statistics.messages),
-        "words in a message": spread(statistics.words),
+        "words in a message": spread(statistics.words) if statistics.has_words else None,
         "age of a persona": spread(statistics.ages),
     }
     rows = [(name, s.min, s.q1, s.median, s.q3, s.max, _number(s.mean)) for name, s in measured.items() if s]
-    tags = table(("tag", "how many"), ((f"`{tag}`", _number(n)) for tag, n in ranked(statistics.tags)))
+    tags = table(
+        ("tag", "how many"), ((_Markdown(f"`{tag}`"), _number(n)) for tag, n in ranked(statistics.tags))
+    )
     return "\n\n".join([table(head, rows), tags if statistics.tags else "No tags.", _diversity(statistics)])
 
 
@@ -252,6 +280,11 @@ def _diversity(statistics: Statistics) -> str:
         ("different first messages", f"{len(statistics.openers):,} {of}"),
         ("different topics", f"{len(statistics.topics):,} {of}"),
         ("different relationships", f"{len(statistics.relationships):,} {of}"),
+    ]
+    if not statistics.has_words:
+        unspaced = "Words are not counted: most of the text is in a script without spaces between them."
+        return f"{table(('diversity', ''), rows)}\n\n{unspaced}"
+    rows += [
         (f"distinct-1 (first {DISTINCT_WORDS:,} words)", f"{statistics.distinct_1:.3f}"),
         (f"distinct-2 (first {DISTINCT_WORDS:,} words)", f"{statistics.distinct_2:.3f}"),
     ]

@@ -46,6 +46,8 @@ def write_card(facts: Facts, old: str | None, *, licence_given: bool) -> str:
     old_metadata, old_text = _read_card(old, facts.repo) if old else ({}, None)
     if licence_given:
         old_metadata = {key: value for key, value in old_metadata.items() if not key.startswith("license")}
+    if facts.languages:
+        old_metadata.pop("language", None)
     metadata = merge_metadata(_metadata(facts), old_metadata)
     text = merge_text(card_text(facts), old_text, title(facts.repo))
     return f"---\n{_yaml(metadata)}\n---\n\n{text}"
@@ -64,7 +66,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
 
     data = DatasetCardData(
         license=facts.licence,
-        language=["en"],
+        language=list(facts.languages) or facts.statistics.languages or _checked_language(facts),
         pretty_name=title(facts.repo),
         task_categories=["text-generation"],
         size_categories=[size_category(facts.statistics.chats)],
@@ -73,6 +75,13 @@ def _metadata(facts: Facts) -> dict[str, Any]:
     )
     DatasetInfosDict({"default": DatasetInfo(features=features())}).to_dataset_card_data(data)
     return dict(data.to_dict())  # type: ignore[no-untyped-call]
+
+
+def _checked_language(facts: Facts) -> list[str] | None:
+    """Return the language that ``soc clean`` was told every chat must be in."""
+    cleaning = next((m.config.get("clean") for m in facts.manifests if m.stage == "clean"), None)
+    language = cleaning.get("language") if isinstance(cleaning, dict) else None
+    return [language] if isinstance(language, str) else None
 
 
 def _yaml(metadata: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
             after.setdefault(anchor, []).append(section)
             continue
         anchor = heading
-        if KEEP in section:
+        if any(KEEP in line and not fenced for line, fenced in _lines(section)):  # not a message that says it
             by_heading[heading] = section
     merged = after.get(None, [])
     for heading, section in by_heading.items():

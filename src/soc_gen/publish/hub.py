@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soc_gen.errors import HubError, UsageError
+from soc_gen.io.datasets import check_repo_name
 from soc_gen.io.hub import fault_reason, hub_faults
 from soc_gen.publish.card import Facts
 from soc_gen.publish.card_file import licence_of, write_card
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LICENCE = "cc-by-4.0"
 _LICENCES = Path(__file__).with_name("licences.txt")
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,8})*")
 _WRITE_HINT = "Make a token with write access at https://huggingface.co/settings/tokens"
 
 
@@ -45,6 +46,8 @@ class PushOptions:
     licence: str | None = None
     """None keeps the card's, or takes the default."""
     card_only: bool = False
+    languages: tuple[str, ...] = ()
+    """ISO 639 codes for the card; none: what the data shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +65,19 @@ def check_wanted(options: PushOptions) -> None:
     """Refuse what cannot work, before anything is read or sent.
 
     Raises:
-        UsageError: A bad repo name or licence, or options that exclude each other.
+        UsageError: A bad repo name, licence or language, or options that exclude each other.
     """
-    if not _REPO.fullmatch(options.repo) or ".." in options.repo or "--" in options.repo:
-        raise UsageError(f"not a dataset name: {options.repo!r}", hint="Write it as USER/NAME")
+    check_repo_name(options.repo)
     if options.create_pr and (options.revision or options.tag):
         hint = "To go on with a pull request use --revision refs/pr/N; tag after the merge"
         raise UsageError("--create-pr goes with neither --revision nor --tag", hint=hint)
     if options.licence is not None and options.licence not in _LICENCES.read_text("utf-8").split():
         hint = "Use one such as cc-by-4.0, cc-by-nc-4.0, cc0-1.0, odc-by, apache-2.0, mit or other"
         raise UsageError(f"the Hub knows no licence {options.licence!r}", hint=hint)
+    for language in options.languages:
+        if not _LANGUAGE.fullmatch(language):
+            hint = "Use an ISO 639 code such as en, zh or yue"
+            raise UsageError(f"not a language: {language!r}", hint=hint)
 
 
 def read_token(token_env: str | None) -> str:
@@ -209,7 +215,8 @@ def write_card_file(
     staged: StagedDataset, options: PushOptions, licence: str, files: tuple[str, ...], old: str | None
 ) -> Path:
     """Write the card into the staged folder and return its path."""
-    facts = Facts(options.repo, staged.manifests, staged.statistics, staged.sample, licence, files)
+    about = (staged.manifests, staged.statistics, staged.sample)
+    facts = Facts(options.repo, *about, licence, files, options.languages)
     path = staged.folder / CARD
     path.write_text(write_card(facts, old, licence_given=options.licence is not None), "utf-8")
     return path

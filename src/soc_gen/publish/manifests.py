@@ -6,18 +6,14 @@ going back from it: its own, then those of the files that went into it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from soc_gen.io.manifest import Manifest, read_object
-
-_SECRET = re.compile(r"key|token|secret|password|authorization|credential", re.IGNORECASE)
-_NOT_SECRET = re.compile(r"_env$|tokens$|^(tokens|prompt|cached|completion)$|tokens_per_minute$")
-_URL = re.compile(r"^\w[\w+.-]*://")
+from soc_gen.io.scrub import scrub
 
 
 def published_manifest(path: Path) -> bytes:
@@ -25,26 +21,9 @@ def published_manifest(path: Path) -> bytes:
     return orjson.dumps(scrub(read_object(path)), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
-def scrub(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value without secrets, addresses of servers, or the folders of the writer's machine."""
-    if isinstance(value, dict):
-        return {key: scrub(item) for key, item in value.items() if not _hidden(str(key), item)}
-    if isinstance(value, list):
-        return [scrub(item) for item in value if not _is_url(item)]
-    if isinstance(value, str) and (
-        PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()
-    ):
-        return PureWindowsPath(value).name
-    return value
-
-
-def _hidden(key: str, value: object) -> bool:
-    secret = bool(_SECRET.search(key)) and not _NOT_SECRET.search(key) and isinstance(value, str)
-    return secret or _is_url(value)
-
-
-def _is_url(value: object) -> bool:
-    return isinstance(value, str) and bool(_URL.match(value))
+def public_manifest(manifest: Manifest) -> Manifest:
+    """Return a manifest as it may be shown: see ``scrub``."""
+    return Manifest.model_validate(scrub(manifest.model_dump()))
 
 
 def generation_settings(manifests: Iterable[Manifest]) -> dict[str, Any]:

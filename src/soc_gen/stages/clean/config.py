@@ -61,6 +61,8 @@ class CleanConfig(Settings):
     """Fewest messages."""
     min_words: int = Field(0, ge=0)
     """Fewest words."""
+    require_end: bool = False
+    """Reject chats without ``<end/>``: other programs save one as finished whose last turn failed."""
     max_repetition: float = Field(0.4, ge=0, le=1)
     """Largest share of three-word runs that were said before in the chat; 1 allows all."""
     max_echo: float = Field(0.3, ge=0, le=1)

@@ -56,8 +56,9 @@ def clean_chat(chat: Chat, rules: Rules, repairer: Repairer) -> ChatResult:
         features, changes = repairer.repair(ChatFeatures(chat, rules.config.shingle_words))
     except UnsettledError:
         return ChatResult(chat, [], "unsettled", "the repairs do not come to rest")
-    if chat.chat_id in rules.failed and not _ended(features.chat):
-        return ChatResult(chat, changes, "cut_off", "its rollout failed and it has no <end/>")
+    if (rules.config.require_end or chat.chat_id in rules.failed) and not _ended(features.chat):
+        why = "its rollout failed and " if chat.chat_id in rules.failed else ""
+        return ChatResult(chat, changes, "cut_off", f"{why}it has no <end/>")
     rejected = reject(features, rules.config)
     if rejected:
         return ChatResult(chat, changes, *rejected)

@@ -11,6 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
+from soc_gen.text.language import language_of
 from soc_gen.text.repetition import is_near_duplicate, said_over, words
 from soc_gen.text.tags import END
 from soc_gen.text.templates import UnclearTurnsError, keep_reply
@@ -27,7 +28,7 @@ REASONS = {
     "too_few_parts": "fewer chat parts than `min_parts`",
     "too_few_messages": "fewer messages than `min_messages`",
     "too_few_words": "fewer words than `min_words`",
-    "cut_off": "no `<end/>`, and its rollout failed",
+    "cut_off": "no `<end/>`, and its rollout failed or `require_end` is on",
     "breaks_character": 'a persona says they are a model ("as an AI")',
     "refusal": "the model declined to go on",
     "assistant_speak": "talks like an assistant",
@@ -176,11 +177,9 @@ def _farewell_loop(features: ChatFeatures, config: CleanConfig) -> str | None:
 def _wrong_language(features: ChatFeatures, config: CleanConfig) -> str | None:
     if config.language is None or len(features.words) < _ENOUGH_WORDS:
         return None
-    try:
-        from py3langid import classify  # noqa: PLC0415 - an extra, wanted only where a language is asked for
-    except ImportError:
-        raise MissingExtraError("py3langid", "language") from None
-    found, _ = classify(re.sub(r"<[^<>]*>", " ", features.text))
+    found = language_of(re.sub(r"<[^<>]*>", " ", features.text))
+    if found is None:
+        raise MissingExtraError("py3langid", "language")
     return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
 
 

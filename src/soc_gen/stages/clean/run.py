@@ -32,6 +32,7 @@ from soc_gen.stages.clean.decide import Decider, Known, prompt_texts
 from soc_gen.stages.clean.dedup import Fingerprint, fingerprint, minhash
 from soc_gen.stages.clean.examine import LineResult, Rules
 from soc_gen.stages.clean.features import ChatFeatures
+from soc_gen.stages.clean.forms import FormCount
 from soc_gen.stages.clean.repairs.repairer import Change
 from soc_gen.stages.clean.spool import Spool, Spooled
 from soc_gen.stages.clean.workers import map_lines
@@ -71,7 +72,7 @@ class CleanReport:
     read: int = 0
     kept: int = 0
     repaired: int = 0
-    """Kept chats that are not, byte for byte, as they were read."""
+    """Kept chats in which a repair changed something."""
     rejected: Counter[str] = field(default_factory=Counter)
     """By reason."""
     repairs: Counter[str] = field(default_factory=Counter)
@@ -164,6 +165,8 @@ class _Run:
         self._decider = Decider(job.config, self._known)
         self._others = 0  # numbers below it are chats of other datasets
         self._gone: set[int] = set()
+        self._repaired: set[int] = set()
+        self._forms = FormCount()
 
     def load_reference(self) -> None:
         """Read the datasets that must not be repeated.
@@ -194,7 +197,7 @@ class _Run:
         """Examine every line and decide on it.
 
         Raises:
-            UsageError: There is none.
+            UsageError: There is none, or every row of a file is of another form that is known.
         """
         rules = Rules(self._job.config, index_prompts(prompt_texts()), failed_ids(paths))
         lines = islice(iter(reader), self._job.limit)
@@ -205,10 +208,13 @@ class _Run:
                 self._job.progress(reader.position, reader.size, self._report.read)
         if not self._report.read:
             raise UsageError("is empty: there is nothing to do", where=", ".join(map(str, paths)))
+        self._forms.refuse_foreign_file()
 
     def _process(self, result: LineResult) -> None:
         if result.changes:
             self._count_repairs(result.changes)
+        if result.reason not in {"torn_line", "line_too_long"}:
+            self._forms.add(result.where, result.as_read, is_chat=result.reason != "invalid_record")
         found = result.fingerprint
         if found is None:
             self._reject(result.reason, result.detail, result.where, result.as_read, is_json=result.is_json)
@@ -217,12 +223,12 @@ class _Run:
         if decision.reason is not None:
             self._reject(decision.reason, decision.detail, result.where, result.as_read)
             return
-        self._report.repaired += result.line != result.as_read
+        if result.changes:
+            self._repaired.add(len(self._spool))
         self._spool.add(_spooled(found, result.where, result.line, result.as_read))
         for replaced in decision.replaced:
             was = self._spool.read(replaced.number)
             self._gone.add(replaced.number)
-            self._report.repaired -= was.as_read != was.line
             self._reject("near_duplicate", replaced.detail, was.where, was.as_read)
 
     def _known(self, number: int) -> Known:
@@ -261,6 +267,7 @@ class _Run:
             if number not in self._gone:
                 handle.write(self._spool.read(number).line + b"\n")
                 self._report.kept += 1
+                self._report.repaired += number in self._repaired
 
     def check_counts(self) -> None:
         """Refuse a result in which a record is missing."""

@@ -1,75 +1,106 @@
-"""The bank of personas, read and checked whole, so that a bad one stops a run before anything is paid."""
+"""The bank of personas, read and checked whole, so that a bad one stops a run before anything is paid.
+
+A few bad rows in a large bank are told and left out; where many are bad, the file is not what it should be.
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from soc_gen.errors import UsageError
 from soc_gen.io.datasets import read_source
+from soc_gen.io.json_values import LONGEST_VALUE, is_spread, split_values
 from soc_gen.io.jsonl import BadLine
 from soc_gen.io.resources import shipped
+from soc_gen.io.tables import CSV, csv_rows
+from soc_gen.log import log
 from soc_gen.models import Persona
 from soc_gen.stages.experiences.config import ExperiencesConfig
 
 _FEWEST = 2
+_MOST_BAD = 0.25  # share of the rows that may be left out
+_MOST_NAMED = 5
 
 
 def read_bank(config: ExperiencesConfig) -> list[Persona]:
     """Return the personas that ``config`` names.
 
+    Args:
+        config: Names the bank.
+
     Raises:
-        UsageError: They cannot be read, or some are not as they should be.
+        UsageError: They cannot be read, or many are not as they should be.
     """
     source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
     return check_bank(read_source(source, Persona, config.personas_revision), source)
 
 
 def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Persona]:
-    """Return the personas of ``records``, in order.
+    """Return the personas of ``records``, in order, without those that cannot be used.
+
+    Which rows are left out, why, and how many, is logged.
 
     Args:
         records: As read from ``source``, bad lines included.
         source: The file or dataset, for error messages.
 
     Raises:
-        UsageError: A bad line, two personas with one id, or fewer than two personas.
+        UsageError: More than a quarter of the rows are bad lines or have the id of another persona, or there
+            are fewer than two personas.
     """
-    bank = list(records)
-    bad = [record for record in bank if isinstance(record, BadLine)]
-    if bad:
-        what = f"{bad[0].why} ({len(bad)} of {len(bank)} personas cannot be used)"
-        raise UsageError(what, where=bad[0].where, hint="Put them right or take them out")
+    bank = list(_without_doubles(records, source))
+    lost = [record for record in bank if not isinstance(record, Persona)]
+    bad = [record for record in lost if not isinstance(record, _Repeat)]
     personas = [record for record in bank if isinstance(record, Persona)]
-    _refuse_doubles(personas, source)
+    if len(bad) > _MOST_BAD * len(bank) or (lost and len(personas) < _FEWEST):
+        first = (bad or lost)[0]
+        what = f"{first.why} ({len(lost):,} of {len(bank):,} personas cannot be used)"
+        raise UsageError(what, where=first.where, hint="Put them right or take them out")
     if len(personas) < _FEWEST:
         has = "one persona" if personas else "no persona"
         raise UsageError(f"has {has}; a conversation takes two", where=source)
+    for one in lost[:_MOST_NAMED]:
+        log.warning("left out: %s: %s", one.where, one.why)
+    if lost:
+        told = f"{len(lost):,} of {len(bank):,} personas of {source}"
+        log.warning("%s cannot be used and are left out", told)
     return personas
 
 
-def _refuse_doubles(personas: list[Persona], source: str) -> None:
-    seen: dict[str, int] = {}
-    for number, persona in enumerate(personas):
-        earlier = seen.setdefault(persona.id, number)
-        if earlier != number:
-            what = f"same id as line {_line(source, earlier)}: {persona.id}"
-            where = f"{source}:{_line(source, number)}"
-            raise UsageError(what, where=where, hint="Ids tell speakers apart: give each persona its own")
+class _Repeat(BadLine):
+    """A row that is, whole, the same as an earlier one: nothing is wrong with the file."""
 
 
-def _line(source: str, number: int) -> int:
-    """Return the line of record ``number`` (from 0): blank lines hold none, rows of a table end on theirs."""
+def _without_doubles(records: Iterable[Persona | BadLine], source: str) -> Iterator[Persona | BadLine]:
+    """Yield ``records``; in the place of a persona whose id an earlier one has, a bad line."""
+    seen: dict[str, tuple[int, Persona]] = {}
+    lines: list[int] = []
+    for number, record in enumerate(records):
+        if isinstance(record, BadLine):
+            yield record
+            continue
+        earlier, same = seen.setdefault(record.id, (number, record))
+        if earlier == number:
+            yield record
+            continue
+        lines = lines or _lines(source)
+        here, there = (lines[n] if n < len(lines) else n + 1 for n in (number, earlier))
+        kind = _Repeat if same == record else BadLine
+        yield kind(f"{source}:{here}", f"same id as line {there}: {record.id}. Ids tell speakers apart")
+
+
+def _lines(source: str) -> list[int]:
+    """Return the line of every record: blank lines hold none, rows of a table end on theirs.
+
+    Rows of Parquet and of datasets on the Hub have numbers, no lines: there are none of them.
+    """
     path = Path(source)
     if not path.is_file() or path.suffix == ".parquet":
-        return number + 1
-    if path.suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as table:
-            rows = csv.DictReader(table)
-            next(islice(rows, number, None))
-            return rows.line_num
+        return []
+    if path.suffix in CSV:
+        return [int(where.rpartition(":")[2]) for where, _ in csv_rows(path)]
     with path.open("rb") as handle:
-        full = (line for line, text in enumerate(handle, 1) if text.strip())
-        return next(line for position, line in enumerate(full) if position == number)
+        if is_spread(handle.peek()):
+            return [value.line for value in split_values(handle, LONGEST_VALUE, source)]
+        return [line for line, text in enumerate(handle, 1) if text.strip()]
