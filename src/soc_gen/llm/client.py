@@ -209,9 +209,10 @@ class EndpointClient:
     def _by_length(self, refusal: RequestRejectedError, request: Request) -> Exception:
         """Return what a refusal means that gives no reason known here.
 
-        Where only prompts that are longer than all that were answered are refused, they are too long.
+        Where only prompts that are longer than all that were answered are refused, they are too long. An
+        opening is not taken for that: it is as long as it was made.
         """
-        if not self._longest:
+        if not self._longest or not request.turn:
             return refusal
         self._refuses_short = self._refuses_short or _size(request) <= self._longest
         return refusal if self._refuses_short else ContextLengthError(str(refusal))
@@ -242,8 +243,11 @@ class EndpointClient:
         """Return the body as JSON, or as text where it is none, without the key that some servers repeat."""
         try:
             document = _parsed(answer.content)
-        except NotACompletionError:
-            return self._redactor.error(answer.content.decode("utf-8", "replace"))
+        except NotACompletionError as fault:
+            text: str = self._redactor.error(answer.content.decode("utf-8", "replace"))
+            if 200 <= answer.status < 300 and not text.lstrip().startswith("<"):
+                raise NotACompletionError(fault.kind, excerpt(text)) from None
+            return text
         good = 200 <= answer.status < 300 and not (isinstance(document, dict) and document.get("error"))
         return self._redactor.data(document) if good else self._redactor.error(document)
 
@@ -290,7 +294,7 @@ def _parsed(content: bytes) -> object:
     try:
         return json.loads(content)  # takes half a surrogate pair, which a model may well write
     except (ValueError, RecursionError):
-        raise NotACompletionError("bad_body", excerpt(content.decode("utf-8", "replace"))) from None
+        raise NotACompletionError("bad_body") from None
 
 
 def _checked_url(url: str, shown: str) -> str:
