@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
 from soc_gen.errors import EndpointError
@@ -23,7 +24,8 @@ def exchange(script: Script, seconds: float = 5.0, elsewhere: str = "") -> Answe
         client = HttpClient(url)
         try:
             headers = {"Content-Type": "application/json"}
-            return await client.exchange("POST", f"{url}/chat/completions", headers, seconds, BODY)
+            address = httpx2.URL(f"{url}/chat/completions")
+            return await client.exchange("POST", address, headers, seconds, BODY)
         finally:
             await client.close()
 
