@@ -87,13 +87,6 @@ _ALOUD = tuple(
     for opening, answer in _PHRASES
 )
 _OPENING = re.compile(f"{_HEADING}(?:{'|'.join(opening for opening, _ in _PHRASES)})", re.I)
-_OPENING_WORDS = (
-    b"thinking",
-    b"thought",
-    b"reasoning",
-    b"analysis",
-    b"commentary",
-)  # one is in every opening
 _TALKS_OF_TASK = re.compile(
     r"\W*(?:(?:okay|ok|alright|hmm+|so|well|now|first|right|let['’]s see|wait)\b[,.…]*\s+)*"
     r"(?:the user(?:['’]s)? (?:wants|is|has|asks|asked|needs|provided|gave|said|says|request|prompt|message)"
@@ -190,15 +183,9 @@ def strip_thinking(reply: str) -> str:
     return drop_thinking_aloud(text, is_reply=True)
 
 
-def may_begin_aloud(data: bytes, messages: list[str]) -> bool:
-    """Whether ``drop_thinking_aloud`` may change one of ``messages``: no misses, and fast.
-
-    Args:
-        data: All of them in UTF-8, a line each.
-        messages: The same, one by one.
-    """
-    folded = data.lower()
-    return any(word in folded for word in _OPENING_WORDS) and any(map(_OPENING.match, messages))
+def may_begin_aloud(messages: list[str]) -> bool:
+    """Whether ``drop_thinking_aloud`` may change one of ``messages``: no misses, and fast."""
+    return any(map(_OPENING.match, messages))
 
 
 def has_mark(text: str) -> bool:

@@ -69,7 +69,7 @@ def may_think(features: ChatFeatures) -> bool:
 def may_hold_thoughts(features: ChatFeatures) -> bool:
     """Whether ``drop_thinking`` may change something; asked of the many chats with a colon in them."""
     marked = not _MARK_SIGNS.isdisjoint(features.marks) and has_mark(features.text)
-    return marked or may_begin_aloud(features.data, features.messages)
+    return marked or may_begin_aloud(features.messages)
 
 
 def drop_thinking(messages: Messages) -> Messages:
