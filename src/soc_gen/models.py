@@ -128,7 +128,7 @@ class Chat(Record):
 
 
 class Failure(Record):
-    """A conversation or experience that could not be obtained; owed to the next run."""
+    """A conversation or experience that could not be obtained; tried again by the next run."""
 
     index: int
     """Position in the input, from 0."""

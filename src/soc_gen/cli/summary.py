@@ -1,4 +1,4 @@
-"""What stages that asked a model have done: a table or JSON, what is owed, and the exit code."""
+"""The end of a command that asked a model: a table or JSON, what failed, and the exit code."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def tell_trouble(report: StageResult) -> None:
         tell(f"{report.stage}: {' and '.join(kept)} were there from before, not paid again.")
     if report.failures:
         first = report.failures[0]
-        owed = f"{len(report.failures)} not obtained; the next run of the same command tries again."
-        tell(f"{report.stage}: {owed}")
+        failed = f"{len(report.failures)} not obtained; the next run of the same command tries again."
+        tell(f"{report.stage}: {failed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
         again = "With more of it, the same" if "budget" in report.stopped else "The same"

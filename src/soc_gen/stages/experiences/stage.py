@@ -79,7 +79,7 @@ async def make_experience(
         note: Is told ``("reroll", reason)`` of each refused reply, and ``("repair", name)``.
 
     Raises:
-        ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
+        ConversationError: ``bad_experience`` when every reply was refused; what ``llm`` raises.
     """
     propose = from_lines if config.format == "lines" else from_json
     shown = [LINES_EXAMPLES] if config.format == "lines" else map(example_text, examples)

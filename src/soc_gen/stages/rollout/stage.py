@@ -49,7 +49,7 @@ async def roll_out(experience: Experience, llm: LLM, rules: Rules) -> Chat:
     """Play ``experience`` to its end.
 
     Raises:
-        ConversationFailed: A turn stayed bad, or the endpoint could not take the conversation.
+        ConversationError: A turn stayed bad, or the endpoint could not take the conversation.
     """
     play = _Play(experience, llm, rules)
     while len(play.turns) < rules.config.max_turns and not play.ended:
@@ -132,7 +132,7 @@ class _Play:
         """Return the turn in ``reply``, repaired where that is honest.
 
         Raises:
-            BadTurn: It has to be asked for again.
+            InvalidTurnError: It has to be asked for again.
         """
         speaker = len(self.turns) % 2
         early = len(self.turns) < self._rules.config.min_turns

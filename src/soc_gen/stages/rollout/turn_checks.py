@@ -153,7 +153,7 @@ def check_turn(messages: Sequence[str], context: TurnContext) -> None:
     """Run every check.
 
     Raises:
-        BadTurn: Named after the first check that fails.
+        InvalidTurnError: Named after the first check that fails.
     """
     for name, check in CHECKS.items():
         found = check(messages, context)

@@ -95,7 +95,7 @@ class Format(Protocol):
         """Read a reply.
 
         Raises:
-            BadTurn: It is not what was asked for.
+            InvalidTurnError: It is not what was asked for.
         """
         ...
 
