@@ -13,19 +13,15 @@ from hypothesis import strategies as st
 from soc_gen.errors import HubError
 from soc_gen.io.manifest import Manifest
 from soc_gen.metrics.statistics import Statistics, spread
-from soc_gen.publish.card import Facts, card_text, sample_text, table
+from soc_gen.publish.card import card_text, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.card_merge import KEEP, merge_metadata, merge_text, sections
 from soc_gen.publish.staging import StagedDataset, stage
-from tests.publish.conftest import REPO, chat, ignore, write_chats
+from tests.support.publishing import chat, facts, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"
 SECTIONS = ["Load it", "A sample", "Fields", "How it was made", "Counts", "What is in it", "Tokens and cost",
             "Known limitations", "Licence", "Citation"]  # fmt: skip
-
-
-def facts(staged: StagedDataset, files: tuple[str, ...] = ("data.jsonl",)) -> Facts:
-    return Facts(REPO, staged.manifests, staged.statistics, staged.sample, "cc-by-4.0", files)
 
 
 def test_the_card_is_this(staged: StagedDataset) -> None:

@@ -13,7 +13,7 @@ from soc_gen.io.scrub import scrub
 from soc_gen.models import Chat
 from soc_gen.publish.manifests import generation_settings
 from soc_gen.publish.staging import check_rehearsal, stage
-from tests.publish.conftest import chat, ignore, write_chats
+from tests.support.publishing import chat, ignore, write_chats
 
 
 def refused(file: Path, folder: Path) -> str:
