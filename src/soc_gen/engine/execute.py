@@ -155,7 +155,7 @@ def _write_sidecars(out: Path, stage: Stage[J], inputs: dict[str, Any], run: Act
     journal = run.journal
     failures = [journal.pending[index] for index in sorted(journal.pending)]
     write_jsonl(sidecar_path(out, "failures.jsonl"), failures)
-    facts = _facts(run.context, run.connection, journal) | {"inputs_of_the_run": inputs} | stage.facts()
+    facts = run_facts(run.context, run.connection, journal) | {"inputs_of_the_run": inputs} | stage.facts()
     facts["outputs"] = [{"path": path_to_text(out.name), "records": journal.done}]
     facts["reasons"] = Counter(failure.reason for failure in failures)
     write_manifest(out, stage.name, facts)
@@ -200,7 +200,8 @@ def _changed_fields(renamed: Mapping[str, str]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _facts(context: RunContext, connection: Connection, journal: Journal) -> dict[str, Any]:
+def run_facts(context: RunContext, connection: Connection, journal: Journal) -> dict[str, Any]:
+    """Return the manifest's facts of the run: settings, endpoint, counts, tokens, cost in US dollars."""
     metrics, totals = context.metrics, journal.totals
     return {
         "random_seed": context.random_seed,
