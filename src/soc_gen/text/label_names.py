@@ -66,8 +66,8 @@ def label_names(names: frozenset[str]) -> LabelNames:
 
 def _are_words(words: list[str]) -> bool:
     """Is a username made of words, as ``plan_b`` is?"""
-    return any(one in WORD_NAMES for one in words) and all(
-        one in WORD_NAMES or len(one) == 1 for one in words
+    return any(word in WORD_NAMES for word in words) and all(
+        word in WORD_NAMES or len(word) == 1 for word in words
     )
 
 
@@ -78,8 +78,8 @@ def name_pieces(names: frozenset[str]) -> tuple[str, ...]:
     Far cheaper than ``label_names``, and nearly always the end of it.
     """
     words = {word for name in names for word in _words(name)}
-    pieces = {one for word in words for one in (word if _EAST_ASIAN.fullmatch(word) else (word,))}
-    kept = [one for one in pieces if (len(one) > 1 or not one.isascii()) and one not in _TITLES]
+    pieces = {piece for word in words for piece in (word if _EAST_ASIAN.fullmatch(word) else (word,))}
+    kept = [piece for piece in pieces if (len(piece) > 1 or not piece.isascii()) and piece not in _TITLES]
     spaced = [fold_names(name) for name in names if max(map(len, _words(name)), default=0) == 1]
     return (*(kept or pieces), *spaced)
 
@@ -102,7 +102,7 @@ def is_titled(name: str) -> bool:
 
 def _words(name: str) -> list[str]:
     plain = _INITIALS.sub("", _APOSTROPHES.sub("", fold(_DISCRIMINATOR.sub("", name))))
-    return "".join([one if _is_letter(one) else " " for one in plain]).split()
+    return "".join([letter if _is_letter(letter) else " " for letter in plain]).split()
 
 
 def _is_letter(character: str) -> bool:
@@ -171,4 +171,4 @@ def _east_asian(form: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield (base,)
         yield from ((base + honorific,) for honorific in _HONORIFICS)
     if _CHINESE.fullmatch(key):
-        yield from ((familiar + one,) for familiar in _FAMILIAR for one in (key[0], key[-1]))
+        yield from ((familiar + called,) for familiar in _FAMILIAR for called in (key[0], key[-1]))

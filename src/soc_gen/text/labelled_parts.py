@@ -92,11 +92,14 @@ NOBODY = Reader()
 
 def chat_readers(chat: Chat) -> dict[str, Reader]:
     """Return who reads the parts of each of the two in ``chat``."""
-    one, two = chat.experience.people
-    first, second = names_of(one), names_of(two)
-    people = {two.id: callers(second, first), one.id: callers(first, second)}
-    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
-    return {me: Reader(people[me], used[me], used[they]) for me, they in ((two.id, one.id), (one.id, two.id))}
+    persona1, persona2 = chat.experience.people
+    first, second = names_of(persona1), names_of(persona2)
+    people = {persona2.id: callers(second, first), persona1.id: callers(first, second)}
+    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, persona1.id)
+    return {
+        me: Reader(people[me], used[me], used[they])
+        for me, they in ((persona2.id, persona1.id), (persona1.id, persona2.id))
+    }
 
 
 @lru_cache(maxsize=4096)
@@ -107,10 +110,10 @@ def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes
         names: The ``names_of`` both, together or apart.
     """
     pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
-    pieces = [one for one in pieces if not any(other in one for other in pieces if other != one)]
+    pieces = [piece for piece in pieces if not any(other in piece for other in pieces if other != piece)]
     return (
-        tuple(one.encode() for one in pieces if one.isascii()),
-        tuple(one.encode() for one in pieces if not one.isascii()),
+        tuple(piece.encode() for piece in pieces if piece.isascii()),
+        tuple(piece.encode() for piece in pieces if not piece.isascii()),
     )
 
 
@@ -129,7 +132,7 @@ class _Row:
     text: str
     labels: list[Label]
 
-    def said(self, place: int) -> str:
+    def text_after(self, place: int) -> str:
         """Return what stands behind the label at ``place``, up to the next."""
         ends = [label.start for label in self.labels[place + 1 :]]
         return self.text[self.labels[place].end : ends[0] if ends else None].strip()
@@ -200,10 +203,10 @@ def _drop_lists(rows: list[_Row]) -> None:
             run.append((row, *item))
             continue
         if row.text.strip() or row.message < 0:
-            strangers = any(not one.labels for one, _, _ in run)
-            if is_list([(name, said) for _, name, said in run], expected=expected or strangers):
-                for one, _, _ in run:
-                    one.labels = []
+            strangers = any(not item_row.labels for item_row, _, _ in run)
+            if is_list([(name, text) for _, name, text in run], expected=expected or strangers):
+                for item_row, _, _ in run:
+                    item_row.labels = []
             run = []
             expected = row.text.rstrip().endswith((":", "：")) and not row.labels
 
@@ -215,9 +218,9 @@ def _item(row: _Row) -> tuple[str, str] | None:
     ):
         return None
     if row.labels and row.labels[0].start == 0:
-        return row.labels[0].key, row.said(0) if len(row.labels) == 1 else "?"
-    found = item_line(row.text)
-    return (name_key(found["name"]), row.text[found.end() :]) if found and not row.labels else None
+        return row.labels[0].key, row.text_after(0) if len(row.labels) == 1 else "?"
+    item = item_line(row.text)
+    return (name_key(item["name"]), row.text[item.end() :]) if item and not row.labels else None
 
 
 def _is_plain(label: str) -> bool:
@@ -232,9 +235,9 @@ def _one_line_list(row: _Row) -> bool:
     first = row.labels[0].end
     known = [(label.start, label.end, label.key) for label in row.labels]
     strangers = [
-        (first + one.start("name"), first + one.end(), name_key(one["name"]))
-        for one in next_items(row.text[first:])
-        if not any(start <= first + one.start("name") < end for start, end, _ in known)
+        (first + item.start("name"), first + item.end(), name_key(item["name"]))
+        for item in next_items(row.text[first:])
+        if not any(start <= first + item.start("name") < end for start, end, _ in known)
     ]
     places = sorted(known + strangers)
     ends = [*(start for start, _, _ in places[1:]), len(row.text)]
@@ -253,7 +256,7 @@ def _drop_unsaid(rows: list[_Row]) -> None:
         row.labels = [
             label
             for number, label in enumerate(row.labels)
-            if row.said(number) or followed or label.form is Form.MARKED
+            if row.text_after(number) or followed or label.form is Form.MARKED
         ]
 
 
@@ -265,7 +268,7 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
         for place, label in enumerate(row.labels):
             if label.side is Side.OTHER:
                 alone = label.form is Form.MARKED and (label.sure or theirs.labelled)
-                theirs_here = own or bool(roles) or (alone and not is_score(row.said(place)))
+                theirs_here = own or bool(roles) or (alone and not is_score(row.text_after(place)))
             else:
                 theirs_here = label.side is Side.ROLE and (own or len(roles) > 1)
             if theirs_here:
@@ -291,7 +294,8 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
             begins = 0 in taken and row.labels[0].start == 0
             if not begins or not (first or began or _is_talk(row)):
                 taken = []
-            taken = [place for place in taken if place == 0 or row.said(place - 1)]  # a doubled one is next
+            # With no text before it, the next label is the same one again.
+            taken = [place for place in taken if place == 0 or row.text_after(place - 1)]
             began |= first and bool(taken)
             lines.append(_without(row, taken))
         text = "\n".join(lines)
@@ -300,8 +304,8 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
 
 
 def _is_talk(row: _Row) -> bool:
-    said = row.said(0)
-    return bool(said) and not is_item(said)
+    text = row.text_after(0)
+    return bool(text) and not is_item(text)
 
 
 def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
@@ -315,7 +319,7 @@ def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
         return True
     if label.form is Form.BARE:
         return labelled
-    return not is_item(row.said(place))
+    return not is_item(row.text_after(place))
 
 
 def _without(row: _Row, places: Iterable[int]) -> str:
@@ -362,7 +366,7 @@ def _usage(
     often = 2 * labelled[sender] >= spoken[sender] > 0
     both = 2 * labelled.total() >= spoken.total() and labelled.total() > 1
     numbers = ["one", "two"] if is_first else ["two", "one"]
-    seen = {one: set(found) & {"one", "two"} for one, found in roles.items()}
+    seen = {who: set(keys) & {"one", "two"} for who, keys in roles.items()}
     if all(seen.values()) and seen[sender] == {numbers[1]}:
         numbers.reverse()  # who begins is speaker one
     mine, theirs = {numbers[0]}, {numbers[1]}

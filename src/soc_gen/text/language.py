@@ -77,9 +77,9 @@ def language_of(text: str) -> str | None:
 
 def languages_of(texts: Iterable[str]) -> list[str]:
     """Return the languages of ``texts`` taken together, the most frequent first; rare ones are left out."""
-    found = Counter(language for chunk in _chunks(texts) if (language := language_of(chunk)))
-    ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [language for language, count in ranked if count >= _LEAST_SHARE * found.total()]
+    counts = Counter(language for chunk in _chunks(texts) if (language := language_of(chunk)))
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [language for language, count in ranked if count >= _LEAST_SHARE * counts.total()]
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[str]:

@@ -75,7 +75,7 @@ def is_item(text: str, most: int = _FEW_WORDS) -> bool:
 
 def is_score(text: str) -> bool:
     """Has ``text`` digits and no letters, as a score has?"""
-    return any(one.isdigit() for one in text) and not any(one.isalpha() for one in text)
+    return any(letter.isdigit() for letter in text) and not any(letter.isalpha() for letter in text)
 
 
 def next_items(text: str) -> list[re.Match[str]]:

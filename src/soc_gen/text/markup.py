@@ -50,10 +50,10 @@ def strip_unknown(message: str) -> str:
 def _strip_once(text: str) -> str:
     if "<!" in text or "<?" in text or "</s" in text.lower():
         text = _HIDDEN.sub(_apart, text)
-    found = list(unknown_tags(text))
-    if not found:
+    tags = list(unknown_tags(text))
+    if not tags:
         return text
-    closed = frozenset(match["name"].lower() for match in found if match["slash"])
+    closed = frozenset(match["name"].lower() for match in tags if match["slash"])
     stripped = UNKNOWN.sub(partial(_words, closed=closed), text)
     return _BREAKS.sub("\n", stripped) if _BREAK in stripped else stripped
 

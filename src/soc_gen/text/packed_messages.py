@@ -19,10 +19,10 @@ def unpack_messages(text: str) -> list[str] | None:
 
     What is only nearly JSON has to be an object: people write lists too, with brackets of their own.
     """
-    found = read_json(text)
-    if not found or (found.repaired and not isinstance(found.value, dict)):
+    parsed = read_json(text)
+    if not parsed or (parsed.repaired and not isinstance(parsed.value, dict)):
         return None
-    return texts_of(found.value)
+    return texts_of(parsed.value)
 
 
 def texts_of(value: object) -> list[str] | None:
@@ -34,17 +34,17 @@ def texts_of(value: object) -> list[str] | None:
             first one says.
     """
     if isinstance(value, dict):
-        return _texts_in_object({str(key).strip("\"'").casefold(): found for key, found in value.items()})
+        return _texts_in_object({str(key).strip("\"'").casefold(): item for key, item in value.items()})
     if not isinstance(value, list) or not value or _is_heard(value[0]):
         return None
     texts: list[str] = []
     for item in value:
         if texts and _is_another_turn(item, value[0]):
             break
-        found = [item] if isinstance(item, str) else texts_of(item) if isinstance(item, dict) else None
-        if found is None:
+        own_texts = [item] if isinstance(item, str) else texts_of(item) if isinstance(item, dict) else None
+        if own_texts is None:
             return None
-        texts.extend(found)
+        texts.extend(own_texts)
     return texts
 
 

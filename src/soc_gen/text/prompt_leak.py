@@ -36,9 +36,10 @@ class PromptNgramIndex:
 def index_prompts(texts: Iterable[str]) -> PromptNgramIndex:
     """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
     texts = list(texts)
-    said = [found for text in texts if len(found := tokenize(text)) >= LEAK_WORDS]
+    prompts = [tokens for text in texts if len(tokens := tokenize(text)) >= LEAK_WORDS]
     grams = {
-        size: frozenset(run for one in said for run in ngrams(one, size)) for size in range(1, LEAK_WORDS + 1)
+        size: frozenset(run for tokens in prompts for run in ngrams(tokens, size))
+        for size in range(1, LEAK_WORDS + 1)
     }
     lines = (line for text in texts for line in text.splitlines() if _NAME_SLOT in line)
     orders = [_OTHER_SLOT.sub("", line).strip().rstrip(".").split(_NAME_SLOT) for line in lines]
@@ -67,7 +68,7 @@ def leaks_prompt(text: str, grams: PromptNgramIndex) -> bool:
 
     That is ``LEAK_WORDS`` of its words in a row, or a line that says whose turn it is.
     """
-    said = tokenize(text)
-    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(ngrams(said, LEAK_WORDS)):
+    tokens = tokenize(text)
+    if len(tokens) >= LEAK_WORDS and not grams.runs.isdisjoint(ngrams(tokens, LEAK_WORDS)):
         return True
     return bool(grams.orders and grams.orders.search(text))

@@ -25,8 +25,8 @@ _ROMANCE = re.compile(
 
 def romance(text: str) -> str:
     """Return the first words of ``text`` that speak of romance or sex, or ""."""
-    found = _ROMANCE.search(text)
-    return found[0] if found else ""
+    match = _ROMANCE.search(text)
+    return match[0] if match else ""
 
 
 def find_romance_with_minor(personas: Iterable[Persona], texts: Iterable[str]) -> str:

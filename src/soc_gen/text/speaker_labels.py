@@ -137,9 +137,13 @@ def names_of(persona: Persona) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _names(name: str, username: str) -> frozenset[str]:
-    found = (name, first_name(name), username, *_NICKNAME.findall(name))
-    names = {" ".join(one.casefold().split()).strip("@\"'“”‘’ ,.") for one in found}
-    return frozenset(one for one in names if len(one) > 1 or not one.isascii() or one == name.casefold())
+    spellings = (name, first_name(name), username, *_NICKNAME.findall(name))
+    names = {" ".join(spelling.casefold().split()).strip("@\"'“”‘’ ,.") for spelling in spellings}
+    return frozenset(
+        spelling
+        for spelling in names
+        if len(spelling) > 1 or not spelling.isascii() or spelling == name.casefold()
+    )
 
 
 def callers(own: frozenset[str], other: frozenset[str]) -> Callers:
@@ -149,8 +153,8 @@ def callers(own: frozenset[str], other: frozenset[str]) -> Callers:
 
 def line_label(line: str, people: Callers) -> Label | None:
     """Return the label that ``line`` begins with."""
-    found = (_label(line, head, end, form, people) for head, end, form in _heads(line))
-    return next((label for label in found if label), None)
+    labels = (_label(line, head, end, form, people) for head, end, form in _heads(line))
+    return next((label for label in labels if label), None)
 
 
 def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]:
@@ -164,13 +168,13 @@ def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]
         marks += _DASH.finditer(line, at)
     if first:
         marks += _BRACKETS.finditer(line, at)
-    found: list[Label] = []
+    labels: list[Label] = []
     for match in sorted(marks, key=re.Match.start):
         if label := _before(line, at, match, people):
-            found.append(label)
+            labels.append(label)
             at = label.end
-    both = len({label.key for label in found}) > 1
-    return [one for one in found if _may_begin(line[: one.start], labelled=both or first is not None)]
+    both = len({label.key for label in labels}) > 1
+    return [label for label in labels if _may_begin(line[: label.start], labelled=both or first is not None)]
 
 
 def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label | None:
@@ -298,7 +302,7 @@ def _name_in(head: str) -> str:
 def _unstamped(head: str) -> str:
     head = _UNSEEN.sub("", head)
     plain = _BULLET.sub("", head, count=1) if _BULLET.match(head) else head
-    if any(one.isdigit() for one in plain):
+    if any(letter.isdigit() for letter in plain):
         unstamped = _CLOCK.sub(" ", _DATE.sub(" ", plain))
         if unstamped != plain:
             plain = re.sub(r"^[\s\[\](),.|•·–—-]+|[\s\[\](),.|•·–—-]+$", "", _STAMP_WORDS.sub(" ", unstamped))
@@ -307,7 +311,7 @@ def _unstamped(head: str) -> str:
 
 def _is_stamp(text: str) -> bool:
     """Is ``text`` nothing, a bullet, or a date and time?"""
-    return not any(one.isalnum() for one in _STAMP_WORDS.sub("", _CLOCK.sub("", _DATE.sub("", text))))
+    return not any(letter.isalnum() for letter in _STAMP_WORDS.sub("", _CLOCK.sub("", _DATE.sub("", text))))
 
 
 def _is_mark(line: str, match: re.Match[str]) -> bool:

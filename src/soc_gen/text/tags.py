@@ -128,10 +128,10 @@ def spoken_text(message: str) -> str:
     """Return what is said in ``message``: its text, captions and audio; no images, waits or ends."""
     if not MARK.search(message):
         return message
-    said = (
+    texts = (
         p if isinstance(p, str) else p.text for p in parse(message) if isinstance(p, str) or p.name == "audio"
     )
-    return " ".join(said)
+    return " ".join(texts)
 
 
 class _Parser:
@@ -146,14 +146,14 @@ class _Parser:
         self.last_closer = max((i for i in range(len(self.marks)) if self._closes(i)), default=-1)
 
     def pieces(self) -> list[Piece]:
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         position, index = 0, 0
         while index < len(self.marks):
-            found.append(self.message[position : self.marks[index].start()].strip())
+            pieces.append(self.message[position : self.marks[index].start()].strip())
             tags, index, position = self._read(index)
-            found.extend(tags)
-        found.append(self.message[position:].strip())
-        return _join_texts(found)
+            pieces.extend(tags)
+        pieces.append(self.message[position:].strip())
+        return _join_texts(pieces)
 
     def _opens(self, index: int) -> bool:
         own = self.marks[index]
@@ -253,10 +253,10 @@ def _described(rest: str) -> str:
 
 def _delay(times: str) -> Tag | None:
     """Return the delay that ``times`` tells; a number alone is minutes."""
-    found = list(_TIME.finditer(times))
-    with_unit = [match for match in found if not match["bare"]]
+    amounts_given = list(_TIME.finditer(times))
+    with_unit = [match for match in amounts_given if not match["bare"]]
     amounts = dict.fromkeys("smhdw", 0.0)
-    for match in with_unit or found[:1]:
+    for match in with_unit or amounts_given[:1]:
         unit = (match["unit"] or match["unit2"] or "m")[0].lower()
         amounts[unit] += float(match["value"] or match["value2"] or match["bare"])
     total = sum(value * _MINUTES[unit] for unit, value in amounts.items())

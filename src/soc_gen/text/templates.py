@@ -252,15 +252,17 @@ def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
     """
     if not _SIGNS.isdisjoint(signs) or not _ROLE_LINES.isdisjoint(messages):
         return True
-    parted = [one for one in messages if "\n" in one or ":" in one or one.endswith("assistant")]
+    parted = [
+        message for message in messages if "\n" in message or ":" in message or message.endswith("assistant")
+    ]
     return any(map(_WORDS.search, parted))
 
 
 def find_marks(text: str) -> list[Mark]:
     """Return the marks of turns in ``text``, in order."""
-    found = [(match.start(), match.end(), *_said_by(match)) for match in _MARK.finditer(text)]
-    several = len({kind for _, _, kind, _ in found}) > 1
-    return [Mark(start, end, kind) for start, end, kind, alone in found if alone or several]
+    marks = [(match.start(), match.end(), *_said_by(match)) for match in _MARK.finditer(text)]
+    several = len({kind for _, _, kind, _ in marks}) > 1
+    return [Mark(start, end, kind) for start, end, kind, alone in marks if alone or several]
 
 
 def _said_by(match: re.Match[str]) -> tuple[Kind, bool]:
@@ -277,17 +279,17 @@ def blocks(text: str) -> list[Block]:
     Messages are parted by ``SEAM``: behind the end of a turn, the rest of the message is nobody's, and the
     next message is of nobody named.
     """
-    found: list[Block] = []
+    turns: list[Block] = []
     kind: Kind = "unnamed"
     start = 0
     for mark in [*find_marks(text), Mark(len(text), len(text), "end")]:
         seam = text.find(SEAM, start, mark.start) if kind == "end" else -1
         if seam >= 0:
-            found.append(Block(start, seam, "end"))
+            turns.append(Block(start, seam, "end"))
             kind, start = "unnamed", seam
-        found.append(Block(start, mark.start, kind))
+        turns.append(Block(start, mark.start, kind))
         kind, start = mark.kind, mark.end
-    return found
+    return turns
 
 
 class UnclearTurnsError(Exception):
