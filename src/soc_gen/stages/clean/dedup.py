@@ -72,8 +72,8 @@ def minhash(shingles: Sequence[bytes]) -> RMinHash:
 def bands_for(threshold: float) -> int:
     """Return the fewest LSH bands that find nine in ten pairs whose similarity is just ``threshold``."""
     choices = (8, 16, 32, 64)
-    found = (bands for bands in choices if 1 - (1 - threshold ** (SLOTS // bands)) ** bands >= 0.9)
-    return next(found, choices[-1])
+    fitting = (bands for bands in choices if 1 - (1 - threshold ** (SLOTS // bands)) ** bands >= 0.9)
+    return next(fitting, choices[-1])
 
 
 class DuplicateIndex:
@@ -166,9 +166,9 @@ def duplicate_index(config: CleanConfig) -> DuplicateIndex:
     )
 
 
-def repeats(chat_id: str, match: DuplicateMatch, one: RMinHash | None, two: RMinHash | None) -> str:
+def repeats(chat_id: str, match: DuplicateMatch, sketch: RMinHash | None, other: RMinHash | None) -> str:
     """Return which chat a duplicate repeats, and how closely where that is estimated."""
-    if match.kind in (None, "near_duplicate") and one and two:
+    if match.kind in (None, "near_duplicate") and sketch and other:
         longer = ", which is longer" if match.kind is None else ""
-        return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
+        return f"similarity {sketch.jaccard(other):.2f} to {chat_id}{longer}"
     return f"of {chat_id}"

@@ -99,14 +99,14 @@ def clean_line(line: Line, rules: Rules, repairer: Repairer) -> LineResult:
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
         return _invalid(line, f"the key {twice!r} comes twice in one object")
-    found = clean_chat(chat, rules, repairer)
-    changes = tuple(found.changes)
-    if found.fingerprint is None:
+    cleaned = clean_chat(chat, rules, repairer)
+    changes = tuple(cleaned.changes)
+    if cleaned.fingerprint is None:
         is_json = written == line.data or jsonl.is_json(line.data)
-        return LineResult(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
-    if found.chat is not chat:
-        written = found.chat.to_json()
-    return LineResult(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
+        return LineResult(line.where, line.data, b"", cleaned.reason or "", cleaned.detail, is_json, changes)
+    if cleaned.chat is not chat:
+        written = cleaned.chat.to_json()
+    return LineResult(line.where, line.data, written, changes=changes, fingerprint=cleaned.fingerprint)
 
 
 def _invalid(line: Line, why: str) -> LineResult:
@@ -119,14 +119,14 @@ def _invalid(line: Line, why: str) -> LineResult:
 
 def _repeated_key(data: bytes) -> str | None:
     """Return a key that some object in ``data``, which is JSON, has twice."""
-    found: list[str] = []
+    repeated: list[str] = []
 
     def look(pairs: list[tuple[str, object]]) -> None:
         keys: set[str] = set()
         for key, _ in pairs:
             if key in keys:
-                found.append(key)
+                repeated.append(key)
             keys.add(key)
 
     json.loads(data, object_pairs_hook=look, parse_int=str)
-    return found[0] if found else None
+    return repeated[0] if repeated else None

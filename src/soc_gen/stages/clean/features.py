@@ -74,13 +74,13 @@ class ChatFeatures:
     @cached_property
     def names_somebody(self) -> bool:
         """Something in it may be a speaker label."""
-        one, two = self.chat.experience.people
+        persona1, persona2 = self.chat.experience.people
         if _LETTERS.search(self.rare):
-            return may_name(self.text, names_of(one) | names_of(two))
+            return may_name(self.text, names_of(persona1) | names_of(persona2))
         data = self.data.lower()
         if b"'" in data or b"`" in data:
             data = data.translate(None, _APOSTROPHES)
-        return contains_any(label_pieces(names_of(one), names_of(two))[0], data)
+        return contains_any(label_pieces(names_of(persona1), names_of(persona2))[0], data)
 
     @cached_property
     def readers(self) -> dict[str, Reader]:

@@ -177,10 +177,10 @@ def _farewell_loop(features: ChatFeatures, config: CleanConfig) -> str | None:
 def _wrong_language(features: ChatFeatures, config: CleanConfig) -> str | None:
     if config.language is None or len(features.words) < _ENOUGH_WORDS:
         return None
-    found = language_of(re.sub(r"<[^<>]*>", " ", features.text))
-    if found is None:
+    language = language_of(re.sub(r"<[^<>]*>", " ", features.text))
+    if language is None:
         raise MissingExtraError("py3langid", "language")
-    return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
+    return f"looks like {language!r}, not {config.language!r}" if language != config.language else None
 
 
 def _quote(text: str) -> str:

@@ -188,10 +188,10 @@ class _Run:
         self._decider.freeze_reference()
 
     def _add_reference(self, chat: Chat, where: str) -> None:
-        found = fingerprint(ChatFeatures(chat, self._job.config.shingle_words))
-        if self._decider.add_reference(found):
+        chat_fingerprint = fingerprint(ChatFeatures(chat, self._job.config.shingle_words))
+        if self._decider.add_reference(chat_fingerprint):
             line = chat.to_json()
-            self._spool.add(_spooled(found, where, line, line))
+            self._spool.add(_spooled(chat_fingerprint, where, line, line))
 
     def process_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
         """Examine every line and decide on it.
@@ -215,17 +215,17 @@ class _Run:
             self._count_repairs(result.changes)
         if result.reason not in {"torn_line", "line_too_long"}:
             self._forms.add(result.where, result.as_read, is_chat=result.reason != "invalid_record")
-        found = result.fingerprint
-        if found is None:
+        chat_fingerprint = result.fingerprint
+        if chat_fingerprint is None:
             self._reject(result.reason, result.detail, result.where, result.as_read, is_json=result.is_json)
             return
-        decision = self._decider.decide(lambda: _name(result.line, result.where), found)
+        decision = self._decider.decide(lambda: _name(result.line, result.where), chat_fingerprint)
         if decision.reason is not None:
             self._reject(decision.reason, decision.detail, result.where, result.as_read)
             return
         if result.changes:
             self._repaired.add(len(self._spool))
-        self._spool.add(_spooled(found, result.where, result.line, result.as_read))
+        self._spool.add(_spooled(chat_fingerprint, result.where, result.line, result.as_read))
         for replaced in decision.replaced:
             was = self._spool.read(replaced.number)
             self._gone.add(replaced.number)
@@ -292,13 +292,23 @@ def _refuse_empty_output(out: Path, report: CleanReport) -> None:
 
 def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
     """Return the ids in the failures files that lie beside ``paths``."""
-    found = (sidecar_path(path, "failures.jsonl") for path in paths)
-    records = (record for path in found if path.is_file() for record in read_jsonl(path, Failure))
+    files = (sidecar_path(path, "failures.jsonl") for path in paths)
+    records = (record for path in files if path.is_file() for record in read_jsonl(path, Failure))
     return frozenset(record.id for record in records if isinstance(record, Failure))
 
 
-def _spooled(found: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
-    return Spooled((found.chat_id, found.text, found.experience, found.words), where, line, as_read)
+def _spooled(chat_fingerprint: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
+    return Spooled(
+        (
+            chat_fingerprint.chat_id,
+            chat_fingerprint.text,
+            chat_fingerprint.experience,
+            chat_fingerprint.words,
+        ),
+        where,
+        line,
+        as_read,
+    )
 
 
 def _name(line: bytes, where: str) -> str:

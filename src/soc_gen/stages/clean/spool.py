@@ -76,9 +76,9 @@ class Spool:
         *keys, where, line, _ = _HEADER.unpack_from(packed)
         start, middle = _HEADER.size + where, _HEADER.size + where + line
         text = packed[start:middle]
-        one, two, three, four = keys
+        id_key, text_key, experience_key, words_key = keys
         place = packed[_HEADER.size : start].decode()
-        return Spooled((one, two, three, four), place, text, packed[middle:] or text)
+        return Spooled((id_key, text_key, experience_key, words_key), place, text, packed[middle:] or text)
 
     def _packed(self, number: int) -> bytes:
         self._file.seek(self._ends[number])

@@ -63,9 +63,9 @@ class Relationship(Piece):
         for_some = self.min_age or self.romantic or self.for_adults or self.min_age_gap or self.older
         return not for_some and self.max_age_gap is None
 
-    def fits(self, one: Persona, two: Persona) -> bool:
+    def fits(self, persona1: Persona, persona2: Persona) -> bool:
         """Return whether these two can know each other in this way, in one order or the other."""
-        youngest, gap = min(one.age, two.age), abs(one.age - two.age)
+        youngest, gap = min(persona1.age, persona2.age), abs(persona1.age - persona2.age)
         if youngest < ADULT and (self.romantic or self.for_adults):
             return False
         if youngest < self.min_age:
@@ -73,10 +73,12 @@ class Relationship(Piece):
         least = max(self.min_age_gap, 1) if self.older else self.min_age_gap
         return least <= gap and (self.max_age_gap is None or gap <= self.max_age_gap)
 
-    def ordered(self, one: Persona, two: Persona) -> tuple[Persona, Persona]:
+    def ordered(self, persona1: Persona, persona2: Persona) -> tuple[Persona, Persona]:
         """Return the two in the order that ``older`` asks for."""
-        wrong = (self.older == 1 and one.age < two.age) or (self.older == 2 and one.age > two.age)
-        return (two, one) if wrong else (one, two)
+        wrong = (self.older == 1 and persona1.age < persona2.age) or (
+            self.older == 2 and persona1.age > persona2.age
+        )
+        return (persona2, persona1) if wrong else (persona1, persona2)
 
 
 class Trigger(Piece):
@@ -91,9 +93,9 @@ class Trigger(Piece):
         """Whether it fits every pair there can be."""
         return not (self.min_age or self.romantic or self.for_adults)
 
-    def fits(self, relationship: Relationship, one: Persona, two: Persona) -> bool:
+    def fits(self, relationship: Relationship, persona1: Persona, persona2: Persona) -> bool:
         """Return whether it may happen between two people who know each other in this way."""
-        youngest = min(one.age, two.age)
+        youngest = min(persona1.age, persona2.age)
         if youngest < ADULT and (self.romantic or self.for_adults):
             return False
         if self.romantic and not relationship.romantic:

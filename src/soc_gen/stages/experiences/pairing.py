@@ -76,9 +76,9 @@ class _Cells:
         first, second = np.divmod(numbers, self.heights[cells])
         same = self.same[cells]
         first[same], second[same] = _unrank(numbers[same])
-        one = self.members[self.starts[0, cells] + first]
-        two = self.members[self.starts[1, cells] + second]
-        yield from zip(one.tolist(), two.tolist(), strict=True)
+        firsts = self.members[self.starts[0, cells] + first]
+        seconds = self.members[self.starts[1, cells] + second]
+        yield from zip(firsts.tolist(), seconds.tolist(), strict=True)
 
 
 def _unrank(numbers: Ints) -> tuple[Ints, Ints]:

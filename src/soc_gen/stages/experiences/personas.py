@@ -60,8 +60,8 @@ def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Person
     if len(personas) < _FEWEST:
         has = "one persona" if personas else "no persona"
         raise UsageError(f"has {has}; a conversation takes two", where=source)
-    for one in lost[:_MOST_NAMED]:
-        log.warning("left out: %s: %s", one.where, one.why)
+    for line in lost[:_MOST_NAMED]:
+        log.warning("left out: %s: %s", line.where, line.why)
     if lost:
         told = f"{len(lost):,} of {len(bank):,} personas of {source}"
         log.warning("%s cannot be used and are left out", told)

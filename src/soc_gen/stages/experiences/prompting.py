@@ -111,8 +111,8 @@ def _first_sentence(reply: Reply) -> str:
     """Return the first sentence of a line, or "" when it was cut off or is a thought about the task."""
     if is_thinking_aloud(reply.text):
         return ""
-    found = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
-    return "" if reply.was_cut and len(found) == 1 else found[0]
+    whole = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
+    return "" if reply.was_cut and len(whole) == 1 else whole[0]
 
 
 def beginnings(job: ExperienceJob) -> list[str]:
@@ -154,5 +154,8 @@ def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
 def _shown(examples: Sequence[Experience]) -> str:
     if not examples:
         return ""
-    lines = (orjson.dumps({"situation": one.situation, "topic": one.topic}).decode() for one in examples)
+    lines = (
+        orjson.dumps({"situation": example.situation, "topic": example.topic}).decode()
+        for example in examples
+    )
     return load_prompt("experience_examples").render(examples="\n".join(lines)) + "\n\n"

@@ -108,8 +108,8 @@ def read_json(text: str) -> Draft | None:
 
 
 def _texts(value: object) -> tuple[str, str] | None:
-    found = object_with(value, _KEYS) or {}
-    situation, topic = found.get("situation"), found.get("topic")
+    fields = object_with(value, _KEYS) or {}
+    situation, topic = fields.get("situation"), fields.get("topic")
     return (situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
 
 
@@ -183,8 +183,8 @@ def quotes_messages(draft: Draft, _brief: DraftContext) -> str | None:
 
 def tells_the_task(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse what speaks of the instructions instead of the two people."""
-    found = _TASK.search(f"{draft.situation} {draft.topic}")
-    return f"speaks of the task: {found[0]}" if found else None
+    match = _TASK.search(f"{draft.situation} {draft.topic}")
+    return f"speaks of the task: {match[0]}" if match else None
 
 
 def names_nobody(draft: Draft, brief: DraftContext) -> str | None:
@@ -198,26 +198,26 @@ def names_nobody(draft: Draft, brief: DraftContext) -> str | None:
 def one_is_dead(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation in which one of the two cannot write any more."""
     names = "|".join(map(re.escape, brief.names))
-    found = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
-    return f"nobody writes to the dead: {found[0]}" if found else None
+    match = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
+    return f"nobody writes to the dead: {match[0]}" if match else None
 
 
 def minor_in_romance(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse romance and sex where one of the two is under 18."""
-    found = find_romance_with_minor(brief.personas, (draft.situation, draft.topic))
-    return f"one of the two is under 18: {found}" if found else None
+    romance = find_romance_with_minor(brief.personas, (draft.situation, draft.topic))
+    return f"one of the two is under 18: {romance}" if romance else None
 
 
 def no_reason(draft: Draft, _brief: DraftContext) -> str | None:
     """Refuse a situation in which the two talk for the sake of talking."""
-    found = _IDLE.search(draft.situation)
-    return f"no reason to write now, they {found[0]!r}" if found else None
+    match = _IDLE.search(draft.situation)
+    return f"no reason to write now, they {match[0]!r}" if match else None
 
 
 def retells_card(draft: Draft, brief: DraftContext) -> str | None:
     """Refuse a situation that introduces the two: by age, by a list of traits, by their background."""
-    if found := _AGE.search(draft.situation):
-        return f"introduces someone: {found[0]}"
+    if match := _AGE.search(draft.situation):
+        return f"introduces someone: {match[0]}"
     for persona in brief.personas:
         traits = [trait for trait in persona.traits if trait.casefold() in draft.situation.casefold()]
         if len(traits) > 1:

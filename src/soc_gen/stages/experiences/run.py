@@ -33,7 +33,9 @@ class ExperiencesStage(Stage[ExperienceJob]):
 
     def __init__(self, personas: Sequence[Persona], config: ExperiencesConfig, random_seed: int = 0) -> None:
         self._personas, self._config, self._random_seed = personas, config, random_seed
-        seeds = [one for one in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(one, Experience)]
+        seeds = [
+            record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)
+        ]
         self._examples = ExamplePool(seeds, config, random_seed)
 
     @property

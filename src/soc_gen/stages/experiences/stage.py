@@ -42,18 +42,20 @@ def plan_experiences(
         random_seed: All chance comes from it.
     """
     pairs = pair_by_age([persona.age for persona in personas], config.age_strength, random_seed)
-    for index, (one, two) in enumerate(islice(pairs, config.count)):
-        yield _plan_one(index, personas[one], personas[two], components, random_seed)
+    for index, (first, second) in enumerate(islice(pairs, config.count)):
+        yield _plan_one(index, personas[first], personas[second], components, random_seed)
 
 
 def _plan_one(
-    index: int, one: Persona, two: Persona, components: Components, random_seed: int
+    index: int, persona1: Persona, persona2: Persona, components: Components, random_seed: int
 ) -> ExperienceJob:
-    rng = random.Random(child_seed(random_seed, "plan", index, one.id, two.id))
-    relationship = draw([choice for choice in components.relationships if choice.fits(one, two)], rng)
-    triggers = [choice for choice in components.triggers if choice.fits(relationship, one, two)]
+    rng = random.Random(child_seed(random_seed, "plan", index, persona1.id, persona2.id))
+    relationship = draw(
+        [choice for choice in components.relationships if choice.fits(persona1, persona2)], rng
+    )
+    triggers = [choice for choice in components.triggers if choice.fits(relationship, persona1, persona2)]
     trigger = draw(triggers, rng)
-    first, second = relationship.ordered(*rng.sample([one, two], 2))
+    first, second = relationship.ordered(*rng.sample([persona1, persona2], 2))
     text = name_personas(fill_slots(relationship.text, components, rng), first, second)
     job_id = content_id("experience", random_seed, index, first.id, second.id, text, trigger.text)
     return ExperienceJob(index, job_id, first, second, text, trigger.text, child_seed(random_seed, job_id))

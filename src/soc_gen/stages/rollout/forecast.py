@@ -61,8 +61,8 @@ def paid(journal: Path) -> JournalProgress:
             except orjson.JSONDecodeError:  # damaged, or the end of a run that was killed
                 continue
             match entry:
-                case {"kind": "header", "inputs": dict(found)}:
-                    inputs = found
+                case {"kind": "header", "inputs": dict(header_inputs)}:
+                    inputs = header_inputs
                 case {"kind": "reply", "id": str(key), "turn": int(turn)}:
                     turns[key] = turn + 1
                 case {"kind": "done", "id": str(key)}:

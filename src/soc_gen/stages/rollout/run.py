@@ -137,8 +137,8 @@ class RolloutStage(Stage[Given]):
 def _refuse_romance_with_minors(experience: Experience) -> None:
     """Refuse what somebody else's experiences may hold; ours never do."""
     texts = experience.relationship, experience.situation, experience.topic
-    if found := find_romance_with_minor(experience.people, texts):
-        raise ConversationError("minor_in_romance", f"one of the two is under 18: {found}")
+    if romance := find_romance_with_minor(experience.people, texts):
+        raise ConversationError("minor_in_romance", f"one of the two is under 18: {romance}")
 
 
 def _rows(source: Path | Sequence[Experience]) -> bytes:

@@ -53,7 +53,7 @@ class TurnContext:
     """What the writer is called, from ``labels.names_of``."""
     other_names: frozenset[str]
     """What the other one is called."""
-    said: Collection[Sequence[str]]
+    earlier: Collection[Sequence[str]]
     """The last messages of both, as ``words_of``."""
     before: Sequence[str] = ()
     """The messages of the turn before."""
@@ -62,19 +62,19 @@ class TurnContext:
 
 
 def _repeats(messages: Sequence[str], context: TurnContext) -> str:
-    said = list(context.said)
+    earlier = list(context.earlier)
     for message in messages:
         words = words_of(message)
-        if is_repeat(words, said) or is_said_over(words, said):
+        if is_repeat(words, earlier) or is_said_over(words, earlier):
             return message
-        said.append(words)
+        earlier.append(words)
     return ""
 
 
 def retells(message: str, given: Runs) -> bool:
     """Is most of ``message`` word for word from the text whose runs of words are ``given``?"""
-    said = word_runs(message)
-    return len(said) >= _FEWEST_RUNS and len(said & given) > _MOST_RETOLD * len(said)
+    runs = word_runs(message)
+    return len(runs) >= _FEWEST_RUNS and len(runs & given) > _MOST_RETOLD * len(runs)
 
 
 def word_runs(text: str) -> Runs:
@@ -156,9 +156,9 @@ def check_turn(messages: Sequence[str], context: TurnContext) -> None:
         InvalidTurnError: Named after the first check that fails.
     """
     for name, check in CHECKS.items():
-        found = check(messages, context)
-        if found:
-            raise InvalidTurnError(name, found[:80])
+        detail = check(messages, context)
+        if detail:
+            raise InvalidTurnError(name, detail[:80])
 
 
 def says_goodbye(messages: Sequence[str]) -> bool:

@@ -107,14 +107,14 @@ def unpack_json(messages: Messages) -> Messages:
             return together
     unpacked: Messages = []
     for message in messages:
-        found = unpack_messages(message) if "{" in message or "[" in message else None
-        unpacked.extend(_from_ruins(message) if found is None else found)
+        messages_inside = unpack_messages(message) if "{" in message or "[" in message else None
+        unpacked.extend(_from_ruins(message) if messages_inside is None else messages_inside)
     return unpacked
 
 
 def may_have_preamble(features: ChatFeatures) -> bool:
     """Whether ``drop_preambles`` has to look closer."""
-    return any(_PREAMBLE.match(message) for message in [one for one in features.messages if ":" in one])
+    return any(_PREAMBLE.match(message) for message in features.messages if ":" in message)
 
 
 def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:
@@ -127,8 +127,8 @@ def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:
         names: Of both speakers, from ``labels.names_of``.
     """
     return [
-        message[found.end() :]
-        if (found := _PREAMBLE.match(message)) and _announces(found["what"], names)
+        message[preamble.end() :]
+        if (preamble := _PREAMBLE.match(message)) and _announces(preamble["what"], names)
         else message
         for message in messages
     ]

@@ -167,7 +167,7 @@ class Repairer:
 
     def __init__(self, config: CleanConfig, grams: PromptNgramIndex) -> None:
         self._config = config
-        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+        self._repairs = [repair for repair in part_repairs(grams) if getattr(config.repairs, repair.name)]
 
     def repair(self, features: ChatFeatures) -> tuple[ChatFeatures, list[Change]]:
         """Return the repaired chat and the changes made; the same object when nothing was changed.
@@ -193,7 +193,7 @@ class Repairer:
         ]
         if not any(repair.finds(features) for repair in active):
             return self._reshape(parts, changes)
-        writers = _writers(features) if any(one.name in _NAMING for one in active) else {}
+        writers = _writers(features) if any(repair.name in _NAMING for repair in active) else {}
         made = []
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)
@@ -207,7 +207,7 @@ class Repairer:
         steps: tuple[tuple[str, Callable[[list[Part]], list[Part]]], ...] = (
             ("empty", shape.drop_empty_parts),
             ("merged_parts", shape.merge_parts),
-            ("end_tags", lambda found: shape.settle_end(found, self._config.min_turns)),
+            ("end_tags", lambda settled: shape.settle_end(settled, self._config.min_turns)),
         )
         for name, step in steps:
             after = step(parts) if getattr(self._config.repairs, name) else parts

@@ -50,9 +50,9 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
         {"role": "user", "content": _opening(experience, names[asked[0]])},
     ]
     hints = [turn.hint for turn in turns[1:]] + [hint]
-    for turn, following, said in zip(turns, asked[1:], hints, strict=False):
+    for turn, following, next_hint in zip(turns, asked[1:], hints, strict=False):
         messages.append({"role": "assistant", "content": turn.kept})
-        messages.append({"role": "user", "content": _next(names[following], said)})
+        messages.append({"role": "user", "content": _next(names[following], next_hint)})
     return Prompt(tuple(messages), schema=SCHEMA)
 
 

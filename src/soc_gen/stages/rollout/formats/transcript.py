@@ -38,12 +38,12 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     closing = _closing_from([*(turn.hint for turn in turns), hint])
     moves = sample_acts(experience.id, len(speakers), closing)
     labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
-    said = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
+    history = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
     return Prompt(
         (
             {"role": "system", "content": load_prompt("rollout_transcript_system").text},
             {"role": "user", "content": load_prompt("rollout_transcript_user").text},
-            {"role": "assistant", "content": _opening(experience) + said + labels[-1]},
+            {"role": "assistant", "content": _opening(experience) + history + labels[-1]},
         ),
         stop=("\n", *(f"{name} (" for name in names)),  # a new line, or somebody's next without one
         continue_final=True,
@@ -59,14 +59,14 @@ def _closing_from(hints: Sequence[str]) -> int | None:
 @lru_cache(maxsize=1024)
 def _opening(experience: Experience) -> str:
     """Return what stands before the talk: the examples, and who the two are and what has happened."""
-    one, two = experience.people
-    name1, name2 = short_names(one, two)
+    persona1, persona2 = experience.people
+    name1, name2 = short_names(persona1, persona2)
     header = load_prompt("rollout_transcript_header").render(
         name1=name1,
         name2=name2,
-        introduction=introduction(one, two, experience.relationship),
-        style1=_first_sentence(one.chatting_style),
-        style2=_first_sentence(two.chatting_style),
+        introduction=introduction(persona1, persona2, experience.relationship),
+        style1=_first_sentence(persona1.chatting_style),
+        style2=_first_sentence(persona2.chatting_style),
         situation=experience.situation,
         topic=experience.topic,
     )
@@ -105,9 +105,9 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
 
 def copies_example(line: str) -> bool:
     """Is ``line`` made from one of the examples: four words of it, and 60 % of all words of both?"""
-    said = set(words(line))
+    spoken = set(words(line))
     return any(
-        len(said & other) >= 4 and 2 * len(said & other) >= 0.6 * (len(said) + len(other))
+        len(spoken & other) >= 4 and 2 * len(spoken & other) >= 0.6 * (len(spoken) + len(other))
         for other in _example_lines()
     )
 
