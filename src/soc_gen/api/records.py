@@ -67,9 +67,9 @@ class CleanedChats(Records[Chat]):
     """
 
     def __init__(self, outcomes: Iterable[Chat | Rejection]) -> None:
-        found = list(outcomes)
-        super().__init__(outcome for outcome in found if isinstance(outcome, Chat))
-        self.rejections = tuple(outcome for outcome in found if isinstance(outcome, Rejection))
+        all_outcomes = list(outcomes)
+        super().__init__(outcome for outcome in all_outcomes if isinstance(outcome, Chat))
+        self.rejections = tuple(outcome for outcome in all_outcomes if isinstance(outcome, Rejection))
 
     def __repr__(self) -> str:
         """Return the two counts."""

@@ -119,8 +119,8 @@ def most_diverse_chat(path: Path) -> Chat | None:
     from soc_gen.text.repetition import words
 
     def richness(chat: Chat) -> float:
-        said = [word for part in chat.chat_parts for message in part.messages for word in words(message)]
-        return len(set(said)) / len(said) ** 0.5 if said else 0.0
+        spoken = [word for part in chat.chat_parts for message in part.messages for word in words(message)]
+        return len(set(spoken)) / len(spoken) ** 0.5 if spoken else 0.0
 
     chats = (record for record in read_jsonl(path, Chat) if isinstance(record, Chat))
     return max(chats, key=richness, default=None)

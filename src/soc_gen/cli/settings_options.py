@@ -195,7 +195,7 @@ def _put(data: dict[str, Any], keys: Sequence[str], value: object) -> None:
 def _annotation(option: SettingOption, stages: Sequence[str]) -> Any:  # noqa: ANN401 - a type
     field = _field(_places(option.path, stages)[0])
     kind = _option_type(field.annotation, as_text=option.metavar is not None)
-    bounds = {type(one).__name__: one for one in field.metadata}
+    bounds = {type(bound).__name__: bound for bound in field.metadata}
     limits: dict[str, Any] = {}
     if kind in {int, float}:
         limits["min"] = bounds["Ge"].ge if "Ge" in bounds else None

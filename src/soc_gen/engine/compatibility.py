@@ -17,15 +17,15 @@ RESTART_HINT = "Throw it away with --restart, or choose another --out (soc run: 
 """Ends errors about a journal of another run."""
 
 
-def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
+def check_header(header: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
     """Compare the header that was found in ``path`` with the inputs of this run.
 
     Raises:
         JournalError: They differ; says in what.
     """
-    if found["kind"] != "header" or found["version"] != VERSION:
+    if header["kind"] != "header" or header["version"] != VERSION:
         raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=RESTART_HINT)
-    if shown := differences(found["inputs"], inputs):
+    if shown := differences(header["inputs"], inputs):
         raise JournalError(
             f"the run that began here was another one: {shown}", where=str(path), hint=RESTART_HINT
         )
@@ -43,10 +43,10 @@ def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
 
 def _flat(inputs: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Return nested values by dotted names."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in inputs.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
-    return found
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return flat
 
 
 def _brief(value: object) -> str:

@@ -68,12 +68,12 @@ async def choose_model(
             let the list be seen.
         UsageError: No model was named, and they list none.
     """
-    found = await _lists(endpoints, config, sleep, on_wait)
-    absent = tuple(one.url for one in found if one.absent)
-    if len(absent) == len(found):
-        raise _nobody(found)
-    model = config.model if config.model is not None else _only_one(found)
-    _warn_if_unlisted(model, found)
+    replicas = await _lists(endpoints, config, sleep, on_wait)
+    absent = tuple(replica.url for replica in replicas if replica.absent)
+    if len(absent) == len(replicas):
+        raise _nobody(replicas)
+    model = config.model if config.model is not None else _only_one(replicas)
+    _warn_if_unlisted(model, replicas)
     return model, absent
 
 
@@ -85,11 +85,11 @@ async def _lists(
     seconds = min(_LIST_SECONDS, config.timeout_seconds) if named else config.timeout_seconds
     until = time.monotonic() + config.give_up_seconds
     while True:
-        found = await asyncio.gather(*(_listed(endpoint, seconds) for endpoint in endpoints))
-        some = any(one.models for one in found)
-        waiting = [one for one in found if one.passing]
+        replicas = await asyncio.gather(*(_listed(endpoint, seconds) for endpoint in endpoints))
+        some = any(replica.models for replica in replicas)
+        waiting = [replica for replica in replicas if replica.passing]
         if named or some or not waiting or time.monotonic() > until:
-            return found
+            return replicas
         on_wait(f"waiting for a list of models: {waiting[0].trouble}")
         await sleep(_PAUSE_SECONDS)
         on_wait("")
@@ -102,37 +102,39 @@ async def _listed(endpoint: EndpointClient, seconds: float) -> _Listed:
         return _Listed(endpoint.url, trouble=trouble)
 
 
-def _nobody(found: Sequence[_Listed]) -> EndpointError:
-    urls = ", ".join(one.url for one in found)
-    if all(isinstance(one.trouble, TransientError) and one.trouble.kind == "tls" for one in found):
+def _nobody(replicas: Sequence[_Listed]) -> EndpointError:
+    urls = ", ".join(replica.url for replica in replicas)
+    if all(
+        isinstance(replica.trouble, TransientError) and replica.trouble.kind == "tls" for replica in replicas
+    ):
         hint = "Check the certificate, or SSL_CERT_FILE for one of your own"
         return EndpointError(f"the certificate of {urls} cannot be verified", hint=hint)
     return EndpointError(f"nobody answers at {urls}", hint="Start the server, or check --base-url")
 
 
-def _only_one(found: Sequence[_Listed]) -> str:
+def _only_one(replicas: Sequence[_Listed]) -> str:
     """Return the one model that all lists have; where they have none in common, the only one of the first."""
-    lists = [one for one in found if one.models]
+    lists = [replica for replica in replicas if replica.models]
     if not lists:
-        raise _no_list(found)
-    common = [name for name in lists[0].models if all(name in one.models for one in lists)]
+        raise _no_list(replicas)
+    common = [name for name in lists[0].models if all(name in replica.models for replica in lists)]
     names = common or list(lists[0].models)
     if len(names) == 1:
         return names[0]
-    urls = ", ".join(one.url for one in lists)
+    urls = ", ".join(replica.url for replica in lists)
     what = f"{urls} has several models" if common else f"{urls} have no model in common"
     more = " …" if len(names) > _MOST_SHOWN else ""
     hint = f"Name one of them with --model: {', '.join(names[:_MOST_SHOWN])}{more}"
     raise EndpointError(what, hint=hint)
 
 
-def _no_list(found: Sequence[_Listed]) -> EndpointError | UsageError:
+def _no_list(replicas: Sequence[_Listed]) -> EndpointError | UsageError:
     """Return the error for endpoints that list nothing while no model is named."""
-    urls = ", ".join(one.url for one in found)
-    for one in found:
-        if isinstance(one.trouble, ListRefusedError):
-            return _refused(one.trouble)
-    kinds = {one.trouble.kind for one in found if isinstance(one.trouble, TransientError)}
+    urls = ", ".join(replica.url for replica in replicas)
+    for replica in replicas:
+        if isinstance(replica.trouble, ListRefusedError):
+            return _refused(replica.trouble)
+    kinds = {replica.trouble.kind for replica in replicas if isinstance(replica.trouble, TransientError)}
     if "timeout" in kinds:
         return EndpointError(f"{urls} did not list its models in time", hint=_BY_NAME)
     if "bad_body" in kinds:
@@ -146,12 +148,12 @@ def _refused(trouble: ListRefusedError) -> EndpointError | UsageError:
     return EndpointError(str(trouble), hint=_BY_KEY if trouble.status in {401, 403} else _BY_NAME)
 
 
-def _warn_if_unlisted(wanted: str, found: Sequence[_Listed]) -> None:
-    lacking = [one for one in found if one.models and wanted not in one.models]
+def _warn_if_unlisted(wanted: str, replicas: Sequence[_Listed]) -> None:
+    lacking = [replica for replica in replicas if replica.models and wanted not in replica.models]
     if lacking:
-        close = close_names(wanted, [name for one in lacking for name in one.models])
+        close = close_names(wanted, [name for replica in lacking for name in replica.models])
         like = f" (close to it: {', '.join(close)})" if close else ""
-        urls = ", ".join(one.url for one in lacking)
+        urls = ", ".join(replica.url for replica in lacking)
         log.warning("%s does not list the model %s%s; it is asked for all the same", urls, wanted, like)
 
 

@@ -44,11 +44,11 @@ class GivenUp:
         return counts and self._from(place, 1) + self._from(place - 1, -1)
 
     def _from(self, place: int, step: int) -> int:
-        found = 0
-        while place in self._counts and found < MOST_GIVEN_UP:
-            found += self._counts[place]
+        number = 0
+        while place in self._counts and number < MOST_GIVEN_UP:
+            number += self._counts[place]
             place += step
-        return found
+        return number
 
 
 def unusable_error(number: int, reply: Reply) -> EndpointError:

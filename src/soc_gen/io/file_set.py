@@ -124,10 +124,10 @@ def _write_note(note: Path, digests: dict[Path, str]) -> None:
 def _read_note(note: Path) -> dict[str, list[str]]:
     """Return the digests of each file, that of the last run at the end; none when there is no note."""
     try:
-        found = orjson.loads(note.read_bytes())
+        digests = orjson.loads(note.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return digests if isinstance(digests, dict) else {}
 
 
 def of_unfinished_run(path: Path, last: Path) -> bool:

@@ -61,8 +61,8 @@ def _walk(
     if isinstance(value, dict):
         return {
             clean(str(key)): _walk(item, hides, clean, free=free or key in _FREE)
-            for key, found in value.items()
-            if (item := _without_texts(found) if hides(str(key)) else found) is not _HIDDEN
+            for key, inner in value.items()
+            if (item := _without_texts(inner) if hides(str(key)) else inner) is not _HIDDEN
             and not _vanishes(item, clean)
         }
     if isinstance(value, list | tuple):
@@ -78,8 +78,8 @@ _HIDDEN = object()
 def _without_texts(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return the numbers of ``value``, in their lists and groups; ``_HIDDEN`` for a text."""
     if isinstance(value, dict):
-        found = ((key, _without_texts(item)) for key, item in value.items())
-        return {key: item for key, item in found if item is not _HIDDEN}
+        items = ((key, _without_texts(item)) for key, item in value.items())
+        return {key: item for key, item in items if item is not _HIDDEN}
     if isinstance(value, list | tuple):
         return [item for item in map(_without_texts, value) if item is not _HIDDEN]
     return _HIDDEN if isinstance(value, str) else value

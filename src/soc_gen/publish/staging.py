@@ -80,12 +80,12 @@ def check_rehearsal(folder: Path) -> None:
     """
     if not lexists(folder):
         return
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     ours = {DATA, PARQUET, CARD, SETTINGS}
-    foreign = [name for name in found if name not in ours and not name.startswith(f"{MANIFESTS}/")]
+    foreign = [name for name in names if name not in ours and not name.startswith(f"{MANIFESTS}/")]
     if foreign:
         what = f"holds {foreign[0]}, and would be replaced"
-    elif not folder.is_dir() or (found and DATA not in found):
+    elif not folder.is_dir() or (names and DATA not in names):
         what = "is there, and no dry run made it"
     else:
         return
@@ -125,12 +125,12 @@ def _problem(path: Path, chat: Chat, seen: set[str]) -> BadLine | None:
 
 
 def _write_notes(data: Path, folder: Path) -> tuple[Manifest, ...]:
-    found = find_manifests(data)
-    for number, (path, _) in enumerate(found, 1):
+    manifest_files = find_manifests(data)
+    for number, (path, _) in enumerate(manifest_files, 1):
         place = folder / MANIFESTS / f"{number}-{path.name}"
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(published_manifest(path))
-    manifests = tuple(manifest for _, manifest in found)
+    manifests = tuple(manifest for _, manifest in manifest_files)
     settings = generation_settings(manifests)
     if settings:
         (folder / SETTINGS).write_text(_SETTINGS_HEAD + tomli_w.dumps(settings), "utf-8")
