@@ -13,7 +13,7 @@ from soc_gen.llm.types import Reply
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
 from soc_gen.stages.rollout.formats.dialogue_acts import FIRST
-from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render
+from soc_gen.stages.rollout.formats.transcript import closing_turn, parse, render, render_history
 from soc_gen.text.quotes import unwrap_line
 from tests.support.meeting import MEETING
 
@@ -140,7 +140,7 @@ def test_a_reply_that_was_cut_before_its_first_word_ends_no_talk(reason: str) ->
 
 def test_a_line_is_kept_as_it_was_said() -> None:
     """The history holds what the record holds."""
-    assert keep(["thursday at 5"]) == "thursday at 5"
+    assert render_history(["thursday at 5"]) == "thursday at 5"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def staged(clean_file: Path, tmp_path: Path) -> StagedDataset:
     """The clean file, staged."""
     folder = tmp_path / "staged"
     folder.mkdir()
-    return stage(clean_file, folder, parquet=False, advance=ignore)
+    return stage(clean_file, folder, parquet=False, on_progress=ignore)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_without_manifests_the_card_says_what_is_unknown(clean_file: Path, tmp_p
     """It does not guess; what the data itself shows is there all the same."""
     alone = write_chats(tmp_path / "alone.jsonl", [chat(1), chat(2)])
     (tmp_path / "out").mkdir()
-    staged = stage(alone, tmp_path / "out", parquet=False, advance=ignore)
+    staged = stage(alone, tmp_path / "out", parquet=False, on_progress=ignore)
     text = write_card(facts(staged), None, licence_given=False)
     assert text.count("Unknown: no manifest was found beside the data.") == 2
     assert "What was rejected on the way is unknown." in text
@@ -47,7 +47,7 @@ def test_a_file_changed_after_its_run_is_said_to_be(clean_file: Path, tmp_path: 
     lines = clean_file.read_text().splitlines(keepends=True)
     clean_file.write_text("".join(lines[1:]))
     (tmp_path / "out").mkdir()
-    staged = stage(clean_file, tmp_path / "out", parquet=False, advance=ignore)
+    staged = stage(clean_file, tmp_path / "out", parquet=False, on_progress=ignore)
     text = write_card(facts(staged), None, licence_given=False)
     assert "speaks of 12 records and the file holds 11" in text
 

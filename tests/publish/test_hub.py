@@ -56,7 +56,7 @@ def test_changed_data_makes_a_commit_and_old_extras_go(
         folder = tmp_path / name
         folder.mkdir()
         wanted = PushOptions(REPO)
-        made = stage(file, folder, parquet=parquet, advance=ignore)
+        made = stage(file, folder, parquet=parquet, on_progress=ignore)
         push(connect(wanted, WRITE_TOKEN, lfs_hub.url), made, wanted)
 
     push_file(clean_file, "one", parquet=True)

@@ -19,7 +19,7 @@ from tests.support.publishing import chat, ignore, write_chats
 def refused(file: Path, folder: Path) -> str:
     folder.mkdir()
     with pytest.raises(UsageError) as caught:
-        stage(file, folder, parquet=False, advance=ignore)
+        stage(file, folder, parquet=False, on_progress=ignore)
     return str(caught.value)
 
 
@@ -69,7 +69,7 @@ def test_keys_that_are_not_in_the_schema_are_not_uploaded(tmp_path: Path) -> Non
     file = tmp_path / "c.jsonl"
     file.write_text(json.dumps({**json.loads(chat(1).to_json()), "note": "mine"}) + "\n")
     (tmp_path / "out").mkdir()
-    stage(file, tmp_path / "out", parquet=False, advance=ignore)
+    stage(file, tmp_path / "out", parquet=False, on_progress=ignore)
     assert (tmp_path / "out" / "data.jsonl").read_bytes() == chat(1).to_json() + b"\n"
 
 

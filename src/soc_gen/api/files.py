@@ -169,7 +169,7 @@ def push_to_hub(
             write_records(file, chats)
         staged = Path(folder, "staged")
         staged.mkdir()
-        return push(hub, stage(file, staged, parquet=parquet, advance=lambda _: None), options)
+        return push(hub, stage(file, staged, parquet=parquet, on_progress=lambda _: None), options)
 
 
 def config_from(config: Config | str | Path | None, overrides: dict[str, Any] | None = None) -> Config:

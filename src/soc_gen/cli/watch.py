@@ -139,7 +139,8 @@ async def _progress(name: str, meter: RunMetrics) -> AsyncIterator[None]:
 async def _show_lines(name: str, meter: RunMetrics) -> None:
     await asyncio.sleep(_FIRST_LINE_SECONDS)
     while True:
-        tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
+        shown = meter.waiting_for or _costs(meter)
+        tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {shown}")
         await asyncio.sleep(_LINE_SECONDS)
 
 
@@ -163,7 +164,7 @@ def _frame(name: str, meter: RunMetrics) -> Table:
     bar = ProgressBar(total=meter.total or 1, completed=finished, width=24)
     grid.add_row(Text(name, style="bold"), bar, Text(f"{_done(meter)}{_remaining(meter)}"))
     below = Text(f"{_pace(meter)} · ", style="dim")
-    below.append(meter.notice or _costs(meter), style="yellow" if meter.notice else "dim")
+    below.append(meter.waiting_for or _costs(meter), style="yellow" if meter.waiting_for else "dim")
     whole = Table.grid()  # wraps, as the console itself does not
     whole.add_row(grid)
     whole.add_row(below)

@@ -29,4 +29,4 @@ class RunContext:
 
     def on_wait(self, text: str) -> None:
         """Show what the run waits for."""
-        self.metrics.notice = text
+        self.metrics.waiting_for = text

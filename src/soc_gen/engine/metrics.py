@@ -45,7 +45,7 @@ class RunMetrics:
     """Replies asked for again because of what they said, by check."""
     repairs: Counter[str] = field(default_factory=Counter)
     """Replies put right without asking again, by kind."""
-    notice: str = ""
+    waiting_for: str = ""
     """What the run is waiting for, if it is."""
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None

@@ -123,16 +123,17 @@ async def probe(config: Endpoint, trials: Sequence[Trial]) -> list[Finding]:
     return [*findings, *_figures(replies)]
 
 
-def _once(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what passes on the first notice, of many that differ in their seconds."""
-    told: list[str] = []
+def _once(on_wait: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that passes only the first text to ``on_wait``; later ones differ in seconds."""
+    called = False
 
-    def notice(text: str) -> None:
-        if text and not told:
-            say(text)
-            told.append(text)
+    def first_only(text: str) -> None:
+        nonlocal called
+        if text and not called:
+            on_wait(text)
+            called = True
 
-    return notice
+    return first_only
 
 
 def _absent(url: str) -> Finding:

@@ -55,20 +55,20 @@ class ExportResult:
     bad_lines: list[BadLine] = field(default_factory=list)
 
 
-def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], None]) -> ExportResult:
+def export(read: Read, folder: Path, plan: ExportPlan, on_progress: Callable[[int], None]) -> ExportResult:
     """Write the rows of the chats that ``read`` gives, and the files that describe them, to ``folder``.
 
     Args:
         read: Gives the chats; called twice when there is a split.
         folder: Made if it is not there; its files are replaced.
         plan: Format, sides, tags and split.
-        advance: Told of every chat that is read, ``passes(plan)`` times.
+        on_progress: Told of every chat that is read, ``passes(plan)`` times.
 
     Raises:
         UsageError: There are no rows, the split cannot be made, or files of somebody else's are in the way.
         OutputError: ``folder`` cannot be written.
     """
-    parts = _split(read, plan, advance)
+    parts = _split(read, plan, on_progress)
     suffix = "parquet" if plan.form == "parquet" else "jsonl"
     names = [f"train.{suffix}", *([f"test.{suffix}"] if parts.test else [])]
     done = ExportResult(files=dict.fromkeys(names, 0))
@@ -86,7 +86,7 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
             writers = {
                 name: stack.enter_context(_writer(files.open(folder / name), plan.form)) for name in names
             }
-            _write_rows(_items(read, advance), writers, plan, parts, done)
+            _write_rows(_items(read, on_progress), writers, plan, parts, done)
         if not any(done.files.values()):
             raise UsageError("no rows come of these chats", hint=_first(done.bad_lines))
         written = _write_notes(files, folder, names, plan)
@@ -94,9 +94,9 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
     return done
 
 
-def _items(read: Read, advance: Callable[[int], None]) -> Iterator[Chat | BadLine]:
+def _items(read: Read, on_progress: Callable[[int], None]) -> Iterator[Chat | BadLine]:
     for item in read():
-        advance(1)
+        on_progress(1)
         yield item
 
 
@@ -146,12 +146,12 @@ def passes(plan: ExportPlan) -> int:
     return 2 if plan.test_size else 1
 
 
-def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Split:
+def _split(read: Read, plan: ExportPlan, on_progress: Callable[[int], None]) -> Split:
     if not plan.test_size:
         return Split(frozenset(), frozenset())
     casts = [
         Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
-        for item in _items(read, advance)
+        for item in _items(read, on_progress)
         if isinstance(item, Chat)
     ]
     return split(casts, plan.test_size, plan.split_by, plan.random_seed)

@@ -43,14 +43,14 @@ class StagedDataset:
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in files))
 
 
-def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], None]) -> StagedDataset:
+def stage(data: Path, folder: Path, *, parquet: bool, on_progress: Callable[[int], None]) -> StagedDataset:
     """Validate ``data`` and write the files of its repo to ``folder``.
 
     Args:
         data: Chats, one a line.
         folder: An empty folder.
         parquet: Also write the rows as Parquet.
-        advance: Told how many bytes more have been validated.
+        on_progress: Told how many bytes more have been validated.
 
     Raises:
         UsageError: A line is not a chat, or ``data`` is empty, missing or unreadable.
@@ -62,7 +62,7 @@ def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], N
         for chat in _valid_chats(data):
             sample = sample or chat
             statistics.add(chat)
-            advance(out.write(chat.to_json() + b"\n"))
+            on_progress(out.write(chat.to_json() + b"\n"))
     if sample is None:
         raise UsageError("holds no conversations", where=str(data))
     with wrap_write_errors(folder):

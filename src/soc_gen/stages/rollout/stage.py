@@ -139,10 +139,10 @@ class _Play:
         parsed = self._format.parse(reply, self.experience, speaker)
         for repair in parsed.repairs:
             self._rules.note("repair", repair)
-        messages, kept = list(parsed.messages), parsed.kept
+        messages, history_text = list(parsed.messages), parsed.history_text
         ended = parsed.ended or closes or end_tags.has_end(messages)
         if ended and early:
-            messages, kept = end_tags.take_out_end(messages), None
+            messages, history_text = end_tags.take_out_end(messages), None
             if not messages:
                 raise InvalidTurnError("ended_early")
             self._rules.note("repair", "early_end")
@@ -152,9 +152,11 @@ class _Play:
             if early:
                 raise InvalidTurnError("goodbye_loop")
             # The chat is over; another reply would cost money to say so.
-            messages, kept, ended = [*messages, END], None, True
+            messages, history_text, ended = [*messages, END], None, True
             self._rules.note("repair", "goodbye_closed")
-        turn = Turn(speaker, tuple(messages), kept or self._format.keep(messages), self._hint)
+        turn = Turn(
+            speaker, tuple(messages), history_text or self._format.render_history(messages), self._hint
+        )
         self.ended = ended and not early
         self._goodbye = goodbye
         self._hint = self._next_hint(goodbye or ended)

@@ -2,7 +2,7 @@
 
 A format has three functions. ``render`` gives the prompt for the next turn: a pure function of what has
 been said, in which everything already sent stays as it was, so that servers serve it from their prefix
-cache. ``parse`` reads a reply. ``keep`` gives the text that stands for a turn in the history.
+cache. ``parse`` reads a reply. ``render_history`` gives the text that stands for a turn in the history.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Turn:
     speaker: int
     """0 for persona1, 1 for persona2."""
     messages: tuple[str, ...]
-    kept: str
+    history_text: str
     """The reply as later prompts show it: as the model wrote it, or in its repaired form."""
     hint: str = ""
     """What the last user line said besides whose turn it was."""
@@ -58,8 +58,8 @@ class Parsed:
     messages: tuple[str, ...]
     ended: bool = False
     """The model ended the talk by something else than a tag."""
-    kept: str | None = None
-    """The reply as it may stand in later prompts; None where ``keep`` has to write it anew."""
+    history_text: str | None = None
+    """The reply as it may stand in later prompts; None where ``render_history`` has to write it anew."""
     repairs: tuple[str, ...] = ()
     """What was put right in reading it; counted."""
 
@@ -107,6 +107,6 @@ class Format(Protocol):
         """Return how many turns the talk is expected to have, before anything is asked."""
         ...
 
-    def keep(self, messages: Sequence[str]) -> str:
+    def render_history(self, messages: Sequence[str]) -> str:
         """Return the text that stands for ``messages`` in later prompts."""
         ...

@@ -51,7 +51,7 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     ]
     hints = [turn.hint for turn in turns[1:]] + [hint]
     for turn, following, next_hint in zip(turns, asked[1:], hints, strict=False):
-        messages.append({"role": "assistant", "content": turn.kept})
+        messages.append({"role": "assistant", "content": turn.history_text})
         messages.append({"role": "user", "content": _next(names[following], next_hint)})
     return Prompt(tuple(messages), schema=SCHEMA)
 
@@ -90,8 +90,8 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
         raise InvalidTurnError("empty", "no message in the reply")
     if _is_repaired(answer):
         repairs = ("json", *repairs)
-    kept = reply.text.strip() if _as_asked(reply.text, spoken) else None
-    return Parsed(spoken, kept=kept, repairs=repairs)
+    history_text = reply.text.strip() if _as_asked(reply.text, spoken) else None
+    return Parsed(spoken, history_text=history_text, repairs=repairs)
 
 
 def _texts(value: object) -> list[str] | None:
@@ -128,6 +128,6 @@ def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:  # no
     return max(2, min(max_turns, max(min_turns + 1, round(max_turns * _USUAL_SHARE))))
 
 
-def keep(messages: Sequence[str]) -> str:
+def render_history(messages: Sequence[str]) -> str:
     """Return the reply in the form that was asked for."""
     return orjson.dumps({"messages": list(messages)}).decode()

@@ -38,7 +38,7 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
     closing = _closing_from([*(turn.hint for turn in turns), hint])
     moves = sample_acts(experience.id, len(speakers), closing)
     labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
-    history = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
+    history = "".join(f"{label} {turn.history_text}\n" for label, turn in zip(labels, turns, strict=False))
     return Prompt(
         (
             {"role": "system", "content": load_prompt("rollout_transcript_system").text},
@@ -134,6 +134,6 @@ def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:
     return min(max_turns, closing_turn(conversation, min_turns, max_turns) + CLOSING_LINES)
 
 
-def keep(messages: Sequence[str]) -> str:
+def render_history(messages: Sequence[str]) -> str:
     """Return the line of a turn."""
     return " ".join(messages)
