@@ -1,4 +1,4 @@
-"""Whether a journal belongs to a run: same settings, and an input that still has the finished records."""
+"""Checks that a journal belongs to a run: same settings, and an input that still has the finished records."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ VERSION = 1
 ROW_BYTES = 8
 """Length in bytes of the digest of one input record."""
 _SHOWN = 4
-"""Number of differences that an error names; another preset makes a dozen."""
+"""Largest number of differences named in an error; another preset makes about twelve."""
 RESTART_HINT = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
 """Ends errors about a journal of another run."""
 
 
 def check_header(header: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
-    """Compare the header that was found in ``path`` with the inputs of this run.
+    """Compare the journal's header with the inputs of this run.
 
     Raises:
-        JournalError: They differ; says in what.
+        JournalError: They differ; the message names the differences.
     """
     if header["kind"] != "header" or header["version"] != VERSION:
         raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=RESTART_HINT)
@@ -32,7 +32,7 @@ def check_header(header: dict[str, Any], inputs: dict[str, Any], path: Path) -> 
 
 
 def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """Return a text that names the inputs that differ, or "" when none does."""
+    """Return one line that names the inputs that differ, or "" when none does."""
     old, new = _flat(before), _flat(inputs)
     differing = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
     differing.sort(key=lambda name: (name != "model", name))

@@ -25,7 +25,7 @@ class RunContext:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """All settings of the run, as JSON, for the manifest."""
     restart: bool = False
-    """Throw away what an earlier run left."""
+    """Delete what an earlier run left."""
 
     def on_wait(self, text: str) -> None:
         """Show what the run waits for."""

@@ -1,7 +1,8 @@
-"""Which model is asked for: the named one, or the only one that the endpoints list.
+"""Chooses the model: the configured one, or the only one that the endpoints list.
 
-A list is no verdict on a name. Hosts take names that they do not list (``M:nitro``, deployments, wildcards),
-list one page of many, or do not let everybody see the list; whether there is such a model, the chat says.
+A missing name in the list is no proof that there is no such model. Hosts accept names that they do not list
+(``M:nitro``, deployments, wildcards), list one page of many, or hide the list from some keys; only a chat
+request shows whether the model exists.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from soc_gen.log import log
 from soc_gen.settings import Endpoint
 
 _LIST_SECONDS = 20.0
-"""Longest wait for a list that only warnings come from. One that a model is taken from may take as long as
-a reply: a server that starts when it is asked takes half a minute and more."""
+"""Longest wait in seconds for a list that is only used for warnings. One from which the model is chosen may
+take as long as a reply: a server that starts on demand needs half a minute or more."""
 _PASSING = frozenset({429, 502, 503, 504, 529})
 _NO_SUCH_LIST = frozenset({404, 405, 501})
 _PAUSE_SECONDS = 1.0
@@ -32,7 +33,7 @@ _MOST_SHOWN = 8
 
 @dataclass(frozen=True)
 class _Listed:
-    """What one replica says that it has, or why it does not say."""
+    """The models that one replica lists, or why it lists none."""
 
     url: str
     models: tuple[str, ...] = ()
@@ -40,12 +41,12 @@ class _Listed:
 
     @property
     def absent(self) -> bool:
-        """Nobody can be talked to at this URL."""
+        """Nothing answers at this URL."""
         return isinstance(self.trouble, TransientError) and self.trouble.kind in {"connection", "tls"}
 
     @property
     def passing(self) -> bool:
-        """The list will come later."""
+        """The fault may pass; the list can be asked for again."""
         return isinstance(self.trouble, ListRefusedError) and self.trouble.status in _PASSING
 
 
@@ -59,9 +60,9 @@ async def choose_model(
 
     Args:
         endpoints: The replicas.
-        config: Names the model, if one is named, and says how long to wait.
-        sleep: Waits between two questions for a list.
-        on_wait: Is told what is waited for, and "" when it no longer is.
+        config: Has the model's name, if one is configured, and the longest wait.
+        sleep: Waits between two requests for a list.
+        on_wait: Called with what the run waits for, and with "" when the wait ends.
 
     Raises:
         EndpointError: None of the replicas is there; or no model was named, and they list several, or do not
@@ -80,7 +81,7 @@ async def choose_model(
 async def _lists(
     endpoints: Sequence[EndpointClient], config: Endpoint, sleep: Sleep, on_wait: Callable[[str], None]
 ) -> list[_Listed]:
-    """Ask all replicas for their models: once, or where the model depends on it, until one lists some."""
+    """Ask all replicas for their models: once, or until one lists some if the model depends on it."""
     named = config.model is not None
     seconds = min(_LIST_SECONDS, config.timeout_seconds) if named else config.timeout_seconds
     until = time.monotonic() + config.give_up_seconds
@@ -113,7 +114,7 @@ def _nobody(replicas: Sequence[_Listed]) -> EndpointError:
 
 
 def _only_one(replicas: Sequence[_Listed]) -> str:
-    """Return the one model that all lists have; where they have none in common, the only one of the first."""
+    """Return the one model that all lists share; without a shared one, the only one of the first list."""
     lists = [replica for replica in replicas if replica.models]
     if not lists:
         raise _no_list(replicas)
@@ -160,7 +161,7 @@ def _warn_if_unlisted(wanted: str, replicas: Sequence[_Listed]) -> None:
 def close_names(wanted: str, names: Iterable[str]) -> list[str]:
     """Return up to three of ``names`` that are most like ``wanted``, the closest first.
 
-    The case of letters does not count, nor need the folder (``models/``) and the suffix (``:free``) be alike.
+    Case, the folder (``models/``) and the suffix (``:free``) are ignored.
     """
     known: dict[str, str] = {}
     for name in names:
