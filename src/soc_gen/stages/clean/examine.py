@@ -1,6 +1,6 @@
-"""Stage three: repair a chat, or say why it is thrown out, and find chats that repeat each other.
+"""Repairs and checks each chat or line by itself.
 
-Pure: chats go in, chats and rejections come out. Files, workers and counts are those of ``run``.
+Pure functions without I/O; files, worker processes and counts are in ``run``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from soc_gen.text.tags import END
 
 
 class ChatResult(NamedTuple):
-    """What became of one chat looked at by itself."""
+    """Result of repairing and checking one chat by itself."""
 
     chat: Chat
-    """Repaired; as it was where it is rejected."""
+    """The repaired chat; unchanged when it is rejected."""
     changes: list[Change]
     reason: str | None = None
     detail: str = ""
@@ -37,11 +37,11 @@ class ChatResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What a chat is examined by."""
+    """Settings and data for the examination of a chat."""
 
     config: CleanConfig
     grams: PromptNgramIndex = field(default_factory=lambda: index_prompts([]))
-    """What a recited prompt is found by."""
+    """Index used to find recited prompts."""
     failed: frozenset[str] = frozenset()
     """Ids of chats whose rollout failed."""
 
@@ -70,12 +70,12 @@ def _ended(chat: Chat) -> bool:
 
 
 class LineResult(NamedTuple):
-    """What became of one line by itself."""
+    """Result of examining one line by itself."""
 
     where: str
     as_read: bytes
     line: bytes = b""
-    """As it would be written; empty where it is rejected."""
+    """The line to write; empty when it is rejected."""
     reason: str = ""
     detail: str = ""
     is_json: bool = True
@@ -118,7 +118,7 @@ def _invalid(line: Line, why: str) -> LineResult:
 
 
 def _repeated_key(data: bytes) -> str | None:
-    """Return a key that some object in ``data``, which is JSON, has twice."""
+    """Return a key that occurs twice in one object of the JSON text ``data``, or None."""
     repeated: list[str] = []
 
     def look(pairs: list[tuple[str, object]]) -> None:

@@ -1,8 +1,7 @@
-"""What a meeting is put together from: weighted relationships with slots, and triggers.
+"""Components from which experiences are planned: weighted relationships with slots, and triggers.
 
-Romance never involves anyone under 18, whatever a components file says: ``fits`` asks for it before it
-looks at anything else, also where the text speaks of romance and the file forgot to say so; and a romantic
-trigger goes with a romantic relationship only.
+Romance never involves anyone under 18, whatever a components file says: ``fits`` checks it first, also when
+only the text is romantic and the file does not mark it. A romantic trigger needs a romantic relationship.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Piece(Settings):
 
     @cached_property
     def for_adults(self) -> bool:
-        """Whether the text itself speaks of romance."""
+        """Whether the text itself is about romance."""
         return bool(romance(self.text))
 
 
@@ -46,7 +45,7 @@ class Relationship(Piece):
     """How two people know each other; ``{platform}`` and the like are slots."""
 
     kind: Literal["online", "offline"]
-    """Where they know each other from."""
+    """Where they met."""
     min_age: int = Field(0, ge=0)
     """Years, of the younger."""
     romantic: bool = False
