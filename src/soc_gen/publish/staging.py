@@ -1,7 +1,6 @@
-"""The files of a dataset's repo, made in a folder before anything is sent.
+"""Prepares the files of a dataset's repo in a folder before anything is sent.
 
-Every record is validated and written anew, so that what is uploaded has the schema's keys and no
-others, whatever the file had.
+Every record is validated and written again, so that the uploaded file has exactly the keys of the schema.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _SETTINGS_HEAD = "# The settings behind data.jsonl; addresses are left out.\n\n"
 
 @dataclass(frozen=True, slots=True)
 class StagedDataset:
-    """A folder with all files but the card, and what the card is written from."""
+    """A folder with all files but the card, and the data for the card."""
 
     folder: Path
     statistics: Statistics
     sample: Chat
-    """The first conversation."""
+    """The first conversation, as a sample."""
     manifests: tuple[Manifest, ...]
 
     def files(self) -> tuple[str, ...]:
@@ -50,11 +49,11 @@ def stage(data: Path, folder: Path, *, parquet: bool, on_progress: Callable[[int
         data: Chats, one a line.
         folder: An empty folder.
         parquet: Also write the rows as Parquet.
-        on_progress: Told how many bytes more have been validated.
+        on_progress: Called with the number of bytes validated since the last call.
 
     Raises:
         UsageError: A line is not a chat, or ``data`` is empty, missing or unreadable.
-        OutputError: No room for the copy.
+        OutputError: The disk is too full for the copy.
     """
     statistics = Statistics()
     sample: Chat | None = None
@@ -73,10 +72,10 @@ def stage(data: Path, folder: Path, *, parquet: bool, on_progress: Callable[[int
 
 
 def check_rehearsal(folder: Path) -> None:
-    """Refuse to replace what no dry run has made.
+    """Refuse to replace a folder that no dry run has made.
 
     Raises:
-        UsageError: ``folder`` is a file, has no data, or holds a file that is not of a dataset's repo.
+        UsageError: ``folder`` is a file, has no data, or has a file that does not belong to a dataset's repo.
     """
     if not lexists(folder):
         return
@@ -93,7 +92,7 @@ def check_rehearsal(folder: Path) -> None:
 
 
 def _valid_chats(path: Path) -> Iterator[Chat]:
-    """Yield the chats of ``path``; after the last line, complain if there was a bad one."""
+    """Yield the chats of ``path``; after the last line, raise an error if there was a bad one."""
     bad: list[BadLine] = []
     seen: set[str] = set()
     for item in read_jsonl(path, Chat):
@@ -108,7 +107,7 @@ def _valid_chats(path: Path) -> Iterator[Chat]:
 
 
 def _problem(path: Path, chat: Chat, seen: set[str]) -> BadLine | None:
-    """Return what is wrong with a chat that has the schema, and remember its id."""
+    """Return what is wrong with a chat of the right schema, or None; record its id."""
     people = {persona.id for persona in chat.experience.people}
     strangers = {part.sender for part in chat.chat_parts} - people
     repeated = chat.chat_id in seen
