@@ -48,7 +48,7 @@ def check(
 
 
 def _trials(settings: RunConfig) -> list[tuple[Endpoint, list[Trial]]]:
-    """Return the trials of each endpoint: the stages may have one, or one each."""
+    """Return the trials of each endpoint: the stages may share one, or have one each."""
     from soc_gen.io.jsonl import read_jsonl
     from soc_gen.io.resources import shipped
     from soc_gen.models import Experience

@@ -110,9 +110,9 @@ def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: b
 
 
 def most_diverse_chat(path: Path) -> Chat | None:
-    """Return the chat that repeats its words least: the one to show.
+    """Return the chat with the most diverse words, to be shown as a sample.
 
-    By Guiraud's index, different words over the square root of all, which favours neither long nor short.
+    Measured by Guiraud's index (different words / square root of all words), which depends little on length.
     """
     from soc_gen.io.jsonl import read_jsonl
     from soc_gen.models import Chat
