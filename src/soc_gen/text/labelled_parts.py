@@ -1,7 +1,7 @@
-"""What is said by whom in a chat part whose lines have speaker labels.
+"""Reads chat parts whose lines have speaker labels.
 
-The labels of the one who writes are taken off. A part that has a line of the other one is left as it is,
-and that line is named: whoever reads decides what to do with it.
+The writer's own labels are removed. A part with a line labelled as the other person's is not changed; that
+line is returned, and the caller decides what to do.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ _FOREIGN_ROLE_PIECES = (
     ),
     *("人物", "角色", "说话人", "話者", "화자"),
 )
-"""What the names of roles are known by."""
+"""Strings of which one occurs in every label of a role."""
 
 
 class Reading(NamedTuple):
-    """A part without the labels of the one who writes, or the line in it that is the other one's."""
+    """A part without its writer's labels, or the line in it that is labelled as the other person's."""
 
     messages: list[str]
     foreign: str = ""
 
 
 class Usage(NamedTuple):
-    """How one of the two labels what they say, in the whole chat."""
+    """How one of the two people uses labels in the whole chat."""
 
     labelled: bool = False
-    """Most of their parts begin with a label, so that a word can be one."""
+    """Whether most of their parts begin with a label; then a name that is a word can be a label."""
     own_roles: frozenset[str] = frozenset()
     other_roles: frozenset[str] = frozenset()
 
@@ -67,16 +67,16 @@ _NO_NAMES = Callers()
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the parts of one of the two in a chat."""
+    """Reads the parts of one person in a chat."""
 
     people: Callers = _NO_NAMES
     mine: Usage = _NO_USAGE
     theirs: Usage = _NO_USAGE
     known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
-    """What was read before: repairs and checks ask for the same part."""
+    """Cache of results: repairs and checks read the same part."""
 
     def read(self, messages: list[str]) -> Reading:
-        """Return ``read_part`` of ``messages``; the same list where nothing is labelled."""
+        """Return ``read_part`` of ``messages``, with the same list object if there are no labels."""
         key = tuple(messages)
         read = self.known.get(key)
         if read is None:
@@ -87,11 +87,11 @@ class Reader:
 
 
 NOBODY = Reader()
-"""Reads the parts of somebody unknown."""
+"""Reader for parts of an unknown person."""
 
 
 def chat_readers(chat: Chat) -> dict[str, Reader]:
-    """Return who reads the parts of each of the two in ``chat``."""
+    """Return the reader for the parts of each person in ``chat``, by id."""
     persona1, persona2 = chat.experience.people
     first, second = names_of(persona1), names_of(persona2)
     people = {persona2.id: callers(second, first), persona1.id: callers(first, second)}
@@ -104,10 +104,10 @@ def chat_readers(chat: Chat) -> dict[str, Reader]:
 
 @lru_cache(maxsize=4096)
 def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return what a folded text in UTF-8 has one of in it if it names a speaker; beyond ASCII apart.
+    """Return UTF-8 strings, ASCII and others, of which a text with a label contains one.
 
     Args:
-        names: The ``names_of`` both, together or apart.
+        names: ``names_of`` both people, together or separate.
     """
     pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
     pieces = [piece for piece in pieces if not any(other in piece for other in pieces if other != piece)]
@@ -118,7 +118,7 @@ def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes
 
 
 def may_name(text: str, names: frozenset[str]) -> bool:
-    """Whether ``text`` has something in it that may be a label; ``names`` are the ``names_of`` of both."""
+    """Whether ``text`` may contain a label; ``names`` are ``names_of`` both people. Fast."""
     plain, beyond = label_pieces(names)
     data = fold_names(text).encode("utf-8", "replace")
     return contains_any(plain, data) or (not data.isascii() and contains_any(beyond, data))
@@ -133,24 +133,24 @@ class _Row:
     labels: list[Label]
 
     def text_after(self, place: int) -> str:
-        """Return what stands behind the label at ``place``, up to the next."""
+        """Return the text between the label at ``place`` and the next one."""
         ends = [label.start for label in self.labels[place + 1 :]]
         return self.text[self.labels[place].end : ends[0] if ends else None].strip()
 
 
 def foreign_line(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
-    """Return a line of ``messages`` that is labelled as the other one's, or "".
+    """Return a line of ``messages`` that is labelled as the other person's, or "".
 
     Args:
-        messages: Of one part.
-        own: The ``names_of`` who writes.
-        other: The ``names_of`` who is written to.
+        messages: Messages of one part.
+        own: ``names_of`` the writer.
+        other: ``names_of`` the other person.
     """
     return read_part(messages, callers(own, other)).foreign
 
 
 def labels_itself(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
-    """Return the first of ``messages`` that has a label of the one who writes, or ""."""
+    """Return the first of ``messages`` with a label of its writer, or ""."""
     read = read_part(messages, callers(own, other)).messages
     return next((was for was, now in zip(messages, read, strict=True) if was != now), "")
 
@@ -158,13 +158,13 @@ def labels_itself(messages: Sequence[str], own: frozenset[str], other: frozenset
 def read_part(
     messages: Sequence[str], people: Callers, mine: Usage = _NO_USAGE, theirs: Usage = _NO_USAGE
 ) -> Reading:
-    """Return ``messages`` without their writer's labels, or the line in them that is the other one's.
+    """Return ``messages`` without their writer's labels, or the line labelled as the other person's.
 
     Args:
-        messages: Of one part.
-        people: What the two are called.
-        mine: How the writer labels in this chat.
-        theirs: How the other one does.
+        messages: Messages of one part.
+        people: Names of the two, from the writer's view.
+        mine: The writer's use of labels in this chat.
+        theirs: The other person's use of labels.
     """
     people = people._replace(own_roles=mine.own_roles, other_roles=mine.other_roles)
     rows = _rows(messages, people)
@@ -194,7 +194,7 @@ def _labels(line: str, people: Callers) -> list[Label]:
 
 
 def _drop_lists(rows: list[_Row]) -> None:
-    """Take the labels out of rows that are lists, or items of one."""
+    """Remove the labels of rows that are lists, or items of one."""
     run: list[tuple[_Row, str, str]] = []
     expected = False
     for row in [*rows, _Row(-1, "", [])]:
@@ -212,7 +212,7 @@ def _drop_lists(rows: list[_Row]) -> None:
 
 
 def _item(row: _Row) -> tuple[str, str] | None:
-    """Return the name that a row begins with, of the two or not, and what stands behind it."""
+    """Return the name at the start of a row, of anybody, and the text after it; None if there is none."""
     if any(
         label.form is Form.MARKED and not _is_plain(row.text[label.start : label.end]) for label in row.labels
     ):
@@ -224,12 +224,12 @@ def _item(row: _Row) -> tuple[str, str] | None:
 
 
 def _is_plain(label: str) -> bool:
-    """Is this how names are written in lists, and not in the log of a chat?"""
+    """Whether ``label`` is written as in a list, and not as in a chat log."""
     return not any(mark in label for mark in "[]<>【】") and not is_score(label)
 
 
 def _one_line_list(row: _Row) -> bool:
-    """Take the labels out of a row such as "Luna: salad / Max: drinks"; say whether it was one."""
+    """Remove the labels of a row such as "Luna: salad / Max: drinks"; return whether it was a list."""
     if not row.labels:
         return False
     first = row.labels[0].end
@@ -249,7 +249,7 @@ def _one_line_list(row: _Row) -> bool:
 
 
 def _drop_unsaid(rows: list[_Row]) -> None:
-    """Take out what labels nothing: a name below what was said is a signature."""
+    """Remove labels without a text: a name below a text is a signature."""
     for place, row in enumerate(rows):
         after = next((later for later in rows[place + 1 :] if later.text.strip()), None)
         followed = after is not None and not after.labels
@@ -261,7 +261,7 @@ def _drop_unsaid(rows: list[_Row]) -> None:
 
 
 def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
-    """Return the first line that is the other one's."""
+    """Return the first line that is the other person's, or ""."""
     own = any(label.side is Side.OWN for label in labels)
     roles = {label.key for label in labels if label.side is Side.ROLE}
     for row in rows:
@@ -277,7 +277,7 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
 
 
 def _repeats(labels: list[Label]) -> bool:
-    """Do two lines of a part have the same label? Days, colours and prices come once in a list."""
+    """Whether two lines of a part have the same label. In a list each name occurs once."""
     starts = Counter(label.key for label in labels if label.start == 0 and label.form is not Form.BARE)
     return max(starts.values(), default=0) > 1
 
@@ -287,7 +287,7 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
     for number, message in enumerate(messages):
         mine = [row for row in rows if row.message == number]
         lines: list[str] = []
-        began = False  # who labels one line labels the next
+        began = False  # a writer who labels one line labels the next
         for row in mine:
             taken = [place for place in range(len(row.labels)) if _goes(row, place, labelled=labelled)]
             first = not any(line.strip() for line in lines)
@@ -333,11 +333,11 @@ def _without(row: _Row, places: Iterable[int]) -> str:
 def chat_usage(
     parts: Sequence[tuple[str, Sequence[str]]], people: dict[str, Callers], first: str
 ) -> dict[str, Usage]:
-    """Return how each of the two labels what they say.
+    """Return how each of the two people uses labels.
 
     Args:
         parts: Sender and messages of each part.
-        people: What the two are called, as each sender sees it.
+        people: Names of the two, from the view of each sender.
         first: The sender who is persona1.
     """
     labelled: Counter[str] = Counter()
@@ -368,7 +368,7 @@ def _usage(
     numbers = ["one", "two"] if is_first else ["two", "one"]
     seen = {who: set(keys) & {"one", "two"} for who, keys in roles.items()}
     if all(seen.values()) and seen[sender] == {numbers[1]}:
-        numbers.reverse()  # who begins is speaker one
+        numbers.reverse()  # the first writer is speaker one
     mine, theirs = {numbers[0]}, {numbers[1]}
     usual = [role for role, _ in roles[sender].most_common() if role in ("user", "assistant")]
     return Usage(
