@@ -305,7 +305,7 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
 
     A tag whose name is a word is valid if the text has both its opener and its closer, or if a message begins
     with it; a lone closer of that kind, if the answer follows it without a space. In brackets, and if the
-    word is an everyday one, only the first rule applies. ``<|end|>`` closes a thought opened by a special token
+    word is an everyday one, only the first rule applies. ``<|end|>`` closes a thought of a special token
     (Solar Open).
     """
     marks = [_Mark.of(match) for match in _MARK.finditer(text)]
