@@ -9,7 +9,7 @@ from rich.console import Console
 
 from soc_gen.cli import chat
 from soc_gen.models import Chat, ChatPart
-from tests.formats.test_transcript import MEETING
+from tests.support.meeting import MEETING
 
 WORDS = " ".join(f"word{number}" for number in range(40))
 TALK = Chat(

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.publish.conftest import chat, write_chats
 from tests.support.command import soc
+from tests.support.publishing import chat, write_chats
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and asks /proc")
 CLEAN = ("clean", "chats.jsonl", "--out", "clean.jsonl")

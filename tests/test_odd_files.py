@@ -16,7 +16,7 @@ from soc_gen.errors import SocError, UsageError
 from soc_gen.io.files import check_output
 from soc_gen.io.manifest import read_object
 from soc_gen.settings import Endpoint
-from tests.publish.conftest import chat, write_chats
+from tests.support.publishing import chat, write_chats
 from tests.support.runs import experiences, write_experiences
 from tests.support.soc_process import SocProcesses
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from soc_gen.cli.console import SafeConsole
 from soc_gen.display import visible
-from tests.publish.conftest import chat, write_chats
+from tests.support.publishing import chat, write_chats
 from tests.support.runs import experiences, write_experiences
 from tests.support.scripted_server import Answer, Asked, Behaviour, ScriptedServer
 from tests.support.soc_process import Ended, SocProcesses

@@ -82,8 +82,8 @@ def test_the_summary_breaks_no_number_and_no_name_on_80_columns(monkeypatch: pyt
 
 def test_a_run_that_waits_says_so_in_a_pipe_too(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = under_way()
-    meter.notice = "no endpoint answers (connection); waiting, for 590 s more at most"
-    assert meter.notice in lines(meter, monkeypatch)[0]
+    meter.waiting_for = "no endpoint answers (connection); waiting, for 590 s more at most"
+    assert meter.waiting_for in lines(meter, monkeypatch)[0]
 
 
 def test_what_is_open_counts_as_half_done() -> None:

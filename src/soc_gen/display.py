@@ -26,7 +26,7 @@ def visible(text: str) -> str:
 
     What is visible already stays as it is, so a second call changes nothing.
     """
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class Bubble(NamedTuple):

@@ -4,8 +4,8 @@
 * ``UsageError`` means the user can put it right before anything runs: exit code 2.
 * Every other ``SocError`` means a run that failed: exit code 1. What was paid for is in the journal.
 * Ctrl-C is no error: exit code 130.
-* A conversation that goes wrong is data, not a crash: it ends as a ``Failure`` record (owed to the
-  next run) and the run goes on. ``ConversationError`` carries it there and never reaches the user.
+* A conversation that goes wrong is data, not a crash: it ends as a ``Failure`` record (tried again by
+  the next run) and the run goes on. ``ConversationError`` carries it there and never reaches the user.
 * No message may contain a key: keys are read from the environment where the client is opened and
   are kept nowhere else.
 """

@@ -71,8 +71,8 @@ class Experience(Record):
     def _derive_id(cls, given: object, info: ValidationInfo) -> object:
         if given or len(info.data) < len(cls.model_fields) - 1:  # the second: it is no experience anyway
             return given or "unknown"
-        one, two, *texts = info.data.values()
-        return content_id("experience", one.id, two.id, *texts)
+        persona1, persona2, *texts = info.data.values()
+        return content_id("experience", persona1.id, persona2.id, *texts)
 
     @property
     def people(self) -> tuple[Persona, Persona]:
@@ -107,10 +107,10 @@ class Chat(Record):
         Args:
             names: What persona1 and persona2 are called; their full names when not given.
         """
-        one, two = self.experience.people
-        called = names or (one.name, two.name)
+        persona1, persona2 = self.experience.people
+        called = names or (persona1.name, persona2.name)
         messages = [
-            Bubble(int(part.sender != one.id), called[part.sender != one.id], message)
+            Bubble(int(part.sender != persona1.id), called[part.sender != persona1.id], message)
             for part in self.chat_parts
             for message in part.messages
         ]
@@ -128,7 +128,7 @@ class Chat(Record):
 
 
 class Failure(Record):
-    """A conversation or experience that could not be obtained; owed to the next run."""
+    """A conversation or experience that could not be obtained; tried again by the next run."""
 
     index: int
     """Position in the input, from 0."""

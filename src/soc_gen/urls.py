@@ -49,13 +49,13 @@ def secrets_in(url: str) -> list[str]:
     parts = urlsplit(url)
     pieces = parts.path.split("/")
     keys = [piece for before, piece in zip(["", *pieces], pieces, strict=False) if _is_key(piece, before)]
-    values = [value or name for name, _, value in (one.partition("=") for one in parts.query.split("&"))]
+    values = [value or name for name, _, value in (item.partition("=") for item in parts.query.split("&"))]
     user = parts.username or ""
     raw = [parts.password or "", *values, *keys, parts.fragment]
     if not parts.password or len(user) >= _LONG_USER:  # the key itself, as some gateways want it
         raw.append(user)
-    found = [*raw, *map(unquote, raw), *map(unquote_plus, values)]
-    return list(dict.fromkeys(filter(None, found)))
+    secrets = [*raw, *map(unquote, raw), *map(unquote_plus, values)]
+    return list(dict.fromkeys(filter(None, secrets)))
 
 
 def _public_path(path: str) -> str:

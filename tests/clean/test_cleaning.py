@@ -22,31 +22,16 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.decide import Decider, Decision, Replaced, clean_chats
 from soc_gen.stages.clean.rejections import REASONS
 from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files
-from tests.support.people import TALK, chat
-
-from .test_repairs import chats as messy_chats
+from tests.support.messy_chats import CHATS
+from tests.support.people import TALK, chat, different, lines
 
 GOOD = chat(*TALK).to_json()
-
-
-def different(number: int, **ids: str) -> Chat:
-    """Return a chat that shares no three words in a row with another number's."""
-    parts = [[" ".join(f"{word}{number}" for word in m.split()) for m in part] for part in TALK]
-    return chat(
-        *parts,
-        chat_id=ids.get("chat_id", f"c-{number}"),
-        experience_id=ids.get("experience_id", f"e-{number}"),
-    )
 
 
 def clean(folder: Path, data: bytes, config: CleanConfig | None = None, **job: Any) -> CleanReport:
     source = folder / "chats.jsonl"
     source.write_bytes(data)
     return clean_files(CleanJob([source], folder / "clean.jsonl", config or CleanConfig(), **job))
-
-
-def lines(chats: list[Chat]) -> bytes:
-    return b"".join(one.to_json() + b"\n" for one in chats)
 
 
 def rejections(report: CleanReport) -> list[dict[str, Any]]:
@@ -388,7 +373,7 @@ def test_files_and_lists_of_chats_are_cleaned_alike(tmp_path: Path) -> None:
 any_line = st.one_of(
     st.binary(max_size=60),
     st.just(GOOD),
-    messy_chats.map(Chat.to_json),
+    CHATS.map(Chat.to_json),
     st.tuples(st.integers(0, len(GOOD) - 1), st.binary(max_size=3)).map(
         lambda at: GOOD[: at[0]] + at[1] + GOOD[at[0] :]
     ),

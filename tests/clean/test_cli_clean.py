@@ -17,9 +17,7 @@ import pytest
 
 from soc_gen.errors import OutputError
 from soc_gen.io.files import atomic_write
-from tests.support.people import chat
-
-from .test_cleaning import different, lines
+from tests.support.people import chat, different, lines
 
 
 def soc(*arguments: str) -> subprocess.CompletedProcess[str]:

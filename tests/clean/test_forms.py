@@ -15,9 +15,7 @@ from soc_gen.io.schema import write_parquet
 from soc_gen.models import Chat
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.run import CleanJob, CleanReport, clean_files
-from tests.support.people import LUNA, TALK, chat
-
-from .test_cleaning import different, lines
+from tests.support.people import LUNA, TALK, chat, different, lines
 
 CHATS = [different(1), different(2), different(3)]
 PLAIN = [json.loads(one.to_json()) for one in CHATS]

@@ -15,11 +15,9 @@ from soc_gen.text import quotes
 from soc_gen.text.labelled_parts import NOBODY
 from soc_gen.text.prompt_leak import index_prompts
 from soc_gen.text.speaker_labels import names_of
+from tests.support.messy_chats import CHATS, PIECES, PROMPT
 from tests.support.people import TALK, chat
 
-from .test_tags import FRAGMENTS
-
-PROMPT = "Write short messages, as people do when they type with one thumb on a bus."
 GRAMS = index_prompts([PROMPT])
 
 
@@ -340,65 +338,8 @@ def test_a_chat_without_faults_is_the_same_object_and_changes_are_named() -> Non
     assert (changes[0].before, changes[0].after) == ("Luna: hi ", "hi ")
 
 
-PIECES = [
-    *FRAGMENTS,
-    *(
-        "Luna: ",
-        "**Max:** ",
-        "[maxo] ",
-        "@moon_luna ",
-        "User: ",
-        '"',
-        "“",
-        "”",
-        '{"messages": ["',
-        '"]}',
-        '", "',
-    ),
-    *(
-        "```json\n",
-        "```",
-        "<think>",
-        "</think>",
-        "<|im_start|>user\n",
-        "<|im_end|>",
-        "</s>",
-        "[INST]",
-        "&lt;",
-    ),
-    *(
-        "&amp;",
-        "itâ€™s",
-        "\u200b",
-        "\u200d",
-        "\x00",
-        "\r\n",
-        "\t",
-        "(end of chat)",
-        "Here is the next message: ",
-    ),
-    *(
-        "Sure! ",
-        PROMPT,
-        "### Response:\n",
-        " - ",
-        "word",
-        "🙂",
-        "\ufeff",
-        "Ã©",
-        "[END]",
-        "\\n",
-        '\\"',
-        "*",
-        "---",
-    ),
-]
-said = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=5)), max_size=8).map("".join)
-chats = st.lists(st.lists(said, max_size=3), min_size=1, max_size=7).map(lambda parts: chat(*parts))
-
-
 @settings(max_examples=300)
-@given(chats)
+@given(CHATS)
 def test_repairing_comes_to_rest_and_twice_is_once(messy: Chat) -> None:
     repairer = Repairer(CleanConfig(), GRAMS)
     once, _ = repairer.repair(ChatFeatures(messy, 3))

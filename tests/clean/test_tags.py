@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from soc_gen.text import end_tags, markup, tags
 from soc_gen.text.tags import Tag
+from tests.support.messy_chats import FRAGMENTS
 
-FRAGMENTS = [
-    *("<image>", "</image>", "<IMAGE >", "<gif>", "</gif>", "<video>", "</video>", "<audio>", "</audio>"),
-    *("<image/>", "<image: a cat>", '<image desc="a dog"/>', "<delay/>", "<delay minutes=5>", "</delay>"),
-    *("<delay>", "<delay 2 hours/>", "<end/>", "<end>", "</end>", "<sigh>", "<b>", "</b>", "<", ">", "/"),
-    *("image>", "<3", " ", "\n", "a cat", "lol", "5 minutes", '"', "=", "<<", "delay", "end/>", "<e", "nd>"),
-]
 messages = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
 
 

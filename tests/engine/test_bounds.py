@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from soc_gen.engine.compatibility import VERSION, check_header, differences
 from soc_gen.engine.concurrency import AdaptiveConcurrency, Slots
-from soc_gen.engine.journal import Totals
+from soc_gen.engine.execute import run_facts
+from soc_gen.engine.journal import Journal, Totals
 from soc_gen.engine.metrics import RunMetrics, cost
 from soc_gen.engine.stop import Stop
 from soc_gen.errors import JournalError
-from soc_gen.llm.types import Usage
+from soc_gen.llm.rate_limit import AdaptiveRateLimiter
+from soc_gen.llm.router import Replica, Router
+from soc_gen.llm.types import Reply, Usage
 from soc_gen.settings import Budget, Prices
+from tests.support.job_runs import Server, active
+from tests.support.journals import INPUTS, request
 
 
 @pytest.mark.parametrize(("tokens", "stops"), [(999, False), (1000, True), (1001, True)])
@@ -39,6 +45,22 @@ def test_tokens_from_the_cache_cost_their_own_price_where_one_is_set() -> None:
     assert cost(Prices(input=2.0, output=10.0, cached_input=0.5), usage) == 2 * 2.0 + 0.5 + 10.0
     assert cost(Prices(input=2.0, output=10.0, cached_input=0.0), usage) == 2 * 2.0 + 10.0
     assert cost(Prices(input=2.0, output=10.0), usage) == 3 * 2.0 + 10.0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dollars"),
+    [(4, 0.0), (6, 0.000001), (14, 0.000001), (16, 0.000002), (12_345_674, 1.234567), (12_345_676, 1.234568)],
+)
+def test_the_manifest_has_the_cost_to_a_millionth_of_a_dollar(
+    tmp_path: Path, tokens: int, dollars: float
+) -> None:
+    """Prompt tokens at $0.1 a million; rounded, not cut off."""
+    with Journal(tmp_path / "out.journal.jsonl", INPUTS) as journal:
+        asyncio.run(journal.add_reply(request(), Reply("hey", "stop", Usage(tokens, 0, 0))))
+        metrics = RunMetrics(prices=Prices(input=0.1))
+        router = Router([Replica(Server(), AdaptiveRateLimiter())], 1.0)
+        run = active(router, journal, Slots(1), Stop(), metrics=metrics, budget=Budget())
+        assert run_facts(run.context, run.connection, journal)["cost"] == dollars
 
 
 @pytest.mark.parametrize(

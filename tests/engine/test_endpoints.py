@@ -162,14 +162,14 @@ def test_an_outage_is_waited_out(project: Project) -> None:
     said: list[str] = []
 
     def plan(exchange: Exchange) -> str | None:
-        said.append(meter.notice)
+        said.append(meter.waiting_for)
         return "http_502" if 10 <= exchange.number < 20 else None
 
     with LoopbackEndpoint(Behaviour(plan=plan)) as endpoint:
         report = project.rollout(endpoint.url, meter=meter)
     assert report.failures == ()
     assert any("no endpoint answers" in notice for notice in said)
-    assert meter.notice == ""
+    assert meter.waiting_for == ""
     assert len(project.chats()) == 6
 
 

@@ -18,29 +18,13 @@ from hypothesis import strategies as st
 from soc_gen.engine.compatibility import ROW_BYTES, differences
 from soc_gen.engine.journal import Journal
 from soc_gen.errors import JournalError, OutputError
-from soc_gen.llm.types import Reply, Request, Usage
-from soc_gen.models import Failure, Persona
-from soc_gen.settings import Sampling
-
-INPUTS = {"model": "m", "random_seed": 1, "rollout": {"max_turns": 8, "sampling": {"temperature": 0.8}}}
+from soc_gen.llm.types import Usage
+from soc_gen.models import Failure
+from tests.support.journals import INPUTS, persona, reply, request
 
 
 def rows(*names: str) -> bytes:
     return b"".join(name.encode().ljust(ROW_BYTES, b"\0") for name in names)
-
-
-def persona(name: str) -> Persona:
-    return Persona(
-        name=name, username=None, age=30, traits=[], background="", chatting_style="", model="m", id=name
-    )
-
-
-def request(conversation: str = "c", turn: int = 0, attempt: int = 0, text: str = "hi") -> Request:
-    return Request(conversation, turn, attempt, ({"role": "user", "content": text},), Sampling(), turn)
-
-
-def reply(text: str = "hey") -> Reply:
-    return Reply(text, "stop", Usage(10, 4, 2), 0.5, "http://127.0.0.1:1/v1")
 
 
 def keeping(
@@ -395,7 +379,9 @@ FULL = """
 import asyncio, pathlib, resource, signal, sys
 from soc_gen.errors import OutputError
 from soc_gen.engine.journal import Journal
-from tests.engine.test_journal import INPUTS, reply, request
+from tests.support.journals import INPUTS
+from tests.support.journals import reply
+from tests.support.journals import request
 
 async def main(path):
     with Journal(path, INPUTS) as journal:

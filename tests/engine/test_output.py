@@ -17,7 +17,7 @@ from soc_gen.engine.journal import Journal
 from soc_gen.engine.ordered_output import OrderedOutput
 from soc_gen.errors import JournalError, OutputError
 from soc_gen.models import Failure
-from tests.engine.test_journal import INPUTS, persona
+from tests.support.journals import INPUTS, persona
 
 
 class Folder:

@@ -17,8 +17,8 @@ from soc_gen.llm.faults import ContextLengthError, RequestRejectedError
 from soc_gen.llm.types import Reply, Request
 from soc_gen.models import Persona
 from soc_gen.settings import Sampling
-from tests.engine.test_journal import persona
-from tests.engine.test_runner import Server, run
+from tests.support.job_runs import Server, run
+from tests.support.journals import persona
 
 
 def playing(good: Callable[[int], bool]) -> Callable[[Job[str], Session], object]:

@@ -23,7 +23,7 @@ TURNS = st.lists(st.tuples(MESSAGES, st.sampled_from(["", "Go on.", "Time to sto
 def history(said: list[tuple[list[str], str]]) -> list[Turn]:
     """Return the turns in which that was said, each with the hint it was asked with."""
     return [
-        Turn(number % 2, tuple(messages), json_turns.keep(messages), hint if number else "")
+        Turn(number % 2, tuple(messages), json_turns.render_history(messages), hint if number else "")
         for number, (messages, hint) in enumerate(said)
     ]
 
@@ -138,7 +138,7 @@ SEEN = "hey it's fine"
 def test_what_is_put_right_in_a_reply_is_counted(text: str, repairs: tuple[str, ...]) -> None:
     """And the turn is kept as it was asked for."""
     parsed = json_turns.parse(Reply(text, "stop"), MEETING, 0)
-    assert (parsed.messages, parsed.repairs, parsed.kept) == ((SEEN,), repairs, None)
+    assert (parsed.messages, parsed.repairs, parsed.history_text) == ((SEEN,), repairs, None)
 
 
 def test_what_the_other_side_says_under_its_name_is_not_said() -> None:
@@ -154,18 +154,20 @@ def test_what_the_other_side_says_under_its_name_is_not_said() -> None:
 def test_a_lone_mark_of_thinking_in_a_message_is_asked_again(mark: str) -> None:
     """Where the thought begins or ends cannot be told, so nothing of it is spoken."""
     with pytest.raises(InvalidTurnError):
-        parse(json_turns.keep([f"yes {mark} no"]), "stop")
+        parse(json_turns.render_history([f"yes {mark} no"]), "stop")
 
 
 @given(MESSAGES)
 def test_a_reply_as_asked_is_kept_byte_for_byte(messages: list[str]) -> None:
     """However the model spaced its JSON; and what had to be put right is kept as it was asked for."""
     said = [message.strip() for message in messages]
-    assume(strip_thinking(json_turns.keep(said)) == json_turns.keep(said))  # what thinks is another test's
-    for text in (orjson.dumps({"messages": said}).decode(), json_turns.keep(said)):
-        assert json_turns.parse(Reply(text, "stop"), MEETING, 0).kept == text
-    fenced = f"```\n{json_turns.keep(said)}\n```"
-    assert json_turns.parse(Reply(fenced, "stop"), MEETING, 0).kept is None
+    assume(
+        strip_thinking(json_turns.render_history(said)) == json_turns.render_history(said)
+    )  # what thinks is another test's
+    for text in (orjson.dumps({"messages": said}).decode(), json_turns.render_history(said)):
+        assert json_turns.parse(Reply(text, "stop"), MEETING, 0).history_text == text
+    fenced = f"```\n{json_turns.render_history(said)}\n```"
+    assert json_turns.parse(Reply(fenced, "stop"), MEETING, 0).history_text is None
 
 
 @given(st.text())

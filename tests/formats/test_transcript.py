@@ -10,35 +10,12 @@ from hypothesis import strategies as st
 
 from soc_gen.llm.response import THINKING
 from soc_gen.llm.types import Reply
-from soc_gen.models import Experience, Persona
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Turn
 from soc_gen.stages.rollout.formats.dialogue_acts import FIRST
-from soc_gen.stages.rollout.formats.transcript import closing_turn, keep, parse, render
+from soc_gen.stages.rollout.formats.transcript import closing_turn, parse, render, render_history
 from soc_gen.text.quotes import unwrap_line
-
-
-def _persona(name: str) -> Persona:
-    return Persona(
-        name=name,
-        username=name.lower(),
-        age=40,
-        traits=["stubborn", "kind"],
-        background="Sells ladders in Leith. Has a boat.",
-        chatting_style="No capitals. Long pauses.",
-        model="m",
-        id=f"id-{name}",
-    )
-
-
-MEETING = Experience(
-    persona1=_persona("Petra Lang"),
-    persona2=_persona("Col Reid"),
-    relationship="neighbours",
-    situation="The ladder is gone.",
-    topic="Petra asks for it.",
-    id="e1",
-)
+from tests.support.meeting import MEETING
 
 LINES = st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20), max_size=12)
 
@@ -163,7 +140,7 @@ def test_a_reply_that_was_cut_before_its_first_word_ends_no_talk(reason: str) ->
 
 def test_a_line_is_kept_as_it_was_said() -> None:
     """The history holds what the record holds."""
-    assert keep(["thursday at 5"]) == "thursday at 5"
+    assert render_history(["thursday at 5"]) == "thursday at 5"
 
 
 @pytest.mark.parametrize(

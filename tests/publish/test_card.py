@@ -13,19 +13,15 @@ from hypothesis import strategies as st
 from soc_gen.errors import HubError
 from soc_gen.io.manifest import Manifest
 from soc_gen.metrics.statistics import Statistics, spread
-from soc_gen.publish.card import Facts, card_text, sample_text, table
+from soc_gen.publish.card import card_text, sample_text, table
 from soc_gen.publish.card_file import size_category, write_card
 from soc_gen.publish.card_merge import KEEP, merge_metadata, merge_text, sections
 from soc_gen.publish.staging import StagedDataset, stage
-from tests.publish.conftest import REPO, chat, ignore, write_chats
+from tests.support.publishing import chat, facts, ignore, write_chats
 
 GOLDEN = Path(__file__).parent / "golden"
 SECTIONS = ["Load it", "A sample", "Fields", "How it was made", "Counts", "What is in it", "Tokens and cost",
             "Known limitations", "Licence", "Citation"]  # fmt: skip
-
-
-def facts(staged: StagedDataset, files: tuple[str, ...] = ("data.jsonl",)) -> Facts:
-    return Facts(REPO, staged.manifests, staged.statistics, staged.sample, "cc-by-4.0", files)
 
 
 def test_the_card_is_this(staged: StagedDataset) -> None:
@@ -38,7 +34,7 @@ def test_without_manifests_the_card_says_what_is_unknown(clean_file: Path, tmp_p
     """It does not guess; what the data itself shows is there all the same."""
     alone = write_chats(tmp_path / "alone.jsonl", [chat(1), chat(2)])
     (tmp_path / "out").mkdir()
-    staged = stage(alone, tmp_path / "out", parquet=False, advance=ignore)
+    staged = stage(alone, tmp_path / "out", parquet=False, on_progress=ignore)
     text = write_card(facts(staged), None, licence_given=False)
     assert text.count("Unknown: no manifest was found beside the data.") == 2
     assert "What was rejected on the way is unknown." in text
@@ -51,7 +47,7 @@ def test_a_file_changed_after_its_run_is_said_to_be(clean_file: Path, tmp_path: 
     lines = clean_file.read_text().splitlines(keepends=True)
     clean_file.write_text("".join(lines[1:]))
     (tmp_path / "out").mkdir()
-    staged = stage(clean_file, tmp_path / "out", parquet=False, advance=ignore)
+    staged = stage(clean_file, tmp_path / "out", parquet=False, on_progress=ignore)
     text = write_card(facts(staged), None, licence_given=False)
     assert "speaks of 12 records and the file holds 11" in text
 

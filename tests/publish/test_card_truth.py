@@ -24,8 +24,7 @@ from soc_gen.publish.card_merge import KEEP
 from soc_gen.publish.hub import PushOptions, check_wanted
 from soc_gen.publish.staging import StagedDataset
 from soc_gen.text.language import count_unspaced, language_of, languages_of
-from tests.publish.conftest import REPO, chat, write_chats
-from tests.publish.test_card import facts
+from tests.support.publishing import REPO, chat, facts, write_chats
 
 # A greeting, a question, a refusal: by language.
 TALK = {

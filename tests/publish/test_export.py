@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
-from hypothesis import strategies as st
 
 from soc_gen.errors import UsageError
 from soc_gen.export.rows import Row, chatml, fields, rows, verbalize
@@ -18,7 +17,8 @@ from soc_gen.export.split import Participants, split
 from soc_gen.export.writers import ExportPlan, ExportResult, axolotl_entry, export, llama_factory_entry
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
-from tests.publish.conftest import chat, ignore, persona, write_chats
+from tests.support.export_strategies import PARTS, SIDES, TAGS
+from tests.support.publishing import chat, ignore, persona, write_chats
 from tests.support.trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
 
 
@@ -106,17 +106,6 @@ def test_chatml_cannot_be_forged_from_within() -> None:
     text = chatml(rows(chat(1, parts), "persona2", "keep", "user")[0])
     assert text.count("<|im_start|>") == text.count("<|im_end|>") == 3
     assert text.endswith("<|im_start|>assistant\nno<|im_end|>\n")
-
-
-MESSAGES = st.lists(
-    st.sampled_from(["hi", "", " ", "<image>a</image>", "<end/>", '<delay minutes="1"/>', "ok <3"]),
-    max_size=3,
-)
-PARTS = st.lists(st.tuples(st.sampled_from([1, 2]), MESSAGES), min_size=1, max_size=8)
-SIDES, TAGS = (
-    st.sampled_from(["persona1", "persona2", "both"]),
-    st.sampled_from(["keep", "strip", "verbalize"]),
-)
 
 
 @given(PARTS, SIDES, TAGS)

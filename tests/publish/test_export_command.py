@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from soc_gen.cli.app import app
 from soc_gen.errors import UsageError
-from tests.publish.conftest import chat, write_chats
+from tests.support.publishing import chat, write_chats
 
 
 def run(*arguments: str | Path) -> tuple[str, str]:

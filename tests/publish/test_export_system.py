@@ -16,8 +16,8 @@ from soc_gen.cli.app import app
 from soc_gen.export.rows import System, fields, rows
 from soc_gen.export.writers import axolotl_entry, llama_factory_entry
 from soc_gen.models import Chat
-from tests.publish.conftest import chat, write_chats
-from tests.publish.test_export import PARTS, SIDES, TAGS
+from tests.support.export_strategies import PARTS, SIDES, TAGS
+from tests.support.publishing import chat, write_chats
 from tests.support.trainer_rules import axolotl_takes, llama_factory_takes, trl_takes
 
 

@@ -10,8 +10,8 @@ import pytest
 from soc_gen.errors import HubError, UsageError
 from soc_gen.publish.hub import PushOptions, check_wanted, read_token
 from soc_gen.publish.staging import StagedDataset, stage
-from tests.publish.conftest import REPO, Pusher, chat, ignore, write_chats
 from tests.support.loopback_hub import OTHER_TOKEN, READ_TOKEN, WRITE_TOKEN, Fault, LoopbackHub
+from tests.support.publishing import REPO, Pusher, chat, ignore, write_chats
 
 # huggingface_hub 2.4 hands files to its HTTP client in a way that this calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -56,7 +56,7 @@ def test_changed_data_makes_a_commit_and_old_extras_go(
         folder = tmp_path / name
         folder.mkdir()
         wanted = PushOptions(REPO)
-        made = stage(file, folder, parquet=parquet, advance=ignore)
+        made = stage(file, folder, parquet=parquet, on_progress=ignore)
         push(connect(wanted, WRITE_TOKEN, lfs_hub.url), made, wanted)
 
     push_file(clean_file, "one", parquet=True)

@@ -12,8 +12,8 @@ import pytest
 
 from soc_gen.io.schema import write_parquet
 from soc_gen.models import Chat
-from tests.publish.conftest import REPO, chat, persona, run_python, run_soc, write_chats
 from tests.support.loopback_hub import WRITE_TOKEN, LoopbackHub
+from tests.support.publishing import REPO, chat, persona, run_python, run_soc, write_chats
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = 10 << 20  # bytes, of which ``datasets`` guesses the types

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.publish.conftest import chat, write_chats
+from tests.support.publishing import chat, write_chats
 from tests.support.scripted_server import Answer, Behaviour, ScriptedServer
 from tests.support.soc_process import SocProcesses
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from soc_gen.models import Chat
-from tests.publish.conftest import REPO, chat, run_python, run_soc, write_chats
 from tests.support.loopback_hub import WRITE_TOKEN, LoopbackHub
+from tests.support.publishing import REPO, chat, run_python, run_soc, write_chats
 
 LOAD = "import json\nfrom datasets import load_dataset\nprint(json.dumps(list({call})))"
 

@@ -13,13 +13,13 @@ from soc_gen.io.scrub import scrub
 from soc_gen.models import Chat
 from soc_gen.publish.manifests import generation_settings
 from soc_gen.publish.staging import check_rehearsal, stage
-from tests.publish.conftest import chat, ignore, write_chats
+from tests.support.publishing import chat, ignore, write_chats
 
 
 def refused(file: Path, folder: Path) -> str:
     folder.mkdir()
     with pytest.raises(UsageError) as caught:
-        stage(file, folder, parquet=False, advance=ignore)
+        stage(file, folder, parquet=False, on_progress=ignore)
     return str(caught.value)
 
 
@@ -69,7 +69,7 @@ def test_keys_that_are_not_in_the_schema_are_not_uploaded(tmp_path: Path) -> Non
     file = tmp_path / "c.jsonl"
     file.write_text(json.dumps({**json.loads(chat(1).to_json()), "note": "mine"}) + "\n")
     (tmp_path / "out").mkdir()
-    stage(file, tmp_path / "out", parquet=False, advance=ignore)
+    stage(file, tmp_path / "out", parquet=False, on_progress=ignore)
     assert (tmp_path / "out" / "data.jsonl").read_bytes() == chat(1).to_json() + b"\n"
 
 

@@ -18,7 +18,7 @@ from soc_gen.export.rows import Format
 from soc_gen.export.writers import ExportPlan, export
 from soc_gen.io.jsonl import read_jsonl
 from soc_gen.models import Chat
-from tests.publish.conftest import chat, ignore, write_chats
+from tests.support.publishing import chat, ignore, write_chats
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("default")]
 STEPS = 40

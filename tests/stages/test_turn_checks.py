@@ -8,7 +8,7 @@ from soc_gen.stages.rollout.formats.base import InvalidTurnError
 from soc_gen.stages.rollout.turn_checks import TurnContext, check_turn, filler, word_runs
 from soc_gen.text.repetition import words
 from soc_gen.text.speaker_labels import names_of
-from tests.formats.test_transcript import MEETING
+from tests.support.meeting import MEETING
 
 
 def _after(*lines: str) -> TurnContext:

@@ -39,3 +39,17 @@ def chat(*parts: list[str], chat_id: str = "c-1", experience_id: str = "e-1") ->
     )
     turns = [ChatPart(sender=(LUNA, MAX)[turn % 2].id, messages=said) for turn, said in enumerate(parts)]
     return Chat(chat_id=chat_id, experience=experience, chat_parts=turns, model="test")
+
+
+def different(number: int, **ids: str) -> Chat:
+    """Return a chat that shares no three words in a row with another number's."""
+    parts = [[" ".join(f"{word}{number}" for word in m.split()) for m in part] for part in TALK]
+    return chat(
+        *parts,
+        chat_id=ids.get("chat_id", f"c-{number}"),
+        experience_id=ids.get("experience_id", f"e-{number}"),
+    )
+
+
+def lines(chats: list[Chat]) -> bytes:
+    return b"".join(one.to_json() + b"\n" for one in chats)

@@ -1,4 +1,4 @@
-"""What asks no model: cleaning, exporting, publishing."""
+"""Functions that ask no model: cleaning, exporting, publishing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def clean_files(
         workers: Processes; the result is the same for any number.
 
     Raises:
-        UsageError: An input cannot be read, or ``out`` is somebody else's file.
+        UsageError: An input cannot be read, or ``out`` was not written by ``clean_files``.
         OutputError: ``out`` cannot be written.
 
     Example:
@@ -108,7 +108,7 @@ def export(
         The rows of each file, and what was left out.
 
     Raises:
-        UsageError: No rows, no such split, or files of somebody else's in the way.
+        UsageError: No rows, an impossible split, or ``out`` has files of another origin.
         OutputError: The folder cannot be written.
 
     Example:
@@ -169,7 +169,7 @@ def push_to_hub(
             write_records(file, chats)
         staged = Path(folder, "staged")
         staged.mkdir()
-        return push(hub, stage(file, staged, parquet=parquet, advance=lambda _: None), options)
+        return push(hub, stage(file, staged, parquet=parquet, on_progress=lambda _: None), options)
 
 
 def config_from(config: Config | str | Path | None, overrides: dict[str, Any] | None = None) -> Config:

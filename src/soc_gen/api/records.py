@@ -51,7 +51,7 @@ class Produced(Records[R]):
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What could not be obtained; a call with the same ``out`` tries again."""
+        """The records that could not be made; a call with the same ``out`` tries again."""
         return self.result.failures
 
     def __repr__(self) -> str:
@@ -67,9 +67,9 @@ class CleanedChats(Records[Chat]):
     """
 
     def __init__(self, outcomes: Iterable[Chat | Rejection]) -> None:
-        found = list(outcomes)
-        super().__init__(outcome for outcome in found if isinstance(outcome, Chat))
-        self.rejections = tuple(outcome for outcome in found if isinstance(outcome, Rejection))
+        all_outcomes = list(outcomes)
+        super().__init__(outcome for outcome in all_outcomes if isinstance(outcome, Chat))
+        self.rejections = tuple(outcome for outcome in all_outcomes if isinstance(outcome, Rejection))
 
     def __repr__(self) -> str:
         """Return the two counts."""
@@ -84,7 +84,7 @@ def read_personas(
     Args:
         source: A JSONL, CSV or Parquet file, or a Hub dataset such as ``marcodsn/SPB-2508``.
         revision: Branch, tag or commit of a Hub dataset.
-        bad_lines: Is given the lines that are not personas; without it the first one is an error.
+        bad_lines: Receives the lines that are not personas; without it the first one is an error.
 
     Raises:
         UsageError: The source cannot be read, or has a bad line.

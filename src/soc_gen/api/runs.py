@@ -1,4 +1,4 @@
-"""What asks a model: experiences and rollouts, to be awaited or not.
+"""Functions that ask a model: experiences and rollouts, with and without ``await``.
 
 ``rollout`` also works inside a running event loop, such as a notebook's: the work is then done in a thread
 of its own. ``await arollout(…)`` leaves the loop free meanwhile. So it is with ``generate_experiences``.
@@ -53,7 +53,7 @@ async def agenerate_experiences(
         base_url: OpenAI-compatible URL, or several that are replicas; the embedded model when neither this
             nor the config names one. The key is read from the environment.
         model: Name the endpoint knows the model by.
-        restart: Throw away what an earlier run left in ``out``.
+        restart: Delete what an earlier run left in ``out``.
 
     Returns:
         The experiences in order, the failures, and the figures of the run.
@@ -101,7 +101,7 @@ async def arollout(
         config: A ``Config``, a preset's name or a TOML file; ``quickstart`` without an endpoint.
         base_url: URL of the endpoint, or several of replicas.
         model: Name the endpoint knows the model by.
-        restart: Throw away what an earlier run left in ``out``.
+        restart: Delete what an earlier run left in ``out``.
 
     Returns:
         The finished chats in the order of the experiences, the failures, and the figures of the run.

@@ -1,4 +1,4 @@
-"""The ``soc`` command. Commands parse and print; what they do lives in the stages."""
+"""The ``soc`` command. Commands only parse options and print; the stages do the work."""
 
 from soc_gen.cli.entry import main
 

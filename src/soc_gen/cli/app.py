@@ -1,4 +1,4 @@
-"""The list of commands, and how an error reaches the user."""
+"""The list of commands, and how errors are shown to the user."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _RESUMABLE = (experiences, rollout, run)
 
 
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
-    """Have Ctrl-C say what it did, where the command itself does not."""
+    """Print a line on Ctrl-C when the command itself does not."""
     what = (
         "What was finished is kept; the same command goes on from there."
         if command in _RESUMABLE
@@ -89,25 +89,25 @@ for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
 
 
 def main() -> None:
-    """Run ``soc``; an error on purpose, and one of the system, becomes one line and its exit code."""
+    """Run ``soc``; a ``SocError`` or an ``OSError`` becomes one line and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # emoji in a pipe of another encoding, file names of none
             stream.reconfigure(errors="backslashreplace")
     sys.excepthook = _show_trace
     show_logs()
     words = sys.argv[1:]
-    if "--verbose" in words:  # at the end of the line that failed is where people add it
+    if "--verbose" in words:  # people add it at the end of the command that failed
         words = [word for word in words if word != "--verbose"] or ["--help"]
         os.environ["SOC_VERBOSE"] = "1"
     try:
         sys.exit(app(args=words, standalone_mode=False) or 0)
     except typer.TyperException as error:
-        if error.format_message():  # else the help has been shown, for want of any words
+        if error.format_message():  # otherwise the help was shown, as there were no arguments
             err.print(_wrong_use(error))
         sys.exit(error.exit_code)
     except SocError as error:
         sys.exit(_fail(error))
-    except OSError as error:  # of a file or a stream, that nobody closer to it has put into words
+    except OSError as error:  # of a file or stream, not handled anywhere else
         where = path_to_text(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
         sys.exit(_fail(SocError(error.strerror or str(error), where=where)))
     finally:
@@ -116,7 +116,7 @@ def main() -> None:
 
 
 def _fail(error: SocError) -> int:
-    """Show the one line of ``error``; return its exit code."""
+    """Print the line of ``error``; return its exit code."""
     if os.environ.get("SOC_VERBOSE"):
         err.print_exception()
     err.print("error: ", style="red", end="")
@@ -125,7 +125,7 @@ def _fail(error: SocError) -> int:
 
 
 def _show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show the trace of a bug as Python does, by way of the console: it quotes what came from outside."""
+    """Print the traceback of a bug through the console, since it may quote external text."""
     err.print("".join(traceback.format_exception(kind, error, trace)).rstrip())
 
 

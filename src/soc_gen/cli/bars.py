@@ -10,7 +10,7 @@ from soc_gen.cli.console import err
 
 @contextmanager
 def step_progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar with the time left on a terminal; yield what is told of every step."""
+    """Show a bar with the time left on a terminal; yield a function to call with the steps done."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
@@ -21,7 +21,7 @@ def step_progress(what: str, total: int | None) -> Iterator[Callable[[int], None
 
 @contextmanager
 def clean_progress() -> Iterator[Callable[[int, int, int], None]]:
-    """Show a bar with the time left on a terminal; yield what ``CleanJob.progress`` is to be."""
+    """Show a bar with the time left on a terminal; yield the function for ``CleanJob.progress``."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -37,7 +37,7 @@ def clean_progress() -> Iterator[Callable[[int, int, int], None]]:
 
 @contextmanager
 def download_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows how far a download is: a bar with size, speed and ETA on a terminal."""
+    """Yield a function that shows the progress of a download: size, speed and time left on a terminal."""
     from rich import progress as bars
 
     bar = bars.Progress(
@@ -57,7 +57,7 @@ def download_progress() -> Iterator[Callable[[str, int, int], None]]:
             tasks[name] = bar.add_task(name, total=total)
         bar.update(tasks[name], completed=done)
         if done == total:
-            bar.stop()  # what runs next has a display of its own
+            bar.stop()  # the next step has its own display
 
     try:
         yield show

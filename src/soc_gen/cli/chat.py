@@ -17,5 +17,5 @@ def show_chat(chat: Chat) -> None:
 
     transcript = chat.transcript(short_names(*chat.experience.people))
     for line in to_rich(transcript, width=out.width, terminal=out.is_terminal):
-        # Soft wrapping, which is right for plain lines, would cut the text of a bubble at its edge.
+        # Soft wrapping is right for plain lines, but would cut off the text of a bubble.
         out.print(line, soft_wrap=not out.is_terminal)

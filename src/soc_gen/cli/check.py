@@ -48,7 +48,7 @@ def check(
 
 
 def _trials(settings: RunConfig) -> list[tuple[Endpoint, list[Trial]]]:
-    """Return the trials of each endpoint: the stages may have one, or one each."""
+    """Return the trials of each endpoint: the stages may share one, or have one each."""
     from soc_gen.io.jsonl import read_jsonl
     from soc_gen.io.resources import shipped
     from soc_gen.models import Experience
@@ -58,8 +58,11 @@ def _trials(settings: RunConfig) -> list[tuple[Endpoint, list[Trial]]]:
     path = shipped("seeds") / "experiences.jsonl"
     seeds = [record for record in read_jsonl(path, Experience) if isinstance(record, Experience)]
     first, second = settings.endpoint_of("experiences"), settings.endpoint_of("rollout")
-    one, two = experience_trial(settings.experiences, seeds), rollout_trial(settings.rollout, seeds[0])
-    return [(first, [one, two])] if first == second else [(first, [one]), (second, [two])]
+    experience, chat = (
+        experience_trial(settings.experiences, seeds),
+        rollout_trial(settings.rollout, seeds[0]),
+    )
+    return [(first, [experience, chat])] if first == second else [(first, [experience]), (second, [chat])]
 
 
 def _show(findings: list[Finding], *, as_json: bool) -> None:

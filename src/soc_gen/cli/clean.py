@@ -1,4 +1,4 @@
-"""``soc clean``: from what was rolled out to what is worth training on."""
+"""``soc clean``: repairs and filters chats for training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from soc_gen.cli.settings_options import SEED, RunConfig, SettingOption, takes
 if TYPE_CHECKING:
     from soc_gen.stages.clean.run import CleanReport
 
-_EXAMPLES = 2  # of each repair
+_EXAMPLES = 2  # number of examples of each repair
 _LONGEST_SHOWN = 160  # characters
 _KEPT = "What is kept"
 

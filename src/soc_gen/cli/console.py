@@ -1,7 +1,7 @@
-"""The console's door: data and tables go to stdout, progress and errors to stderr, nothing goes raw.
+"""All output of the command line: data and tables on stdout, progress and errors on stderr.
 
-What is shown comes from models, servers, the Hub and file names. Whatever a command prints passes
-``SafeConsole``, which shows control characters instead of sending them, and takes no markup.
+Text comes from models, servers, the Hub and file names, so everything goes through ``SafeConsole``, which
+shows control characters instead of sending them and does not interpret markup.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ _SHORT = 12  # characters
 
 
 class SafeConsole(Console):
-    """A console that sends no control character but its own, and knows no ``[markup]`` and no ``:emoji:``.
+    """A console that escapes control characters and does not interpret ``[markup]`` or ``:emoji:``.
 
-    A stream that takes no more (its disk is full, its reader has gone) is left alone from then on: a run does
-    not end because nobody can see how it goes. On stdout, which carries results, it is an error.
+    When stderr cannot be written (full disk, closed pipe), nothing more goes to it, and the run continues.
+    On stdout, which has the results, it is an error.
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
     def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - as rich has it
-        """Make ``text`` visible before it is laid out, so that columns keep their width."""
+        """Escape control characters in ``text`` before the layout, so that columns keep their width."""
         return super().render_str(visible(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Make everything else visible: this is what all that is printed comes through."""
+        """Escape control characters in all other output, which passes through here."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as rich has it
-        """Print, or leave the stream alone if it takes no more."""
+        """Print, or do nothing if the stream has failed."""
         try:
             super().print(*objects, **options)
         except OSError as error:
             self._leave(error)
 
     def on_broken_pipe(self) -> None:
-        """Stop writing: the reader has gone."""
+        """Stop writing: the reader has closed the pipe."""
         self._leave(BrokenPipeError())
 
     def _leave(self, error: OSError) -> None:
@@ -72,14 +72,14 @@ err: Console = SafeConsole(stderr=True)
 
 
 def _to_nowhere(stream: IO[str]) -> None:
-    """Have ``stream`` write to the null device: else Python fails again when it flushes it at the end."""
+    """Redirect ``stream`` to the null device: otherwise Python fails again when it flushes it at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)
 
 
 def settle(stream: IO[str] | None) -> None:
-    """Flush a standard stream for the last time; what it does not take is lost."""
+    """Flush a standard stream for the last time; ignore output that cannot be written."""
     if stream is None:  # it was closed before soc began
         return
     try:
@@ -107,12 +107,12 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
 
 
 def _cell(value: object) -> str:
-    """Return ``value`` on one line: a line break or a tab in it is no end of the row or the cell."""
+    """Return ``value`` as text on one line, without line breaks and tabs that would end the row or cell."""
     return visible(str(value)).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def _is_short(cell: str) -> bool:
-    """Is ``cell`` a number or a name, which is not to be broken while there is text that can be?"""
+    """Whether ``cell`` is a number or a name, which is wrapped only after longer text."""
     return len(cell) <= _SHORT and " " not in cell
 
 
@@ -122,17 +122,17 @@ def _print_raw(line: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print ``value`` on stdout as JSON in ASCII, which every terminal and encoding carries as it is."""
+    """Print ``value`` on stdout as ASCII JSON, which every terminal and encoding can show."""
     _print_raw(json.dumps(value, separators=(",", ":")))
 
 
 def tell(line: str) -> None:
-    """Print a line for people on stderr."""
+    """Print a line for the user on stderr."""
     err.print(line)
 
 
 class _ConsoleHandler(logging.Handler):
-    """Shows what is logged on stderr: the library's notices, and warnings of other libraries."""
+    """Log handler that prints on stderr: messages of soc_gen, and warnings of other libraries."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message of ``record``."""
@@ -143,12 +143,12 @@ _handler = _ConsoleHandler()
 
 
 def show_logs() -> None:
-    """Have notices, and warnings of other libraries and of Python, come through the console."""
+    """Send log messages, and warnings of other libraries and of Python, to the console."""
     logging.getLogger("soc_gen").setLevel(logging.INFO)
-    logging.getLogger().addHandler(_handler)  # a second time changes nothing
+    logging.getLogger().addHandler(_handler)  # calling it again has no effect
     logging.captureWarnings(capture=True)
 
 
 def as_word(path: Path) -> str:
-    """Return ``path`` as it is typed in a shell."""
+    """Return ``path`` quoted for a shell."""
     return shlex.quote(str(path))

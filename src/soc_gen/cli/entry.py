@@ -1,4 +1,4 @@
-"""What starts ``soc``: nothing heavy is imported before a command runs."""
+"""Entry point of ``soc``: nothing heavy is imported before a command runs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 
 
 def main() -> None:
-    """Run ``soc``; Ctrl-C or a ``kill`` ends it without a trace, also while it is being loaded."""
+    """Run ``soc``; Ctrl-C and SIGTERM end it without a traceback, also during imports."""
     signal.signal(signal.SIGINT, _interrupted)
-    signal.signal(signal.SIGTERM, _interrupted)  # so that nothing half-written is left behind
+    signal.signal(signal.SIGTERM, _interrupted)  # so that temporary files are removed
     _hold_standard_streams()
     try:
         from soc_gen.cli.app import main as start
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _interrupted(_: int, frame: FrameType | None) -> None:
-    """Raise ``KeyboardInterrupt``, but end at once amid an import: some modules make another error of it."""
+    """Raise ``KeyboardInterrupt``; during an import exit at once: some modules change the error."""
     while frame is not None:
         if frame.f_code.co_filename == _IMPORT_SYSTEM:
             os._exit(INTERRUPTED)
@@ -35,7 +35,7 @@ def _interrupted(_: int, frame: FrameType | None) -> None:
 
 
 def _hold_standard_streams() -> None:
-    """Open what of stdin, stdout and stderr is closed, lest a file that is written takes its number."""
+    """Open closed standard streams on the null device, so that no output file gets their number."""
     for number in range(3):
         try:
             os.fstat(number)

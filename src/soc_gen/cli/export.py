@@ -75,8 +75,8 @@ def export(
     lines = _count_lines(Path(chats))
     if lines == 0:
         raise UsageError("is empty: there is nothing to do", where=chats)
-    with step_progress("Exporting", None if lines is None else lines * passes(plan)) as advance:
-        done = write_export(lambda: read_source(chats, Chat, revision), folder, plan, advance)
+    with step_progress("Exporting", None if lines is None else lines * passes(plan)) as on_progress:
+        done = write_export(lambda: read_source(chats, Chat, revision), folder, plan, on_progress)
     _report(done, folder, plan, as_json=as_json)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def show_forecast(
     source: Path, config: Config, limit: int | None, chats: Path | None, *, as_json: bool
 ) -> None:
-    """Print what rolling out ``source`` would take, less what earlier runs into ``chats`` have paid for."""
+    """Print the forecast of rolling out ``source``, without the replies that earlier runs obtained."""
     from soc_gen.io.jsonl import BadLine, read_jsonl
     from soc_gen.io.manifest import sidecar_path
     from soc_gen.llm.types import CHARACTERS_PER_TOKEN
@@ -56,7 +56,7 @@ def show_forecast(
 
 
 def _paid(journal: Path, config: Config) -> JournalProgress:
-    """Return what ``journal`` has, or nothing when it began with another run, which is said."""
+    """Return the progress in ``journal``; empty, with a message, when it belongs to another run."""
     from soc_gen.engine.compatibility import RESTART_HINT, differences
     from soc_gen.stages.rollout import forecast
     from soc_gen.stages.rollout.run import rollout_inputs
@@ -64,7 +64,7 @@ def _paid(journal: Path, config: Config) -> JournalProgress:
     before = forecast.paid(journal)
     model = config.endpoint_of("rollout").model or before.inputs.get(
         "model", ""
-    )  # what the endpoint has is not asked
+    )  # the endpoint is not asked for its models
     other = before.inputs and differences(
         before.inputs, rollout_inputs(config.rollout, config.random_seed, model)
     )

@@ -1,4 +1,4 @@
-"""The options that commands share and that are no settings: one name, one meaning, everywhere."""
+"""Options shared by several commands that are not settings."""
 
 from __future__ import annotations
 

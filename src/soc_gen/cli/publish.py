@@ -100,8 +100,8 @@ def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) 
 def _stage(file: Path, folder: Path, *, parquet: bool) -> StagedDataset:
     from soc_gen.publish.staging import stage
 
-    with step_progress("Validating", file.stat().st_size if file.is_file() else None) as advance:
-        return stage(file, folder, parquet=parquet, advance=advance)
+    with step_progress("Validating", file.stat().st_size if file.is_file() else None) as on_progress:
+        return stage(file, folder, parquet=parquet, on_progress=on_progress)
 
 
 def _tell_missing_language(staged: StagedDataset, wanted: PushOptions) -> None:

@@ -110,17 +110,17 @@ def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: b
 
 
 def most_diverse_chat(path: Path) -> Chat | None:
-    """Return the chat that repeats its words least: the one to show.
+    """Return the chat with the most diverse words, to be shown as a sample.
 
-    By Guiraud's index, different words over the square root of all, which favours neither long nor short.
+    Measured by Guiraud's index (different words / square root of all words), which depends little on length.
     """
     from soc_gen.io.jsonl import read_jsonl
     from soc_gen.models import Chat
     from soc_gen.text.repetition import words
 
     def richness(chat: Chat) -> float:
-        said = [word for part in chat.chat_parts for message in part.messages for word in words(message)]
-        return len(set(said)) / len(said) ** 0.5 if said else 0.0
+        spoken = [word for part in chat.chat_parts for message in part.messages for word in words(message)]
+        return len(set(spoken)) / len(spoken) ** 0.5 if spoken else 0.0
 
     chats = (record for record in read_jsonl(path, Chat) if isinstance(record, Chat))
     return max(chats, key=richness, default=None)

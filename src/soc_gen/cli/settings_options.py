@@ -1,8 +1,7 @@
-"""Command-line options that are made from the settings: name, type, bounds, help and default stand there.
+"""Command-line options made from the settings, which define name, type, bounds, help and default.
 
-A command says which settings it takes with ``takes`` and receives the whole configuration. The options are
-made when the command is about to run or to show its help: the settings take longer to import than ``soc
---help`` may take.
+A command declares its settings with ``takes`` and receives the whole configuration. The options are made only
+when the command runs or shows its help: importing the settings takes longer than ``soc --help`` may take.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     RunConfig = Config
 else:
-    RunConfig = object  # what a command's signature names; the real one is heavy
+    RunConfig = object  # used in signatures of commands; the real class is slow to import
 
 C = TypeVar("C", bound=Callable[..., None])
 
@@ -34,12 +33,12 @@ class SettingOption:
     """An option that sets one setting."""
 
     name: str
-    """As it is typed, ``--top-p``."""
+    """Name on the command line, such as ``--top-p``."""
     path: str
-    """Where the setting is: ``endpoint.model``; ``sampling.…`` is that of the command's stages."""
+    """Path of the setting, such as ``endpoint.model``; ``sampling.…`` sets it in the command's stages."""
     panel: str
     metavar: str | None = None
-    """For values that are typed as text, such as ``N|auto``."""
+    """Placeholder for values typed as text, such as ``N|auto``."""
     envvar: str | None = None
 
 
@@ -67,11 +66,11 @@ BUDGET = (
     SettingOption("--max-minutes", "budget.max_minutes", "Budget"),
 )
 ASKING = (*MODEL, *RUN, *SAMPLING, *BUDGET)
-"""What every command takes that runs a stage which asks a model."""
+"""Options of every command that runs a stage which asks a model."""
 
 
 def takes(*options: SettingOption, stages: Sequence[str] = ()) -> Callable[[C], C]:
-    """Have a command take ``options``; its parameter ``settings`` is given the configuration.
+    """Return a decorator that adds ``options`` to a command and passes it the configuration as ``settings``.
 
     Args:
         options: In the order in which the help shows them.
@@ -86,10 +85,10 @@ def takes(*options: SettingOption, stages: Sequence[str] = ()) -> Callable[[C], 
 
 
 class SettingsGroup(TyperGroup):
-    """A group of commands whose options are made only for the command that is run."""
+    """A group of commands; options are made only for the command that runs."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as typer has it
-        """Return the command's name, the command with all its options, and the words that are left."""
+        """Return the command's name, the command with all its options, and the remaining arguments."""
         name, command, rest = super().resolve_command(ctx, args)
         marks = getattr(getattr(command, "callback", None), "__dict__", {})
         if "stands_for" not in marks:
@@ -103,7 +102,7 @@ class SettingsGroup(TyperGroup):
 
 
 def plain(command: Callable[..., None]) -> Callable[..., None]:
-    """Return what stands for ``command`` in a list of commands: its name and its help."""
+    """Return a placeholder for ``command`` in the list of commands, with its name and help only."""
     if "taken" not in command.__dict__:
         return command
 
@@ -118,7 +117,7 @@ def plain(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_options(command: Callable[..., None], taken: _Taken) -> Callable[..., None]:
-    """Return ``command`` with an option for each setting in place of its parameter ``settings``."""
+    """Return ``command`` with its parameter ``settings`` replaced by an option for each setting."""
     own = inspect.signature(command, eval_str=True)
     made = {_parameter_name(option): option for option in taken.options}
 
@@ -140,12 +139,12 @@ def _with_options(command: Callable[..., None], taken: _Taken) -> Callable[..., 
     signature = inspect.Signature([p.replace(kind=keyword) for p in [*options, *parameters]])
     with_settings.__signature__ = signature  # type: ignore[attr-defined]
     with_settings.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
-    del with_settings.__wrapped__  # else typer would look at the signature of that
+    del with_settings.__wrapped__  # otherwise typer would read the signature of the original
     return with_settings
 
 
 def _asks(taken: _Taken) -> bool:
-    """Whether the command asks a model."""
+    """Whether the command runs a stage that asks a model."""
     return any(option.path == "endpoint.base_urls" for option in taken.options)
 
 
@@ -174,7 +173,7 @@ def _load(name: str | None, values: dict[str, Any], taken: _Taken) -> RunConfig:
         name = DEFAULT_PRESET
     overrides: dict[str, Any] = {}
     for path, value in values.items():
-        if value is None or value is False or value == []:  # not given; a 0 is
+        if value is None or value is False or value == []:  # not given; 0 is a value
             continue
         for place in _places(path, taken.stages):
             _put(overrides, place.split("."), tuple(value) if isinstance(value, list) else value)
@@ -195,7 +194,7 @@ def _put(data: dict[str, Any], keys: Sequence[str], value: object) -> None:
 def _annotation(option: SettingOption, stages: Sequence[str]) -> Any:  # noqa: ANN401 - a type
     field = _field(_places(option.path, stages)[0])
     kind = _option_type(field.annotation, as_text=option.metavar is not None)
-    bounds = {type(one).__name__: one for one in field.metadata}
+    bounds = {type(bound).__name__: bound for bound in field.metadata}
     limits: dict[str, Any] = {}
     if kind in {int, float}:
         limits["min"] = bounds["Ge"].ge if "Ge" in bounds else None
@@ -206,14 +205,14 @@ def _annotation(option: SettingOption, stages: Sequence[str]) -> Any:  # noqa: A
         rich_help_panel=option.panel,
         metavar=option.metavar,
         envvar=option.envvar,
-        show_default=False,  # it is in the help: what typer shows is None
+        show_default=False,  # the help names the default; typer would show None
         **limits,
     )
     return Annotated[kind | None, made]
 
 
 def _field(path: str) -> FieldInfo:
-    """Return the field of the settings that ``path`` leads to."""
+    """Return the settings field at ``path``."""
     from soc_gen.config import Config
     from soc_gen.settings import Settings
 
@@ -225,7 +224,7 @@ def _field(path: str) -> FieldInfo:
 
 
 def _option_type(annotation: Any, *, as_text: bool) -> Any:  # noqa: ANN401 - a type
-    """Return the type an option of this setting has: of ``X | None``, X; of a tuple, a list."""
+    """Return the type of the option: for ``X | None`` X; for a tuple a list."""
     if get_origin(annotation) is tuple:
         return list[get_args(annotation)[0]]  # type: ignore[misc]
     if as_text:
@@ -236,7 +235,7 @@ def _option_type(annotation: Any, *, as_text: bool) -> Any:  # noqa: ANN401 - a 
 
 
 def _help(field: FieldInfo, bounds: dict[str, Any]) -> str:
-    """Return the setting's docstring, its open bounds, and its default."""
+    """Return the help text: the setting's docstring, its exclusive bounds, and its default."""
     sentences = [" ".join((field.description or "").replace("``", "").split())]
     if "Gt" in bounds:
         upper = f", to {bounds['Le'].le:g}" if "Le" in bounds else ""

@@ -1,4 +1,4 @@
-"""What stages that asked a model have done: a table or JSON, what is owed, and the exit code."""
+"""The end of a command that asked a model: a table or JSON, what failed, and the exit code."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def facts(report: StageResult) -> dict[str, object]:
 
 
 COLUMNS = ("stage", "records", "lost", "replies", "tokens in", "cached", "out", "time")
-"""Of the summary; ``lost`` is what failed or was rejected."""
+"""Columns of the summary; ``lost`` counts failures and rejections."""
 
 
 def stage_row(report: StageResult) -> tuple[str, ...]:
-    """Return the line of the summary for a stage that asked a model."""
+    """Return the row of the summary for a stage that asked a model."""
     meter, usage = report.metrics, report.metrics.usage
     share = f"{usage.cached / usage.prompt:.0%}" if usage.prompt else "-"
     return (
@@ -58,15 +58,15 @@ def stage_row(report: StageResult) -> tuple[str, ...]:
 
 
 def tell_trouble(report: StageResult) -> None:
-    """Say what came from the journal, what was not obtained, and why the stage ended early, if it did."""
+    """Print what came from the journal, what failed, and why the stage ended early, if it did."""
     resumed, replayed = report.metrics.resumed, report.metrics.replayed
     kept = [f"{resumed:,} records"] * bool(resumed) + [f"{replayed:,} replies of others"] * bool(replayed)
     if kept:
         tell(f"{report.stage}: {' and '.join(kept)} were there from before, not paid again.")
     if report.failures:
         first = report.failures[0]
-        owed = f"{len(report.failures)} not obtained; the next run of the same command tries again."
-        tell(f"{report.stage}: {owed}")
+        failed = f"{len(report.failures)} not obtained; the next run of the same command tries again."
+        tell(f"{report.stage}: {failed}")
         tell(f"  the first: {first.reason}: {first.detail}")
     if report.stopped:
         again = "With more of it, the same" if "budget" in report.stopped else "The same"
@@ -81,7 +81,7 @@ def exit_code(reports: list[StageResult]) -> int:
 
 
 def finish(reports: list[StageResult], next_step: str, *, as_json: bool) -> None:
-    """Print the summary and leave with the right exit code."""
+    """Print the summary and exit with the right code."""
     if as_json:
         print_json([facts(report) for report in reports])
     else:

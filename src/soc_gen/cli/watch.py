@@ -1,4 +1,4 @@
-"""Running a stage under the user's eyes: progress and Ctrl-C."""
+"""Runs stages with a progress display and Ctrl-C handling."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ _FRAME_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage that is to be run."""
+    """A stage to run."""
 
     name: str
     make: Callable[[], Stage[Any]]
-    """Makes the stage when its turn comes, since it may read what the one before it wrote."""
+    """Creates the stage when it starts, since it may read the output of the stage before it."""
     out: Path
 
 
 def run_stages(config: Config, plans: Sequence[StagePlan], *, restart: bool) -> list[StageResult]:
-    """Start the endpoints if need be, run ``plans`` in order, stop after one that did not come through."""
+    """Start embedded endpoints if needed, run ``plans`` in order, and stop after one that ended early."""
     from soc_gen.llm.embedded.serve import ensure_endpoint
 
     _collect_rarely()
     with ExitStack() as stack:
         progress = stack.enter_context(download_progress())
         wanted = [config.endpoint_of(plan.name) for plan in plans]
-        # An endpoint that several stages have is started once.
+        # An endpoint shared by several stages is started once.
         started = [
             (endpoint, stack.enter_context(ensure_endpoint(endpoint, progress)))
             for number, endpoint in enumerate(wanted)
@@ -66,7 +66,7 @@ def run_stages(config: Config, plans: Sequence[StagePlan], *, restart: bool) -> 
 
 
 def _collect_rarely() -> None:
-    """Look for garbage less often: with a thousand conversations open, that was a fifth of the CPU."""
+    """Run the garbage collector less often: with a thousand open conversations it took a fifth of the CPU."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
@@ -139,7 +139,8 @@ async def _progress(name: str, meter: RunMetrics) -> AsyncIterator[None]:
 async def _show_lines(name: str, meter: RunMetrics) -> None:
     await asyncio.sleep(_FIRST_LINE_SECONDS)
     while True:
-        tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {meter.notice or _costs(meter)}")
+        shown = meter.waiting_for or _costs(meter)
+        tell(f"{name}: {_done(meter)}, {_pace(meter)}{_remaining(meter)} · {shown}")
         await asyncio.sleep(_LINE_SECONDS)
 
 
@@ -153,7 +154,7 @@ async def _show_live(name: str, meter: RunMetrics) -> None:
 
 
 def _frame(name: str, meter: RunMetrics) -> Table:
-    """Return the bar with what is done, and below it, over the whole width, how it goes."""
+    """Return the progress bar, and below it a line over the whole width with the figures of the run."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -163,8 +164,8 @@ def _frame(name: str, meter: RunMetrics) -> Table:
     bar = ProgressBar(total=meter.total or 1, completed=finished, width=24)
     grid.add_row(Text(name, style="bold"), bar, Text(f"{_done(meter)}{_remaining(meter)}"))
     below = Text(f"{_pace(meter)} · ", style="dim")
-    below.append(meter.notice or _costs(meter), style="yellow" if meter.notice else "dim")
-    whole = Table.grid()  # wraps, as the console itself does not
+    below.append(meter.waiting_for or _costs(meter), style="yellow" if meter.waiting_for else "dim")
+    whole = Table.grid()  # wraps long lines, which the console itself does not
     whole.add_row(grid)
     whole.add_row(below)
     return whole

@@ -1,1 +1,1 @@
-"""How a stage that asks a model is run: journal, resume, repeats, order, budget. It knows no stage."""
+"""Runs a stage that asks a model: journal, resume, retries, order, budget. It imports no stage."""

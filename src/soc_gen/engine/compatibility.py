@@ -1,4 +1,4 @@
-"""Whether a journal belongs to a run: same settings, and an input that still has the finished records."""
+"""Checks that a journal belongs to a run: same settings, and an input that still has the finished records."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ VERSION = 1
 ROW_BYTES = 8
 """Length in bytes of the digest of one input record."""
 _SHOWN = 4
-"""Number of differences that an error names; another preset makes a dozen."""
+"""Largest number of differences named in an error; another preset makes about twelve."""
 RESTART_HINT = "Throw it away with --restart, or choose another --out (soc run: --out-dir)"
 """Ends errors about a journal of another run."""
 
 
-def check_header(found: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
-    """Compare the header that was found in ``path`` with the inputs of this run.
+def check_header(header: dict[str, Any], inputs: dict[str, Any], path: Path) -> None:
+    """Compare the journal's header with the inputs of this run.
 
     Raises:
-        JournalError: They differ; says in what.
+        JournalError: They differ; the message names the differences.
     """
-    if found["kind"] != "header" or found["version"] != VERSION:
+    if header["kind"] != "header" or header["version"] != VERSION:
         raise JournalError("not a journal of this version of soc_gen", where=str(path), hint=RESTART_HINT)
-    if shown := differences(found["inputs"], inputs):
+    if shown := differences(header["inputs"], inputs):
         raise JournalError(
             f"the run that began here was another one: {shown}", where=str(path), hint=RESTART_HINT
         )
 
 
 def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """Return a text that names the inputs that differ, or "" when none does."""
+    """Return one line that names the inputs that differ, or "" when none does."""
     old, new = _flat(before), _flat(inputs)
     differing = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
     differing.sort(key=lambda name: (name != "model", name))
@@ -43,10 +43,10 @@ def differences(before: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
 
 def _flat(inputs: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Return nested values by dotted names."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in inputs.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
-    return found
+        flat |= _flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value}
+    return flat
 
 
 def _brief(value: object) -> str:

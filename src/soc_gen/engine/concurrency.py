@@ -12,10 +12,10 @@ OPEN, FRESH = 0, 1
 
 
 class Slots:
-    """A counter of free places whose size may change while it is used.
+    """A semaphore with a limit that may change while it is in use.
 
-    No more than twice as many conversations are open, the others waiting without their slot, so that a
-    bad hour of the endpoint does not open conversations without end.
+    Conversations that wait without their slot let others begin. At most twice ``limit`` are open, so that an
+    outage of the endpoint does not open more and more conversations.
 
     Args:
         limit: Conversations open at once.
@@ -29,12 +29,12 @@ class Slots:
 
     @property
     def limit(self) -> int:
-        """How many slots there are."""
+        """Number of slots."""
         return self._limit
 
     @property
     def used(self) -> int:
-        """How many are held."""
+        """Number of slots that are held."""
         return self._used
 
     def resize(self, limit: int) -> None:
@@ -51,11 +51,11 @@ class Slots:
             await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
-                self.release()  # it was granted in the same moment
+                self.release()  # it was granted at the same moment
             raise
 
     def release(self) -> None:
-        """Give a slot back."""
+        """Release a slot."""
         self._used -= 1
         self._wake()
 
@@ -70,7 +70,7 @@ class Slots:
 
     @asynccontextmanager
     async def temporarily_released(self, order: int) -> AsyncIterator[None]:
-        """Give back the slot inside the block, and take one again at its end, before new conversations."""
+        """Release the slot inside the block; at its end, acquire one before any new conversation does."""
         self._released += 1
         self.release()
         try:
@@ -79,30 +79,30 @@ class Slots:
             try:
                 await self.acquire(order, OPEN)
             except asyncio.CancelledError:
-                self._used += 1  # its holder is going to release what it never got back
+                self._used += 1  # the holder will release the slot, although it did not get it back
                 raise
             finally:
                 self._released -= 1
                 self._wake()
 
     async def yield_if_over(self, order: int) -> None:
-        """Between two turns: wait while more slots are held than the limit allows."""
+        """Between two turns: give up the slot and wait while more slots are held than the limit allows."""
         if self._used > self._limit:
             async with self.temporarily_released(order):
                 pass
 
 
 class AdaptiveConcurrency:
-    """Finds how many conversations to keep open: more while more gets done, fewer on overload.
+    """Finds how many conversations to keep open: more while the throughput rises, fewer on overload.
 
-    Slots are doubled while that raises the throughput, then one step is tried now and then; a step that
-    brought nothing (the server only queues) is taken back. Overload (503, 529, timeouts) cuts by three
-    tenths, and no second time before the first can have had an effect, as TCP does (additive increase,
+    Slots are doubled while that raises the throughput, then a single step is tried from time to time; a step
+    that did not raise it (the server only queues) is reverted. Overload (503, 529, timeouts) cuts by 30 %,
+    and not again before the first cut can have had an effect, as TCP does (additive increase,
     multiplicative decrease; Chiu and Jain 1989).
 
     Args:
-        limit: Where to start.
-        highest: Where to stop.
+        limit: Slots at the start.
+        highest: Most slots.
     """
 
     def __init__(self, limit: int = 4, highest: int = 1024) -> None:
@@ -117,12 +117,12 @@ class AdaptiveConcurrency:
         self._seconds = 0.0  # of a reply, on average
 
     def replied(self, now: float, seconds: float, *, busy: bool) -> int:
-        """Note a reply; return the slots to have from now on.
+        """Record a reply; return the number of slots to use from now on.
 
         Args:
             now: Seconds on any clock.
             seconds: How long the reply took.
-            busy: Whether all slots were in use; a run that has too little work says nothing.
+            busy: Whether all slots were in use; otherwise the throughput says nothing about the limit.
         """
         if self._round_began is None:
             self._round_began = now - seconds
@@ -149,8 +149,8 @@ class AdaptiveConcurrency:
         self.limit = min(self._highest, self.limit + step)
 
     def overloaded(self, now: float, sent_at: float) -> int:
-        """Note a 503, 529 or timeout to a request sent at ``sent_at``; return the slots to have."""
-        # Open conversations step back when their turn is there, one reply later.
+        """Record a 503, 529 or timeout of a request sent at ``sent_at``; return the slots to use."""
+        # Open conversations release their slots before their next turn, one reply later.
         if sent_at >= self._cut_at + self._seconds:
             self.limit = max(1, int(self.limit * 0.7))
             self._cut_at, self._ramping, self._best = now, False, None

@@ -23,16 +23,16 @@ _OTHER_FILES = 64  # that a process has open besides its connections
 
 @dataclass(frozen=True)
 class Connection:
-    """What was opened, and what a manifest may say of it."""
+    """The opened endpoints, and the facts about them that go into a manifest."""
 
     router: Router
     model: str
     capabilities: Capabilities
     slots: Slots
     adaptive: AdaptiveConcurrency | None = None
-    """Finds how many slots to have; None: their number stays as it is."""
+    """Adapts the number of slots; None when the number is fixed."""
     absent: tuple[str, ...] = ()
-    """URLs of replicas that did not answer when it was opened."""
+    """URLs of replicas that did not answer when the connection was opened."""
 
 
 @asynccontextmanager
@@ -41,12 +41,12 @@ async def connect(
     sleep: Sleep,
     on_wait: Callable[[str], None],
 ) -> AsyncIterator[Connection]:
-    """Open the endpoints of ``config``, after asking what models they have.
+    """Open the endpoints of ``config``, after asking them for their models.
 
     Args:
         config: Where the model is; has at least one URL.
         sleep: How the router waits.
-        on_wait: Is told what the run waits for.
+        on_wait: Called with what the run waits for.
 
     Raises:
         EndpointError: Nobody listening, or no model was named and it is not clear which one is meant.
@@ -75,7 +75,7 @@ async def connect(
 
 
 def _open_at_most(config: Endpoint) -> int:
-    """Return how many conversations may be open: each has a connection, and connections count as files."""
+    """Return how many conversations may be open: each needs a connection, which counts as an open file."""
     wanted = _AUTO_HIGHEST if config.concurrency == "auto" else config.concurrency
     replicas = len(config.base_urls)
     files = allow_open_files(wanted * replicas + _OTHER_FILES)

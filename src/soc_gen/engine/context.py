@@ -25,8 +25,8 @@ class RunContext:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """All settings of the run, as JSON, for the manifest."""
     restart: bool = False
-    """Throw away what an earlier run left."""
+    """Delete what an earlier run left."""
 
     def on_wait(self, text: str) -> None:
         """Show what the run waits for."""
-        self.metrics.notice = text
+        self.metrics.waiting_for = text

@@ -1,6 +1,6 @@
-"""Running a stage that asks a model, with its files: journal, output, failures, manifest.
+"""Runs a stage that asks a model, with its files: journal, output, failures, manifest.
 
-A stage is a small class that says what is to be made; all the rest is the engine's. See ``Stage``.
+A stage is a small class that describes the work (see ``Stage``); the engine does the rest.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from soc_gen.urls import public_url
 
 J = TypeVar("J")
 ACCOUNT_SECONDS = 10.0
-"""Seconds between two entries of the run's time in the journal; a killed run loses no more than that."""
+"""Seconds between two entries of the run's time in the journal; a killed run loses at most that much."""
 
 
 class Stage(Protocol[J]):
-    """What a stage brings to ``run_stage``. Derive from it: what is optional has a default here."""
+    """What a stage provides for ``run_stage``. Derive from it: optional members have a default here."""
 
     name: str
-    """As the manifest has it."""
+    """Name in the manifest."""
     model: str = ""
     """Name of the model that answers; ``run_stage`` sets it before it calls anything below."""
     rows: bytes = b""
@@ -61,11 +61,11 @@ class Stage(Protocol[J]):
         ...
 
     def facts(self) -> dict[str, Any]:
-        """Return more for the manifest: ``inputs`` (files read) and ``prompts`` (hashes)."""
+        """Return further entries of the manifest: ``inputs`` (files read) and ``prompts`` (hashes)."""
         return {}
 
     def jobs(self) -> Iterator[Job[J]]:
-        """Yield a job for each record, in order; read as slots come free, so there may be many."""
+        """Yield a job for each record, in order; consumed as slots become free, so there may be many."""
         ...
 
     async def process(self, job: Job[J], session: Session) -> Record:
@@ -77,10 +77,10 @@ class Stage(Protocol[J]):
         ...
 
     def on_result(self, index: int, record: bytes | None) -> None:  # noqa: ARG002 - most do not care
-        """Learn how job ``index`` ended: its record as JSON, or None for a failure.
+        """Receive the result of job ``index``: its record as JSON, or None for a failure.
 
-        Failures of earlier runs come first, before any job is opened, at the positions they had then: these
-        are those of now in a stage without ``rows``, whose jobs never move.
+        Failures of earlier runs come first, before any job starts, with the positions they had then. Without
+        ``rows`` jobs never move, so these are also their positions now.
         """
         return
 
@@ -92,21 +92,21 @@ class StageResult:
     stage: str
     out: Path
     records: int
-    """Number of records in the output now, those of earlier runs included."""
+    """Number of records in the output, including those of earlier runs."""
     metrics: RunMetrics
     model: str = ""
     failures: tuple[Failure, ...] = ()
     stopped: str = ""
     """Why the run ended early, or ""."""
     spent: Usage = field(default_factory=Usage)
-    """Tokens of all runs of this output."""
+    """Tokens used by all runs of this output."""
 
 
 async def run_stage(stage: Stage[J], out: Path, context: RunContext) -> StageResult:
     """Run ``stage`` and write its records to ``out``; finished records of earlier runs are kept.
 
     Args:
-        stage: What is to be made.
+        stage: The work to do.
         out: JSONL file of the records; journal, failures and manifest are written beside it.
         context: The endpoint, the budget, the counters.
 
@@ -155,7 +155,7 @@ def _write_sidecars(out: Path, stage: Stage[J], inputs: dict[str, Any], run: Act
     journal = run.journal
     failures = [journal.pending[index] for index in sorted(journal.pending)]
     write_jsonl(sidecar_path(out, "failures.jsonl"), failures)
-    facts = _facts(run.context, run.connection, journal) | {"inputs_of_the_run": inputs} | stage.facts()
+    facts = run_facts(run.context, run.connection, journal) | {"inputs_of_the_run": inputs} | stage.facts()
     facts["outputs"] = [{"path": path_to_text(out.name), "records": journal.done}]
     facts["reasons"] = Counter(failure.reason for failure in failures)
     write_manifest(out, stage.name, facts)
@@ -168,11 +168,11 @@ class _TimeLedger:
     journal: Journal
     metrics: RunMetrics
     seconds: float = 0.0
-    """Already in the journal; so are ``retries``."""
+    """Part of the time that is already in the journal; the same for ``retries``."""
     retries: Counter[str] = field(default_factory=Counter)
 
     async def flush(self) -> None:
-        """Write what the journal does not have yet."""
+        """Write the time and retries since the last call."""
         seconds, retries = self.metrics.seconds, self.metrics.retries.copy()
         due = seconds - self.seconds, retries - self.retries
         self.seconds, self.retries = seconds, retries
@@ -193,14 +193,15 @@ def hashes_of(*prefixes: str) -> dict[str, str]:
 
 
 def _changed_fields(renamed: Mapping[str, str]) -> dict[str, Any]:
-    """Return what was left out of requests, and what was sent under another name, where there is any."""
+    """Return the request fields that were dropped or sent under another name, if there are any."""
     dropped = sorted(name for name, new in renamed.items() if not new)
     sent_as = {name: new for name, new in renamed.items() if new}
     facts = {"dropped_fields": dropped, "renamed_fields": sent_as}
     return {name: value for name, value in facts.items() if value}
 
 
-def _facts(context: RunContext, connection: Connection, journal: Journal) -> dict[str, Any]:
+def run_facts(context: RunContext, connection: Connection, journal: Journal) -> dict[str, Any]:
+    """Return the manifest's facts of the run: settings, endpoint, counts, tokens, cost in US dollars."""
     metrics, totals = context.metrics, journal.totals
     return {
         "random_seed": context.random_seed,

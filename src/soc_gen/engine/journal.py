@@ -1,6 +1,6 @@
 """The journal: keeps every paid reply on disk, so that a second run resumes where the first one ended.
 
-A journal is one append-only JSONL file: a header with what the run depends on, then one line for each
+A journal is an append-only JSONL file: a header with the inputs of the run, then one line for each
 reply, each finished record and each failure. It is not a database because in a truncated or damaged file
 everything before the damage can still be read, with any text editor.
 
@@ -49,7 +49,7 @@ class Journal(JournalIndex):
 
     Raises:
         JournalError: It belongs to other inputs, or is not a journal.
-        OutputError: The folder cannot be written, or another process has it open.
+        OutputError: The folder cannot be written, or another process has the journal open.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Journal(JournalIndex):
     ) -> None:
         super().__init__(path, inputs, row_digests)
         self.distrusted = 0
-        """Replies that were put aside: they answer what is not asked after the damage before them."""
-        self._used: dict[str, set[Position]] = {}  # replies that were found in this run
+        """Replies that are not used: damage before them changed what is asked."""
+        self._used: dict[str, set[Position]] = {}  # replies that were used in this run
         self._late_header = b""
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []
         self._committer: asyncio.Task[None] | None = None
@@ -110,7 +110,7 @@ class Journal(JournalIndex):
         return orjson.dumps(self._line_at(self._done[index] - 1)["record"])
 
     def find(self, request: Request) -> Reply | None:
-        """Return the reply to ``request`` that an earlier run has paid for, or None.
+        """Return the reply to ``request`` from an earlier run, or None.
 
         Raises:
             JournalError: The journal has a reply for this turn and attempt, but to a different request, and
@@ -148,8 +148,8 @@ class Journal(JournalIndex):
     async def add_reply(self, request: Request, reply: Reply) -> None:
         """Write ``reply``; it is synced to disk when this returns.
 
-        Older replies of the conversation that were not found before it are void: they came after one that
-        is lost, so their requests were other ones than those that will be made now.
+        Older replies of the conversation that were not used before it become void: they follow a lost reply,
+        so the requests that will be made now differ from theirs.
         """
         usage = reply.usage
         self.totals = self.totals.plus(usage)
@@ -173,7 +173,7 @@ class Journal(JournalIndex):
     async def add_done(
         self, index: int, key: str, record: Record, notes: Mapping[str, Mapping[str, int]] | None = None
     ) -> None:
-        """Write a finished record, and the counts made while it was produced."""
+        """Write a finished record and the counts of its conversation."""
         entry = {"kind": "done", "index": index, "id": key, "record": record.model_dump(mode="json")}
         if notes:
             entry["notes"] = notes
@@ -189,7 +189,7 @@ class Journal(JournalIndex):
         await self._append({"kind": "failed", **failure.model_dump()})
 
     async def add_time(self, seconds: float, retries: Mapping[str, int]) -> None:
-        """Write the seconds and the repeated requests since the last call."""
+        """Write the seconds and the retries since the last call."""
         if self._late_header:  # nothing has been done yet
             return
         entry = {"kind": "time", "seconds": round(seconds, 3), "retries": retries}

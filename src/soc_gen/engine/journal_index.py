@@ -1,10 +1,10 @@
-"""What the lines of a journal say, held in memory while it is open: where each reply and record lies.
+"""Index of an open journal, in memory: the offset of each reply and record.
 
-A damaged line is left out and counted. What it held is unknown, so two things are not taken for granted
-after it. *Positions*: it may have said that the input changed, so what comes after it has its place only if
-the input is still the one it was before, or once a later line says what the input is. *The header*: before
-one is read, nothing is known to be of this run. Records without a place are made again from their replies,
-which are kept by id and compared with the request: nothing is asked for that.
+A damaged line is skipped and counted. Its content is unknown, so two things are uncertain after it.
+*Positions*: the line may have recorded a change of the input. Positions in later lines are valid only if the
+input has not changed since before the damage, or after a later line that describes the input. *The header*:
+until a header is read, no line is known to belong to this run. Records without a valid position are made
+again from their replies, which are stored by id and compared with the request: no reply is paid for twice.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from soc_gen.errors import JournalError
 from soc_gen.llm.types import Usage
 from soc_gen.models import Failure
 
-_MOST_OPEN = 1 << 16  # conversations at once, far more than any run has
+_MOST_OPEN = 1 << 16  # conversations at once, far more than in any run
 Position = tuple[int, int]
 """Turn and attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the replies in a journal have cost."""
+    """Number and tokens of the replies in a journal."""
 
     replies: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -40,7 +40,7 @@ class Totals:
 
 
 class JournalIndex:
-    """What a journal says.
+    """Content of a journal.
 
     Args:
         path: The journal's file.
@@ -56,16 +56,16 @@ class JournalIndex:
         self.failed_indexes: list[int] = []
         """Positions of the failures of earlier runs, oldest first, not moved: see ``Stage.on_result``."""
         self.pending: dict[int, Failure] = {}
-        """The failures that no later run has made up for, by position."""
+        """Failures that no later run has replaced by a record, by position."""
         self.notes: dict[str, Counter[str]] = {}
         """Counts made while the finished records were produced, by kind (``reroll``, ``repair``)."""
         self.retries: Counter[str] = Counter()
         """Requests that were repeated, in all runs, by kind of fault."""
         self.seconds = 0.0
         self.done = 0
-        """Finished records."""
+        """Number of finished records."""
         self.damaged: list[int] = []
-        """Numbers of the lines that could not be read."""
+        """Line numbers of damaged lines."""
         self._inputs, self._row_digests_now = inputs, row_digests
         self._replies: dict[str, dict[Position, int]] = {}
         self._done = array("Q")  # index → offset + 1 of its record; 0: none
@@ -78,7 +78,7 @@ class JournalIndex:
         """Read the file.
 
         Raises:
-            JournalError: It is the journal of another run, or of none.
+            JournalError: It belongs to another run, or is not a journal.
         """
         offset, size, is_journal = 0, self.path.stat().st_size, False
         with self.path.open("rb") as file:
@@ -101,7 +101,7 @@ class JournalIndex:
         self._unplaced = []
 
     def _is_possible(self, entry: dict[str, Any], size: int) -> bool:
-        """Whether a journal of ``size`` bytes can have an entry for that position of the input."""
+        """Whether a journal of ``size`` bytes can have an entry with that position in the input."""
         if entry["kind"] not in {"done", "failed"}:
             return True
         rows = len(self._row_digests) // ROW_BYTES
@@ -134,7 +134,7 @@ class JournalIndex:
                     self._unplaced.append(({**entry, "record": None}, offset))
 
     def _place(self, entry: dict[str, Any], offset: int) -> None:
-        """Give the end of a conversation its position in the input."""
+        """Assign a finished or failed conversation its position in the input."""
         if entry["kind"] == "done":
             self._mark_done(entry["index"], offset)
             self._count(entry.get("notes", {}))
@@ -145,7 +145,7 @@ class JournalIndex:
             self.pending[failure.index] = failure
 
     def _move_to(self, row_digests: bytes) -> bool:
-        """Move finished records to their positions in another input; return whether it is another.
+        """Move finished records to their positions in a changed input; return whether it changed.
 
         Raises:
             JournalError: Finished records are missing, changed, or in another order.

@@ -1,7 +1,7 @@
-"""The lines of a journal: JSON objects with a checksum at their end, and how a damaged one is told.
+"""Lines of a journal: JSON objects that end with a checksum, by which damage is detected.
 
-The checksum is the CRC-32 of all bytes before it, as ``,"crc":"89abcdef"}``. Lines of versions that wrote
-none are read too; of those only what is no JSON, or no entry of a journal, is known to be damaged.
+The checksum is the CRC-32 of all bytes before it, as ``,"crc":"89abcdef"}``. Lines of older versions have
+none; such a line counts as damaged only if it is not JSON or not an entry of a journal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import orjson
 from soc_gen.engine.compatibility import VERSION
 
 HEAD = b'{"kind":'
-"""What every line begins with."""
+"""First bytes of every line."""
 _MARK = b',"crc":"'
 _END = len(_MARK) + 8 + len(b'"}')
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
@@ -29,7 +29,7 @@ def encode_line(entry: dict[str, Any]) -> bytes:
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """Return the entry that ``line`` holds, or None when the line is damaged."""
+    """Return the entry in ``line``, or None when the line is damaged."""
     line = line.rstrip(b"\n")
     body, end = line[:-_END], line[-_END:]
     has_checksum = end.startswith(_MARK)
@@ -48,7 +48,7 @@ def _has_digests(entry: dict[str, Any]) -> bool:
 
 
 def _has_tokens(entry: dict[str, Any]) -> bool:
-    """Whether a reply has its three counts, and the positions that it voids, if any, are pairs."""
+    """Whether a reply has its three token counts and valid pairs of the replies it voids, if any."""
     voids = entry.get("voids", [])
     return _are_numbers(entry["tokens"], 3) and (
         isinstance(voids, list) and all(_are_numbers(pair, 2) for pair in voids)
@@ -75,14 +75,14 @@ def _are_counts(value: object) -> bool:
 
 
 def _is_entry(entry: dict[str, Any]) -> bool:
-    """Whether all that is read of an entry is there, and is what it should be."""
+    """Whether an entry has every field that is read, with the right type."""
     kind = entry.get("kind")
     if kind == "header" and entry.get("version") != VERSION:
-        return "version" in entry  # refused as a whole, by its version
+        return "version" in entry  # the journal is refused by its version
     fields = _FIELDS.get(kind) if isinstance(kind, str) else None
     if fields is None:
         return False
-    for name, types in fields:  # a plain loop: every line of a journal comes by here
+    for name, types in fields:  # a plain loop: this runs for every line of a journal
         if not isinstance(entry.get(name, ...), types):
             return False
     return _CHECKS[kind](entry)

@@ -1,4 +1,4 @@
-"""The lock of a journal: one process writes it."""
+"""The lock of a journal: only one process writes to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from soc_gen.errors import OutputError
 
 
 def lock(journal: Path) -> IO[str]:
-    """Lock ``journal`` and return the open lock file, a hidden one beside it: a restart deletes the journal.
+    """Lock ``journal`` and return the open lock file; a separate one, as a restart deletes the journal.
 
     Raises:
         OutputError: Another process holds the lock.

@@ -1,4 +1,4 @@
-"""The counters of a run, filled by the runner and read by whoever shows progress or writes the manifest."""
+"""Counters of a run, updated by the runner, read by the progress display and the manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from soc_gen.settings import Prices
 
 
 def cost(prices: Prices, usage: Usage) -> float:
-    """Return US dollars for ``usage``."""
+    """Return the cost of ``usage`` in US dollars; prices are per million tokens."""
     cached_price = prices.input if prices.cached_input is None else prices.cached_input
     fresh = usage.prompt - usage.cached
     return (fresh * prices.input + usage.cached * cached_price + usage.completion * prices.output) / 1e6
@@ -19,38 +19,38 @@ def cost(prices: Prices, usage: Usage) -> float:
 
 @dataclass
 class RunMetrics:
-    """What has happened so far in this process."""
+    """Counters of this process."""
 
     prices: Prices = field(default_factory=Prices)
     total: int | None = None
-    """Records wanted, where it is known."""
+    """Number of records to make, None when it is unknown."""
     resumed: int = 0
-    """Records that an earlier run had finished."""
+    """Records finished by earlier runs."""
     done: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     """Conversations given up, by reason."""
     in_flight: int = 0
-    """Requests sent, or waiting for their place in the row."""
+    """Requests that were sent or wait for the rate limiter."""
     open: int = 0
     replies: int = 0
     replayed: int = 0
-    """Replies taken from the journal, not paid again."""
+    """Replies taken from the journal, not paid for again."""
     usage: Usage = field(default_factory=Usage)
-    """Of the paid replies together."""
+    """Tokens of all paid replies."""
     cost: float = 0.0
     """US dollars."""
     retries: Counter[str] = field(default_factory=Counter)
-    """Exchanges repeated, by kind."""
+    """Repeated requests, by kind of fault."""
     rerolls: Counter[str] = field(default_factory=Counter)
-    """Replies asked for again because of what they said, by check."""
+    """Replies rejected for their content and asked for again, by check."""
     repairs: Counter[str] = field(default_factory=Counter)
-    """Replies put right without asking again, by kind."""
-    notice: str = ""
-    """What the run is waiting for, if it is."""
+    """Replies repaired without asking again, by kind."""
+    waiting_for: str = ""
+    """What the run is waiting for, "" when it is not."""
     started: float = field(default_factory=time.monotonic)
     ended: float | None = None
     tokens_before: int = 0
-    """Prompt and reply, by the stages before this one: a budget is for all of them."""
+    """Prompt and completion tokens of the stages before this one: the budget covers all stages."""
     cost_before: float = 0.0
     """US dollars."""
     seconds_before: float = 0.0
@@ -63,18 +63,18 @@ class RunMetrics:
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken."""
+        """Duration of the run in seconds."""
         return (self.ended or time.monotonic()) - self.started
 
     @property
     def failed(self) -> int:
-        """How many conversations were given up."""
+        """Number of conversations that were given up."""
         return self.failures.total()
 
     def share(self) -> float | None:
-        """Return how much of this run's work is done, or None while that cannot be known.
+        """Return the finished share of this run's work, 0 to 1, or None while it is unknown.
 
-        Those that are open count as half done: with a thousand open, they are most of the work so far.
+        Open conversations count as half done: with a thousand open, they are most of the work so far.
         """
         finished = self.done + self.failed
         if not self.total or not finished:
@@ -82,11 +82,11 @@ class RunMetrics:
         return min(1.0, (finished + self.open / 2) / max(1, self.total - self.resumed))
 
     def eta(self) -> float | None:
-        """Return the seconds still to go at the pace so far, or None while that cannot be known."""
+        """Return the estimated seconds left at the average speed so far, or None while it is unknown."""
         share = self.share()
         return None if share is None else self.seconds * (1 / share - 1)
 
     def expected_cost(self) -> float | None:
-        """Return the US dollars of the whole of this run, or None while that cannot be known."""
+        """Return the estimated cost of the whole run in US dollars, or None while it is unknown."""
         share = self.share()
         return None if share is None else self.cost / share

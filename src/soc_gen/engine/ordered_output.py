@@ -1,10 +1,10 @@
-"""The output file of a run: at every moment it holds complete lines, in input order.
+"""The output file of a run: at any time it has only complete lines, in input order.
 
 Records finish out of order; a line is appended once all jobs before it have finished or failed. A record
-that failed in an earlier run, or was not reached by it, belongs in the middle of the file: then a new file
-is written beside the old one and replaces it when the run ends.
+that failed in an earlier run, or was not reached by it, belongs in the middle of the file. In that case a
+new file is written beside the old one and replaces it when the run ends.
 
-The journal has every record that was ever in the file, so the file can always be rebuilt from it.
+The journal has every record of the file, so the file can always be rebuilt from it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class OrderedOutput:
 
     Args:
         path: The output.
-        journal: Where the finished records are.
+        journal: Journal with the finished records.
         restart: Delete the file first.
 
     Raises:
@@ -35,12 +35,12 @@ class OrderedOutput:
         self._path = path
         self._journal = journal
         self._file: IO[bytes] | None = None
-        self._next = 0  # the first index without an outcome in this run
-        self._early: set[int] = set()  # later ones that have one
+        self._next = 0  # first index without a result in this run
+        self._early: set[int] = set()  # later indexes with a result
         if restart:
             path.unlink(missing_ok=True)
         self.was_damaged = False
-        """The file had as many records as the journal, but not the same ones; it was written again."""
+        """The file had as many records as the journal, but different ones; it was written again."""
         lines, torn = _count_lines(path)
         if lines > journal.done and not journal.damaged:
             raise JournalError(
@@ -70,17 +70,17 @@ class OrderedOutput:
                 self._file = self._path.open("ab", buffering=0)
             # One write call, so that readers see complete lines, also after a kill.
             written = os.write(self._file.fileno(), line + b"\n")
-            if written <= len(line):  # a nearly full disk writes a part and reports no error
+            if written <= len(line):  # a nearly full disk may write a part without an error
                 os.ftruncate(self._file.fileno(), self._file.tell() - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def finish(self) -> None:
-        """Make the file hold every finished record."""
+        """Write all remaining finished records and close the file."""
         if self._file is not None:
             with wrap_write_errors(self._path), self._file:
                 sync_file(self._file)
             self._file = None
-        # Counted in the file: another process may have moved or truncated it during the run.
+        # Counted in the file itself: another process may have moved or truncated it during the run.
         if _count_lines(self._path) != (self._journal.done, False):
             self._rewrite()
 
@@ -96,7 +96,7 @@ class OrderedOutput:
 
 
 def _count_lines(path: Path) -> tuple[int, bool]:
-    """Return the whole lines in ``path``, and whether an unfinished one follows."""
+    """Return the number of complete lines in ``path``, and whether an incomplete one follows."""
     if not path.exists():
         return 0, False
     lines, torn = 0, False

@@ -1,4 +1,4 @@
-"""What an endpoint can do: a small piece of each stage's work, asked for as a run asks for it."""
+"""Checks an endpoint with a small piece of each stage's work, requested exactly as a run does it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from soc_gen.log import log
 from soc_gen.settings import Endpoint, Sampling
 
 PATIENCE_SECONDS = 60.0
-"""How long faults that may pass are repeated, in all; less where ``give_up_seconds`` is less."""
+"""Total seconds in which temporary faults are retried; less if ``give_up_seconds`` is less."""
 _FAULTS = (TransientError, ContextLengthError, RequestRejectedError)
-_MOST_WORDS = 300  # characters of a refusal: the URL, and 200 of the server's own
+_MOST_WORDS = 300  # characters of an error: the URL, and 200 of the server's message
 _BAD_URL = "Check --base-url: it usually ends in /v1"
 _LATER = "Try again when the server is well; --base-url and its own log say more"
 _SLOW = "Raise timeout_seconds under [endpoint], or have the server do less at once"
@@ -37,13 +37,13 @@ _UNCOUNTED = "--max-cost and --max-total-tokens cannot be kept to; --max-minutes
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One question about the endpoint, and what was found."""
+    """One question about the endpoint, and the answer."""
 
     question: str
     good: bool
     answer: str
     hint: str = ""
-    """What to do where it is not good, or not as good as it could be."""
+    """What to do when the answer is bad or could be better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,20 @@ class Trial:
 
     stage: str
     question: str
-    """What is to be seen, such as ``writes an experience``."""
+    """The ability that is checked, such as ``writes an experience``."""
     play: Callable[[LLM], Awaitable[str]]
-    """Does it; returns what came of it. Raises ``ConversationError`` where no reply can be used."""
+    """Does the work, returns a description of the result; ``ConversationError`` if no reply is usable."""
     otherwise: str
-    """What to set where a model or a server cannot do it this way."""
+    """Settings to suggest when the model or the server cannot do this."""
 
 
 @dataclass
 class _Asker:
-    """The model as a trial sees it: faults that may pass are repeated, for a time."""
+    """The model as a trial sees it: temporary faults are retried until a deadline."""
 
     router: Router
     until: float
-    """Of the monotonic clock."""
+    """Deadline on the monotonic clock."""
     request: Request | None = None
     """The last one."""
     replies: list[Reply] = field(default_factory=list)
@@ -74,8 +74,8 @@ class _Asker:
         """Answer ``request``.
 
         Raises:
-            TransientError: It has not passed in time.
-            SocError: No request can be answered.
+            TransientError: The fault did not pass before the deadline.
+            SocError: The endpoint cannot answer any request.
         """
         self.request = request
         faults = 0
@@ -98,11 +98,11 @@ class _Asker:
 
 
 async def probe(config: Endpoint, trials: Sequence[Trial]) -> list[Finding]:
-    """Make each of ``trials``, and say what was found.
+    """Run each of ``trials`` and return the findings.
 
     Args:
-        config: Where the model is; has at least one URL.
-        trials: Of the stages that ask this endpoint.
+        config: Endpoint with at least one URL.
+        trials: Trials of the stages that use this endpoint.
 
     Raises:
         SocError: The endpoint cannot be used at all.
@@ -123,16 +123,17 @@ async def probe(config: Endpoint, trials: Sequence[Trial]) -> list[Finding]:
     return [*findings, *_figures(replies)]
 
 
-def _once(say: Callable[[str], None]) -> Callable[[str], None]:
-    """Return what passes on the first notice, of many that differ in their seconds."""
-    told: list[str] = []
+def _once(on_wait: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that passes only the first text to ``on_wait``; later ones differ in seconds."""
+    called = False
 
-    def notice(text: str) -> None:
-        if text and not told:
-            say(text)
-            told.append(text)
+    def first_only(text: str) -> None:
+        nonlocal called
+        if text and not called:
+            on_wait(text)
+            called = True
 
-    return notice
+    return first_only
 
 
 def _absent(url: str) -> Finding:
@@ -162,7 +163,7 @@ async def _try(trial: Trial, asker: _Asker, connection: Connection) -> Finding:
 
 
 async def _remedy(fault: Exception, trial: Trial, asker: _Asker) -> str:
-    """Return what to set; where the request was refused, by asking what would have been taken."""
+    """Return the settings to suggest; for a refused request, found by trying variants of it."""
     if isinstance(fault, ContextLengthError):
         return _NO_ROOM
     if isinstance(fault, TransientError):
@@ -186,7 +187,7 @@ def _hint_of_fault(fault: TransientError) -> str:
 
 
 async def _is_taken(changed: Request, refused: Request, asker: _Asker) -> bool:
-    """Whether the server answers ``changed``, where it differs from what it refused."""
+    """Whether the server answers ``changed``; False if it equals the refused request."""
     if changed == refused:
         return False
     try:
@@ -203,13 +204,13 @@ def _plain_sampling(request: Request) -> Request:
 
 
 def _more_than(plain: Sampling, sampling: Sampling) -> list[str]:
-    """Return the names of what ``sampling`` sends and ``plain`` does not."""
+    """Return the names of fields that ``sampling`` sends and ``plain`` does not."""
     names = [name for name in type(sampling).model_fields if getattr(sampling, name) != getattr(plain, name)]
     return [*(name for name in names if name != "extra_body"), *sampling.extra_body]
 
 
 def _without_system(request: Request) -> Request:
-    """Return ``request`` with the system text at the head of the first message of the user."""
+    """Return ``request`` with the system text moved to the start of the first user message."""
     system, *others = request.messages
     if system["role"] != "system" or not others or others[0]["role"] != "user":
         return request
@@ -221,7 +222,7 @@ def _without_system(request: Request) -> Request:
 
 
 def _figures(replies: Sequence[Reply]) -> list[Finding]:
-    """Return what the replies to all trials say of tokens and time."""
+    """Return findings about tokens and time from all replies."""
     if not replies:
         return []
     usage = sum((reply.usage for reply in replies), Usage())

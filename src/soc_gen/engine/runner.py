@@ -1,8 +1,8 @@
-"""Running the jobs of a stage: slots, retries, resume, failures, clean stop. Stages need not know of it.
+"""Runs the jobs of a stage: slots, retries, resume, failures, clean stop. Stages do not depend on it.
 
 Each open conversation holds one slot. Conversations that have begun are finished before new ones are
-opened, and none waits for a whole batch. A conversation asks through its ``Session``, which answers from
-the journal where a reply was already paid for, retries transport faults, and journals each reply.
+opened, and none waits for a whole batch. A conversation sends requests through its ``Session``, which takes
+replies already paid for from the journal, retries transport faults, and journals each new reply.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from soc_gen.models import Failure, Record
 J = TypeVar("J")
 T = TypeVar("T")
 
-_FAULTS_OF_ONE_REQUEST = 10  # while the server answers others; after that the request itself is the problem
+_FAULTS_OF_ONE_REQUEST = 10  # while the server answers other requests; after that the cause is this request
 _LONGEST_WAIT = 30.0
 _NOT_FOR_ITS_REPLIES = frozenset({"endpoint", "context_length", "refused"})
-"""Reasons, given in this module, for which a conversation is given up; stages give all others."""
+"""Failure reasons that are set in this module; all others come from stages and concern the replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Session:
         )
 
     def note(self, kind: str, name: str) -> None:
-        """Count a ``reroll`` or a ``repair``."""
+        """Count a ``reroll`` or a ``repair`` under ``name``."""
         self.notes.setdefault(kind, Counter())[name] += 1
         {"reroll": self._metrics.rerolls, "repair": self._metrics.repairs}[kind][name] += 1
 
@@ -92,7 +92,7 @@ class Session:
         return self._slots.temporarily_released(self._index)
 
     async def wait_for(self, awaitable: Awaitable[T]) -> T:
-        """Wait for other conversations, holding no slot; raise ``StopRequested`` when the run is to stop."""
+        """Wait for other conversations without a slot; raise ``StopRequested`` when the run stops."""
         async with self.waiting():
             return await self._stop.race(awaitable)
 
@@ -130,7 +130,7 @@ class Session:
             reply = await self._router.ask(request)
         except TransientError as fault:
             self._metrics.retries[fault.kind] += 1
-            # A 429 is the rate limiter's: fewer slots would ask less even where that does not help.
+            # The rate limiter handles 429: fewer slots would only reduce throughput.
             if self._adaptive and fault.overload and not fault.rate_limited:
                 self._slots.resize(self._adaptive.overloaded(time.monotonic(), started))
             raise
@@ -147,8 +147,8 @@ class Session:
             return False
         if fault.overload and fault.kind != "timeout":
             return seconds > self._give_up_seconds
-        # While nobody is answered, the endpoint is the problem, and the router gives up on it. When this
-        # is the only conversation and the endpoint does reply, the request is the problem.
+        # While no request is answered, the endpoint is the cause, and the router gives up the whole run. If
+        # this is the only open conversation and the endpoint does respond, the cause is this request.
         alone = self._metrics.open <= 1 and fault.kind not in {"connection", "timeout"}
         return alone or self._router.silent_for() < seconds
 
@@ -174,12 +174,12 @@ def _wait(state: RetryCallState) -> float:
 def wait_seconds(fault: TransientError, faults: int) -> float:
     """Return how long one conversation waits before it repeats a request, in seconds.
 
-    As long as the server asks, but no longer than ``_LONGEST_WAIT``: after that the router waits, or uses
-    another replica.
+    As long as the server asks for, but at most ``_LONGEST_WAIT``: after that the router waits or uses another
+    replica.
 
     Args:
-        fault: The last one.
-        faults: How many this request has had.
+        fault: The last fault.
+        faults: Number of faults of this request so far.
     """
     backoff = min(_LONGEST_WAIT, 0.25 * 2.0 ** min(faults - 1, 10))
     return max(min(_LONGEST_WAIT, fault.retry_after or 0.0), backoff * random.uniform(0.5, 1.0))
@@ -196,13 +196,13 @@ async def run_jobs(
 
     Args:
         run: The run in progress.
-        jobs: In input order; read one by one as slots become free, so there may be very many.
-        work: Makes the record of one job, asking the model through the session.
-        output: Is told of every job that has finished or failed.
+        jobs: In input order; consumed one by one as slots become free, so there may be very many.
+        work: Makes the record of one job; asks the model only through the session.
+        output: Receives the position of every job that has finished or failed.
         settled: Called with each position, and the record as JSON or None for a failure.
 
     Raises:
-        SocError: The run cannot go on; replies to requests in flight were awaited and kept.
+        SocError: The run cannot go on; replies to requests in flight are in the journal.
     """
     pool = _TaskPool(run, work, output, settled)
     run.context.stop.check(run.context.budget, run.journal.totals, run.context.metrics)
@@ -237,13 +237,13 @@ class _TaskPool(Generic[J]):
     failures: list[Failure] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     opened: int = 0
-    """Conversations, so far."""
+    """Number of conversations opened so far."""
     given_up: GivenUp = field(default_factory=GivenUp)
 
     def __post_init__(self) -> None:
         journal = self.run.journal
         self._mostly_good = journal.done > len(journal.pending)
-        """Of what earlier runs began; the rest were hard ones, and may well be given up again."""
+        """Most conversations of earlier runs succeeded; those that failed are likely to fail again."""
 
     async def open(self, job: Job[J]) -> bool:
         """Start ``job`` when a slot is free; return False when the run is stopping instead."""
@@ -278,7 +278,7 @@ class _TaskPool(Generic[J]):
         self.note(job.index)
 
     def _stop_if_hopeless(self, place: int, reason: str, session: Session) -> None:
-        """Stop the run when too many conversations in a row were given up on their replies alone."""
+        """Stop the run when too many conversations in a row were given up because of their replies."""
         reply, stop = session.last_reply, self.run.context.stop
         again = session.previous_failures > 0 and self._mostly_good
         counts = reply is not None and reason not in _NOT_FOR_ITS_REPLIES and not again
@@ -304,12 +304,12 @@ class _TaskPool(Generic[J]):
         self.output.settle(index)
 
     async def wait_all(self) -> None:
-        """Wait until none is open."""
+        """Wait until no conversation is open."""
         while self.tasks:
             await asyncio.wait(self.tasks)
 
     async def cancel_all(self) -> None:
-        """Cancel the open conversations: replies they are waiting for are lost."""
+        """Cancel the open conversations; replies they are waiting for are lost."""
         for task in self.tasks:
             task.cancel()
         await self.wait_all()

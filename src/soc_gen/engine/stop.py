@@ -1,4 +1,4 @@
-"""Why and when a run stops early: Ctrl-C, a budget that is spent, an error."""
+"""Why and when a run stops early: Ctrl-C, an exhausted budget, an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from soc_gen.settings import Budget
 T = TypeVar("T")
 
 _UNCOUNTED = "A budget in tokens or money cannot be kept with it; leave it out, or take --max-minutes"
-_SURELY_UNCOUNTED = 8  # replies of a run without a count; a first few may come without one
+_SURELY_UNCOUNTED = 8  # replies without token counts before this is an error; the first few may have none
 
 
 class StopRequested(Exception):  # noqa: N818 - a wish, not an error
@@ -22,7 +22,7 @@ class StopRequested(Exception):  # noqa: N818 - a wish, not an error
 
 
 class Stop:
-    """A stop signal: no new request is sent; replies to requests in flight are awaited and kept."""
+    """A stop signal: no new request is sent; replies to requests in flight are awaited and journaled."""
 
     def __init__(self) -> None:
         self.reason = ""
@@ -30,7 +30,7 @@ class Stop:
         self._event = asyncio.Event()
 
     def set(self, reason: str, error: BaseException | None = None) -> None:
-        """Stop the run. The first reason and the first error are the ones that are kept."""
+        """Stop the run; later reasons and errors do not replace the first."""
         self.error = self.error or error
         if not self._event.is_set():
             self.reason = reason
@@ -41,7 +41,7 @@ class Stop:
         return self._event.is_set()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, or raise ``StopRequested`` as soon as the run is told to stop."""
+        """Wait for ``seconds``, or raise ``StopRequested`` as soon as the run stops."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
@@ -49,7 +49,7 @@ class Stop:
         raise StopRequested
 
     async def race(self, awaitable: Awaitable[T]) -> T:
-        """Wait for ``awaitable``, or raise ``StopRequested`` as soon as the run is told to stop."""
+        """Wait for ``awaitable``, or raise ``StopRequested`` as soon as the run stops."""
         wanted = asyncio.ensure_future(awaitable)
         stopped = asyncio.ensure_future(self._event.wait())
         try:
@@ -62,7 +62,7 @@ class Stop:
             stopped.cancel()
 
     def check(self, budget: Budget, totals: Totals, metrics: RunMetrics) -> None:
-        """Stop when a bound of ``budget`` in money or tokens is reached, by all runs of these outputs."""
+        """Stop when all runs of these outputs together reach the money or token limit of ``budget``."""
         if budget.max_cost is None and budget.max_tokens is None:
             return
         dollars = metrics.cost_before + cost(metrics.prices, totals.usage)
@@ -74,7 +74,7 @@ class Stop:
             self.set("error", EndpointError("the endpoint counts no tokens", hint=_UNCOUNTED))
 
     def set_in_time(self, budget: Budget, metrics: RunMetrics) -> asyncio.TimerHandle | None:
-        """Stop when the minutes of ``budget`` are over, whether or not anything is answered by then."""
+        """Schedule a stop for when the minutes of ``budget`` are over, even if nothing is answered then."""
         if budget.max_minutes is None:
             return None
         left = budget.max_minutes * 60 - metrics.seconds_before - metrics.seconds

@@ -1,4 +1,4 @@
-"""When replies cannot be used: after how many conversations a run stops, what it says, what to try."""
+"""Stops a run whose replies are unusable: after how many conversations, with which error and advice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from soc_gen.llm.types import Reply
 from soc_gen.text.thinking import is_thinking_aloud
 
 MOST_GIVEN_UP = 20
-"""Conversations in a row, given up on their replies alone, after which going on is money for nothing."""
+"""Conversations in a row, given up because of their replies, after which the run stops to save money."""
 THINKING_OFF = (
     "switch its thinking off with extra_body under [experiences.sampling] and [rollout.sampling]: "
     "{ chat_template_kwargs = { enable_thinking = false } }, or { reasoning_effort = "
@@ -19,44 +19,43 @@ _OTHERWISE = "Try soc check, another model, or another format (transcript, lines
 
 
 class GivenUp:
-    """The conversations that were given up since the last one that was finished.
+    """The conversations given up since the last finished one.
 
-    A row is counted in the order in which they were opened: where most conversations are given up at their
-    first turn, many of them end while a good one, opened before them, is still on its way.
+    They are counted in the order in which they were opened: if most conversations fail at their first turn,
+    many end while a good one, opened before them, is still running.
     """
 
     def __init__(self) -> None:
         self._counts: dict[int, bool] = {}
 
     def finished(self) -> None:
-        """Note that a conversation was finished."""
+        """Record that a conversation was finished."""
         self._counts.clear()
 
     def add(self, place: int, *, counts: bool) -> int:
-        """Note that a conversation was given up; return how many were, one opened after the other.
+        """Record that a conversation was given up; return how many, opened directly in a row, were.
 
         Args:
-            place: The how-manieth it was to be opened.
-            counts: Its replies were the reason. Else it is passed over: it neither adds to the row nor
-                interrupts it.
+            place: Its number in the order of opening, from 0.
+            counts: Whether its replies were the reason. Otherwise it neither adds to the count nor ends it.
         """
         self._counts[place] = counts
         return counts and self._from(place, 1) + self._from(place - 1, -1)
 
     def _from(self, place: int, step: int) -> int:
-        found = 0
-        while place in self._counts and found < MOST_GIVEN_UP:
-            found += self._counts[place]
+        number = 0
+        while place in self._counts and number < MOST_GIVEN_UP:
+            number += self._counts[place]
             place += step
-        return found
+        return number
 
 
 def unusable_error(number: int, reply: Reply) -> EndpointError:
     """Return the error for ``number`` conversations given up in a row.
 
     Args:
-        number: How many they were.
-        reply: The last one of the last of them.
+        number: Number of conversations.
+        reply: The last reply of the last conversation.
     """
     what = (
         f"{number} conversations in a row were given up: no reply could be used. The last one {came(reply)}"
@@ -65,12 +64,12 @@ def unusable_error(number: int, reply: Reply) -> EndpointError:
 
 
 def thinks(reply: Reply) -> bool:
-    """Is it the reply of a model that thinks before it answers, with or without marks around its thoughts?"""
+    """Whether the reply consists of thoughts, with or without marks around them."""
     return reply.thought or is_thinking_aloud(reply.text)
 
 
 def came(reply: Reply) -> str:
-    """Return what came, in words: how the reply begins, and whether it was cut."""
+    """Describe the reply: how it begins, and whether it was cut off."""
     began = f'began "{excerpt(reply.text, _FIRST_WORDS)}"' if reply.text.strip() else "was empty"
     beside = " beside its thoughts" if reply.thought else ""
     cut = " and was cut at max_tokens" if reply.finish_reason == "length" else ""
@@ -78,11 +77,11 @@ def came(reply: Reply) -> str:
 
 
 def advice(reply: Reply, otherwise: str = _OTHERWISE) -> str:
-    """Return what to try where replies such as this one cannot be used.
+    """Return advice for replies such as this one.
 
     Args:
-        reply: One of them.
-        otherwise: What is returned where the reply is neither thought nor cut.
+        reply: An unusable reply.
+        otherwise: Advice for a reply that is neither thoughts nor cut off.
     """
     cut = reply.finish_reason == "length"
     if thinks(reply):

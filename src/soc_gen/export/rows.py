@@ -1,11 +1,11 @@
-"""A chat as rows for trainers: one of the two people becomes the assistant, the other the user.
+"""Converts a chat to rows for trainers: one of the two people becomes the assistant, the other the user.
 
-The rules come from what trainers do with a row. Chat templates print nothing at all for a role they do
+The rules follow from what trainers do with a row. Chat templates print nothing for a role they do
 not know, so the roles are system, user and assistant. LLaMA-Factory drops a row that does not alternate
 from user to assistant and end there. So a row starts with the user, alternates strictly, and ends with
-the assistant; an assistant who wrote first has that opening told in the system message. Templates that
-refuse a system role (Gemma, old Mistral) are given it in the first user turn, which is where those that
-take one for it print it themselves.
+the assistant; if the assistant wrote first, the system message contains that opening. For templates that
+refuse a system role (Gemma, old Mistral) the system text goes into the first user turn, where templates
+that accept the role print it themselves.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Row:
 
     chat_id: str
     perspective: Literal["persona1", "persona2"]
-    """Who is the assistant."""
+    """The person who is the assistant."""
     messages: tuple[Message, ...]
     """The system message, unless it was folded or dropped, then the turns."""
 
@@ -58,7 +58,7 @@ class Row:
 def rows(
     chat: Chat, perspective: Perspective, tags: Tags, start: Start, system: System = "keep"
 ) -> list[Row]:
-    """Return a row of ``chat`` for each side asked for; none for a side with nothing to learn from."""
+    """Return a row of ``chat`` for each requested side; none for a side without an answer to learn from."""
     sides: tuple[Literal["persona1", "persona2"], ...] = ("persona1", "persona2")
     made = (_row(chat, side, tags, start, system) for side in sides if perspective in (side, "both"))
     return [row for row in made if row]
@@ -83,7 +83,7 @@ def _row(
 
 
 def _with_system(told: str, turns: list[Message], how: System) -> list[Message]:
-    """Return ``turns`` with what the system message tells; folded, it is a user turn if none comes first."""
+    """Return ``turns`` with the system text added; folded, it goes into the first user turn or a new one."""
     if how == "drop":
         return turns
     if how == "keep":
@@ -94,7 +94,7 @@ def _with_system(told: str, turns: list[Message], how: System) -> list[Message]:
 
 
 def _turns(chat: Chat, me: Persona, read: Callable[[str], str]) -> list[Message]:
-    """Return the turns, neighbours of one sender joined, those that say nothing left out."""
+    """Return the turns: successive parts of one sender are joined, empty ones left out."""
     texts = [
         (part.sender, text) for part in chat.chat_parts for text in map(read, part.messages) if text.strip()
     ]
@@ -129,7 +129,7 @@ def _template(name: str) -> Prompt:
 
 
 def verbalize(message: str) -> str:
-    """Return ``message`` with every tag as words in square brackets."""
+    """Return ``message`` with every tag written as words in square brackets."""
     return " ".join(piece if isinstance(piece, str) else _in_words(piece) for piece in parse(message))
 
 
@@ -168,7 +168,7 @@ def fields(row: Row, form: Format) -> dict[str, object]:
 
 
 def chatml(row: Row) -> str:
-    """Return ``row`` as ChatML text; its own control tokens cannot come from a message."""
+    """Return ``row`` as ChatML text; control tokens inside messages are made harmless."""
     return "".join(
         f"<|im_start|>{message['role']}\n{_CHATML_TOKEN.sub('', message['content'])}<|im_end|>\n"
         for message in row.messages

@@ -1,4 +1,4 @@
-"""Which chats are for testing: a fixed draw by conversation, or one in which no person is in both parts."""
+"""Chooses the chats for testing: by a fixed draw, or such that no person is in both parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SplitBy = Literal["conversation", "persona"]
 
 
 class Participants(NamedTuple):
-    """A chat and who is in it."""
+    """A chat and its two people."""
 
     chat_id: str
     people: tuple[str, str]
@@ -24,14 +24,14 @@ class Split(NamedTuple):
 
     test: frozenset[str]
     excluded: frozenset[str]
-    """Chats between a person of each part. They are in neither, so that no person is in both."""
+    """Chats between a person of each part; excluded from both, so that no person is in both."""
 
 
 def split(chats: Sequence[Participants], test_size: float, by: SplitBy, random_seed: int) -> Split:
-    """Choose about ``test_size`` (0 to 1) of the chats for testing, the same ones on every call.
+    """Choose a share of about ``test_size`` (0 to 1) of the chats for testing, the same on every call.
 
     Raises:
-        UsageError: There are too few chats, or everybody talks with everybody.
+        UsageError: There are too few chats, or the people cannot be separated.
     """
     wanted = round(len(chats) * test_size)
     if not wanted:
@@ -43,9 +43,9 @@ def split(chats: Sequence[Participants], test_size: float, by: SplitBy, random_s
 
 
 def _by_persona(chats: Sequence[Participants], wanted: int, random_seed: int) -> Split:
-    """Take whole components of people, small ones first, then a growing part of the next, until it is enough.
+    """Take whole components of people, small ones first, then part of the next, until there are enough.
 
-    Growing along conversations keeps the chats that cross the border, which are lost, few.
+    The part grows along conversations, so that few chats are excluded because they cross its border.
     """
     chats_of: dict[str, list[Participants]] = defaultdict(list)
     for chat in chats:
@@ -67,7 +67,7 @@ def _by_persona(chats: Sequence[Participants], wanted: int, random_seed: int) ->
 
 
 def _by_component(chats_of: Mapping[str, Iterable[Participants]], random_seed: int) -> list[str]:
-    """Return everybody, component by component, the smallest first, each from one member outwards."""
+    """Return all people, component by component, smallest first, each in breadth-first order."""
     waiting = sorted(chats_of, key=lambda person: content_id("split", random_seed, person))
     seen: set[str] = set()
     components = [_connected_component(person, chats_of, seen) for person in waiting if person not in seen]

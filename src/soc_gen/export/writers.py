@@ -1,4 +1,4 @@
-"""An export on disk: the rows, in train and test, and what LLaMA-Factory and axolotl are told of them."""
+"""Writes an export: the rows for training and testing, and dataset entries for LLaMA-Factory and axolotl."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOTES = (_FIRST, _LAST)
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What an export is to be."""
+    """Settings of an export."""
 
     form: Format = "messages"
     perspective: Perspective = "both"
@@ -43,32 +43,32 @@ class ExportPlan:
 
 @dataclass(slots=True)
 class ExportResult:
-    """What an export came to."""
+    """Result of an export."""
 
     files: dict[str, int] = field(default_factory=dict)
-    """Rows by file name."""
+    """Number of rows by file name."""
     chats: int = 0
     without_rows: int = 0
-    """Chats with nothing to learn from: one side alone spoke."""
+    """Chats without an answer to learn from: only one side wrote."""
     excluded: int = 0
-    """Chats of one person of each part of a split by persona."""
+    """Chats excluded by a split by persona: they have a person of each part."""
     bad_lines: list[BadLine] = field(default_factory=list)
 
 
-def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], None]) -> ExportResult:
-    """Write the rows of the chats that ``read`` gives, and the files that describe them, to ``folder``.
+def export(read: Read, folder: Path, plan: ExportPlan, on_progress: Callable[[int], None]) -> ExportResult:
+    """Write the rows of the chats from ``read``, and the files that describe them, to ``folder``.
 
     Args:
-        read: Gives the chats; called twice when there is a split.
-        folder: Made if it is not there; its files are replaced.
+        read: Returns the chats; called twice when there is a split.
+        folder: Created if missing; its files are replaced.
         plan: Format, sides, tags and split.
-        advance: Told of every chat that is read, ``passes(plan)`` times.
+        on_progress: Called with 1 for every chat that is read, ``passes(plan)`` times in all.
 
     Raises:
-        UsageError: There are no rows, the split cannot be made, or files of somebody else's are in the way.
+        UsageError: There are no rows, the split is impossible, or ``folder`` has files of another origin.
         OutputError: ``folder`` cannot be written.
     """
-    parts = _split(read, plan, advance)
+    parts = _split(read, plan, on_progress)
     suffix = "parquet" if plan.form == "parquet" else "jsonl"
     names = [f"train.{suffix}", *([f"test.{suffix}"] if parts.test else [])]
     done = ExportResult(files=dict.fromkeys(names, 0))
@@ -86,7 +86,7 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
             writers = {
                 name: stack.enter_context(_writer(files.open(folder / name), plan.form)) for name in names
             }
-            _write_rows(_items(read, advance), writers, plan, parts, done)
+            _write_rows(_items(read, on_progress), writers, plan, parts, done)
         if not any(done.files.values()):
             raise UsageError("no rows come of these chats", hint=_first(done.bad_lines))
         written = _write_notes(files, folder, names, plan)
@@ -94,9 +94,9 @@ def export(read: Read, folder: Path, plan: ExportPlan, advance: Callable[[int], 
     return done
 
 
-def _items(read: Read, advance: Callable[[int], None]) -> Iterator[Chat | BadLine]:
+def _items(read: Read, on_progress: Callable[[int], None]) -> Iterator[Chat | BadLine]:
     for item in read():
-        advance(1)
+        on_progress(1)
         yield item
 
 
@@ -107,7 +107,7 @@ def _write_rows(
     parts: Split,
     done: ExportResult,
 ) -> None:
-    """Write the rows of all chats, those for testing into the last file, and count them."""
+    """Write and count the rows of all chats; those for testing go into the last file."""
     names = list(writers)
     for item in items:
         if isinstance(item, BadLine):
@@ -120,13 +120,13 @@ def _write_rows(
 
 
 def _earlier(folder: Path) -> set[str]:
-    """Return the files of earlier exports that are here, also of one that died before it was finished."""
+    """Return the existing files of earlier exports, also of one that was killed."""
     unfinished = {name for name in _ROWS.union(_NOTES) if of_unfinished_run(folder / name, folder / _LAST)}
     return unfinished | _told(folder)
 
 
 def _told(folder: Path) -> set[str]:
-    """Return the files of the export that was made here before, by what its ``axolotl.yaml`` names."""
+    """Return the files of the earlier export in this folder, as listed in its ``axolotl.yaml``."""
     import yaml  # noqa: PLC0415
 
     try:
@@ -142,23 +142,23 @@ def _first(bad_lines: list[BadLine]) -> str | None:
 
 
 def passes(plan: ExportPlan) -> int:
-    """Return how often the chats are read."""
+    """Return how many times the chats are read: 1, or 2 with a split."""
     return 2 if plan.test_size else 1
 
 
-def _split(read: Read, plan: ExportPlan, advance: Callable[[int], None]) -> Split:
+def _split(read: Read, plan: ExportPlan, on_progress: Callable[[int], None]) -> Split:
     if not plan.test_size:
         return Split(frozenset(), frozenset())
     casts = [
         Participants(item.chat_id, (item.experience.persona1.id, item.experience.persona2.id))
-        for item in _items(read, advance)
+        for item in _items(read, on_progress)
         if isinstance(item, Chat)
     ]
     return split(casts, plan.test_size, plan.split_by, plan.random_seed)
 
 
 def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> list[Row]:
-    """Return the rows of ``chat`` and count what becomes of it."""
+    """Return the rows of ``chat`` and count it in the result."""
     done.chats += 1
     if chat.chat_id in parts.excluded:
         done.excluded += 1
@@ -207,13 +207,13 @@ def _parquet_writer(handle: IO[bytes]) -> Iterator[Write]:
 
 
 def _write_notes(files: FileSet, folder: Path, names: list[str], plan: ExportPlan) -> set[str]:
-    """Write what trainers are told of the files ``names``; return the names of these notes."""
+    """Write the dataset entries of trainers for the files ``names``; return the names of the entry files."""
     import yaml  # noqa: PLC0415
 
     for name in names:
         files.close(folder / name)
     written = {_LAST}
-    if plan.start == "user":  # LLaMA-Factory takes no other rows
+    if plan.start == "user":  # the only rows that LLaMA-Factory accepts
         notes = {f"soc_{Path(name).stem}": llama_factory_entry(name, plan.form) for name in names}
         files.open(folder / _FIRST).write(orjson.dumps(notes, option=orjson.OPT_INDENT_2) + b"\n")
         written.add(_FIRST)
@@ -224,9 +224,9 @@ def _write_notes(files: FileSet, folder: Path, names: list[str], plan: ExportPla
 
 
 def llama_factory_entry(name: str, form: Format) -> dict[str, Any]:
-    """Return what ``dataset_info.json`` says of the file ``name``."""
+    """Return the entry of the file ``name`` for ``dataset_info.json``."""
     if form == "chatml-text":
-        # LLaMA-Factory looks at the stage of its own config; here it stands for who writes that.
+        # LLaMA-Factory reads the stage from its own config; here it is a hint for writing that config.
         return {"file_name": name, "columns": {"prompt": "text"}, "stage": "pt"}
     if form == "sharegpt":
         column, tags = "conversations", ("from", "value", "human", "gpt", "system")

@@ -1,7 +1,7 @@
-"""Where records are read from: a local file, or a dataset on the Hub at a revision.
+"""Reads records from a local file, or from a dataset on the Hub at a revision.
 
-``read_source`` is the one door. It streams, it never stops at a bad record (a ``BadLine`` comes instead), and
-personas may leave out what can be filled in: see ``_PersonaRow``.
+``read_source`` does both. It streams, yields a ``BadLine`` in place of a bad record, and fills in missing
+fields of personas: see ``_PersonaRow``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FILE_SUFFIXES = {".jsonl", ".json", ".ndjson", ".parquet", *CSV}
 
 
 class _PersonaRow(Persona):
-    """A persona as people keep them in a table: missing cells are filled, traits may be text.
+    """A persona from a table: missing cells are filled, traits may be text.
 
     ``username`` becomes null, ``traits`` an empty list, ``model`` the empty string, ``id`` a hash of the
     persona's content. ``traits`` may be a list in JSON or Python, or a text separated by semicolons or
@@ -61,7 +61,7 @@ class _PersonaRow(Persona):
 
 
 def _traits(cell: object) -> object:
-    """Return the list that ``cell`` writes as text; what is no such text, as it is."""
+    """Return the list in the text ``cell``; any other value unchanged."""
     if cell is None:
         return []
     if not isinstance(cell, str):
@@ -75,7 +75,7 @@ def _traits(cell: object) -> object:
 
 
 def _listed(inside: str) -> list[str]:
-    """Return the items of a list as JSON, Python or numpy print it, or without any quotation marks."""
+    """Return the items of a list printed by JSON, Python or numpy, or written without quotation marks."""
     quoted = _QUOTED_ITEMS.fullmatch(inside)
     items = _QUOTED.findall(inside) if quoted else inside.split(",")
     return [text for item in items if (text := _unquoted(item.strip()) if quoted else item.strip())]
@@ -89,7 +89,7 @@ def _unquoted(item: str) -> str:
 
 
 def _whole_years(age: object) -> object:
-    """Return ``age`` as a whole number where it is one with decimals, as spreadsheets write them."""
+    """Return ``age`` without decimals, which spreadsheets add; any other value unchanged."""
     try:
         return int(float(age)) if isinstance(age, str | float) else age
     except (ValueError, OverflowError):
@@ -111,8 +111,8 @@ def read_source(source: str, kind: type[R], revision: str | None = None) -> Iter
         revision: Branch, tag or commit of a Hub dataset.
 
     Raises:
-        UsageError: No such file, a file of another kind, or text that is neither a path nor a Hub id.
-        HubError: No such dataset or revision, or the Hub is out of reach and nothing is cached.
+        UsageError: No such file, a file of another format, or text that is neither a path nor a Hub id.
+        HubError: No such dataset or revision, or the Hub cannot be reached and nothing is cached.
     """
     path = Path(source)
     if path.suffix in PACKED:
@@ -137,10 +137,10 @@ def is_hub_id(source: str) -> bool:
 
 
 def check_repo_name(name: str) -> None:
-    """Refuse what the Hub, by its own rule, has no dataset of.
+    """Refuse a name that the Hub does not allow for a dataset.
 
     Raises:
-        UsageError: ``name`` is no ``user/name``.
+        UsageError: ``name`` does not have the form ``user/name``.
     """
     from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - heavy
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # noqa: PLC0415
@@ -206,9 +206,9 @@ def _hub_rows(dataset: str, revision: str | None) -> Iterator[tuple[str, Any]]:
 
 
 def quiet_hub_clients() -> None:
-    """Keep the Hub clients' retry lines off stderr, and their bars too where nobody looks at a terminal.
+    """Hide the Hub clients' retry messages, and their progress bars when stderr is not a terminal.
 
-    What comes of the retries is said in one line when they have failed.
+    When the retries have failed, one line reports it.
     """
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     if not sys.stderr.isatty():

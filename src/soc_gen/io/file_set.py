@@ -1,11 +1,11 @@
-"""Several files, or a folder, that are replaced together; a run that died in between is told by what it left.
+"""Replaces several files, or a folder, together; an interrupted replacement can be detected.
 
-All are written aside and synced. Then a hidden note is left beside the last one, with the digest of every
-file; then they are renamed, one after the other, and the note is removed. The rename of the last file is the
-moment from which the new files count.
+All files are written under temporary names and synced. Then a hidden note beside the last file records the
+digest of every file; the files are renamed, one after the other, and the note is removed. The new files are
+valid from the rename of the last file on.
 
-A run that died before it leaves the note, and by the note the next run knows which files are of that run:
-those, and no other ones, it may replace although nothing else tells whose they are.
+A run killed before that leaves the note. It tells the next run which files the killed run wrote: only those
+may be replaced although no manifest describes them.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from soc_gen.io.files import (
 class FileSet:
     """Files of one folder that are replaced together. Use it in a ``with`` block, and ``commit`` in it.
 
-    What was not committed is gone when the block ends. Errors of the disk are ``OSError``.
+    Uncommitted files are removed when the block ends. Disk errors are raised as ``OSError``.
 
     Args:
-        last: The file whose rename makes the others count; opened after them.
+        last: The file whose rename makes the others valid; opened after them.
     """
 
     def __init__(self, last: Path) -> None:
         self._last = last
         self._open: dict[Path, IO[bytes]] = {}
         self._digests: dict[Path, str] = {}
-        """Of the files that are written, in the order in which they are to be renamed."""
+        """Digests of the written files, in the order of the renames."""
 
     def __enter__(self) -> FileSet:
         return self
@@ -58,7 +58,7 @@ class FileSet:
             aside_path(replaceable(path)).unlink(missing_ok=True)
 
     def open(self, path: Path) -> IO[bytes]:
-        """Return a file that will take the place of ``path``.
+        """Return a temporary file that will replace ``path``.
 
         Raises:
             OutputError: ``path`` is a pipe or a device.
@@ -70,7 +70,7 @@ class FileSet:
         return self._open[path]
 
     def close(self, path: Path) -> str:
-        """Sync what is to take the place of ``path``; return its sha256."""
+        """Sync the temporary file of ``path``; return its sha256."""
         with self._open[path] as handle:
             sync_file(handle)
         self._digests[path] = file_sha256(aside_path(replaceable(path)))
@@ -78,10 +78,10 @@ class FileSet:
         return self._digests[path]
 
     def commit(self, obsolete: Iterable[Path] = ()) -> None:
-        """Put all files in their places, in the order in which they were closed.
+        """Rename all files to their final names, in the order in which they were closed.
 
         Args:
-            obsolete: Files that are removed before the last one is put in its place.
+            obsolete: Files to remove before the last file is renamed.
         """
         for path in list(self._open):
             self.close(path)
@@ -113,7 +113,7 @@ def _note_path(last: Path) -> Path:
 
 
 def _write_note(note: Path, digests: dict[Path, str]) -> None:
-    """Write the digests of all files; those of runs that died before stay, since their files may be there."""
+    """Write the digests of all files, and keep those of killed runs, whose files may exist."""
     known = _read_note(note)
     for path, digest in digests.items():
         known[path.name] = [*(old for old in known.get(path.name, []) if old != digest), digest]
@@ -122,22 +122,22 @@ def _write_note(note: Path, digests: dict[Path, str]) -> None:
 
 
 def _read_note(note: Path) -> dict[str, list[str]]:
-    """Return the digests of each file, that of the last run at the end; none when there is no note."""
+    """Return the digests of each file, the newest last; empty when there is no note."""
     try:
-        found = orjson.loads(note.read_bytes())
+        digests = orjson.loads(note.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return digests if isinstance(digests, dict) else {}
 
 
 def of_unfinished_run(path: Path, last: Path) -> bool:
-    """Whether ``path`` was put in its place by a run that died before it could rename ``last``."""
+    """Whether ``path`` was written by a run that was killed before it renamed ``last``."""
     digests = _read_note(_note_path(last)).get(path.name, [])
     return bool(digests) and _digest(path) in digests
 
 
 def is_torn(last: Path) -> bool:
-    """Whether a run died between replacing other files and replacing ``last``, which tells of them."""
+    """Whether a run was killed after it replaced other files and before it replaced ``last``."""
     known = _read_note(_note_path(last))
     new = {name for name, digests in known.items() if _digest(last.with_name(name)) == digests[-1]}
     return bool(new) and last.name not in new
@@ -149,7 +149,7 @@ def _digest(path: Path) -> str:
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``path`` when the block ends without an error."""
+    """Yield an empty folder that replaces ``path`` when the block ends without an error."""
     path = Path(realpath(path))
     new, old = aside_path(path), aside_path(path, ".old")
     remove_leftovers(path)
@@ -171,7 +171,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 
 
 def _sync_all(folder: Path) -> None:
-    """Make all that is in ``folder`` survive power loss."""
+    """Sync all files in ``folder`` to disk."""
     for path in folder.rglob("*"):
         if path.is_dir():
             sync_folder(path)

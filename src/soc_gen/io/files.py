@@ -1,4 +1,4 @@
-"""Files opened, checked and replaced: whole or not at all, with errors of one line."""
+"""Opens, checks and replaces files: completely or not at all, with errors of one line."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import IO
 from soc_gen.errors import OutputError, UsageError
 
 PACKED = frozenset({".gz", ".zst", ".zstd"})
-"""Suffixes of files that are unpacked when they are read; outputs are written plain."""
+"""Suffixes of files that are decompressed when read; outputs are not compressed."""
 
-_LONGEST_NAME = 220  # bytes, of 255: what is written beside it adds to the name
+_LONGEST_NAME = 220  # bytes, of 255: names of files beside it are longer
 BUFFER = 1 << 18
-"""Bytes; a chat is several thousand, and the usual buffer holds one or two."""
+"""Buffer size in bytes; a chat has several thousand, and the default buffer holds only one or two."""
 
 
 def path_to_text(path: Path | str) -> str:
-    """Return the name of a file as text that can be written, also when it is not valid UTF-8."""
+    """Return the name of a file as valid UTF-8 text, with replacements where it is not."""
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def open_input(path: Path) -> IO[bytes]:
-    """Open ``path`` for reading, or raise a ``UsageError`` that says why not."""
+    """Open ``path`` for reading, or raise a ``UsageError`` with the reason."""
     try:
         if path.is_dir():
             raise UsageError("is a folder, not a JSONL file", where=str(path))
@@ -55,7 +55,7 @@ def file_sha256(path: Path) -> str:
 
 
 def drop_torn_tail(path: Path) -> None:
-    """Cut an unfinished last line (its writer was killed) off ``path``."""
+    """Remove an incomplete last line, left by a killed writer, from ``path``."""
     with path.open("r+b") as handle:
         position = handle.seek(0, os.SEEK_END)
         while position > 0:
@@ -70,18 +70,18 @@ def drop_torn_tail(path: Path) -> None:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether ``error`` is that of a disk with no room left, or none for this user."""
+    """Whether ``error`` means a full disk or an exceeded quota."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_error_message(error: OSError) -> str:
-    """Return what became of something that could not be written."""
+    """Return a message about a file that could not be written."""
     return "the disk is full" if is_full(error) else f"cannot be written ({error.strerror or error})"
 
 
 @contextmanager
 def wrap_write_errors(path: Path) -> Iterator[None]:
-    """Turn the ``OSError`` of writing to ``path`` into an ``OutputError`` that says what to do."""
+    """Turn an ``OSError`` of writing to ``path`` into an ``OutputError`` with advice."""
     try:
         yield
     except OSError as error:
@@ -92,17 +92,17 @@ def wrap_write_errors(path: Path) -> Iterator[None]:
 
 
 def is_pipe_or_device(path: Path) -> bool:
-    """Whether ``path`` is a pipe or a device: reading may never end, and root would replace it by a file."""
-    # Path.exists raises for a name that is too long; what is wrong with it, opening it says.
+    """Whether ``path`` is a pipe or a device: reading may never end, and root could replace it by a file."""
+    # Path.exists raises for a name that is too long; opening it reports the reason.
     return exists(path) and not (path.is_file() or path.is_dir())  # noqa: PTH110
 
 
 def check_output(out: Path, inputs: Iterable[Path | str] = ()) -> None:
-    """Refuse an output before anything is read or paid for.
+    """Refuse a bad output path before anything is read or paid for.
 
     Raises:
-        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, or named as if it were packed;
-            or it is a name that no file can have.
+        UsageError: ``out`` is a folder, a pipe, a device, one of ``inputs``, has the suffix of a compressed
+            file, or is not a valid file name.
     """
     if problem := _name_problem(out):
         what = f"cannot be written ({problem})"
@@ -125,7 +125,7 @@ def _name_problem(path: Path) -> str:
         return f"its name has more than {_LONGEST_NAME} bytes"
     try:
         os.stat(path)  # noqa: PTH116 - Path.exists hides some errors and raises others
-    except (FileNotFoundError, NotADirectoryError):  # the latter is told when it is written
+    except (FileNotFoundError, NotADirectoryError):  # an existing folder is reported when it is written
         return ""
     except OSError as error:
         return error.strerror or str(error)
@@ -135,7 +135,7 @@ def _name_problem(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of new files in ``folder`` survive power loss, where folders can be synced."""
+    """Sync the names of new files in ``folder`` to disk, where folders can be synced."""
     if os.name != "nt":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -145,7 +145,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder``, and those above it that are missing, so that they survive power loss."""
+    """Create ``folder`` and its missing parents, and sync them to disk."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
@@ -154,25 +154,25 @@ def make_folder(folder: Path) -> None:
 
 
 def aside_path(path: Path, part: str = "") -> Path:
-    """Return where this process writes what is to take the place of ``path``: beside it, hidden."""
+    """Return the hidden temporary path beside ``path`` to which this process writes."""
     return path.with_name(f".{path.name}.{os.getpid()}{part}.tmp")
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what processes that no longer exist had written aside for ``path`` (see ``aside_path``)."""
+    """Remove temporary files of ``path`` left by processes that no longer exist (see ``aside_path``)."""
     prefix, folder = f".{path.name}.", path.parent
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(prefix)]
     for name in names:
         pid, _, rest = name.removeprefix(prefix).partition(".")
         if f".{rest}".endswith(".tmp") and pid.isdecimal() and not _is_running(int(pid)):
-            # One that cannot be removed, such as another user's, is in nobody's way.
+            # One that cannot be removed, such as another user's, does no harm.
             with suppress(OSError):
                 remove(folder / name)
 
 
 def _is_running(pid: int) -> bool:
-    """Whether there is a process ``pid``; where that cannot be asked without harm, there may be."""
+    """Whether there is a process ``pid``; True where this cannot be checked safely."""
     if os.name == "nt" or pid == os.getpid():
         return True
     try:
@@ -185,7 +185,7 @@ def _is_running(pid: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; nothing may be there."""
+    """Remove a file or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -194,7 +194,7 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file aside and put it in the place of ``path`` when the block ends without an error.
+    """Write a temporary file that replaces ``path`` when the block ends without an error.
 
     Raises:
         OutputError: It cannot be written, or ``path`` is a pipe or a device.
@@ -215,7 +215,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replaceable(path: Path) -> Path:
-    """Return the file that is replaced for ``path``: what a link leads to, not the link.
+    """Return the file to replace for ``path``: the target of a link, not the link.
 
     Raises:
         OutputError: It is a pipe or a device.
@@ -226,6 +226,6 @@ def replaceable(path: Path) -> Path:
 
 
 def sync_file(handle: IO[bytes]) -> None:
-    """Make what was written to ``handle`` survive power loss."""
+    """Sync the data written to ``handle`` to disk."""
     handle.flush()
     os.fsync(handle.fileno())

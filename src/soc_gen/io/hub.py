@@ -1,4 +1,4 @@
-"""What can go wrong with the Hub's clients, in one place: what they raise, and what is said of it."""
+"""Errors of the Hub's clients: the exceptions they raise, and their messages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _ODD = (TypeError, AttributeError, LookupError, RecursionError)
 
 
 def hub_faults() -> tuple[type[Exception], ...]:
-    """Return what the Hub's clients raise when it refuses, cannot be reached, or answers oddly.
+    """Return the exceptions of the Hub's clients for a refusal, no connection, or an unexpected answer.
 
-    They take the shape of an answer for granted: where it is ``[]``, ``null`` or a web page instead, they
-    stumble with errors of Python itself.
+    The clients do not check the form of an answer: for ``[]``, ``null`` or a web page they raise built-in
+    exceptions.
     """
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # noqa: PLC0415 - made at run time
 
@@ -19,7 +19,7 @@ def hub_faults() -> tuple[type[Exception], ...]:
 
 
 def fault_reason(error: BaseException) -> str:
-    """Return in one line what ``error`` says, without the user's token."""
+    """Return the message of ``error`` on one line, without the user's token."""
     from huggingface_hub import get_token  # noqa: PLC0415 - heavy
 
     if isinstance(error, _ODD):

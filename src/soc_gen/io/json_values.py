@@ -1,7 +1,7 @@
-"""JSON that is not one value a line: one array of records, or records written over several lines.
+"""JSON files that are not JSON Lines: one array of records, or records written over several lines.
 
-``is_spread`` tells it by a file's beginning, ``split_values`` gives its records one by one, so that a large
-array need not fit into memory.
+``is_spread`` detects them by the beginning of the file; ``split_values`` yields the records one by one, so
+that a large array need not fit into memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from soc_gen.errors import UsageError
 
 BOM = b"\xef\xbb\xbf"
 LONGEST_VALUE = 16 << 20
-"""Bytes of the longest record that is read from a JSON array."""
+"""Largest size in bytes of a record in a JSON array."""
 _STEP = 1 << 18  # bytes
 # A string, whole; a bracket or a comma; a quotation mark whose string goes on beyond what was read.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]|"', re.DOTALL)
@@ -36,26 +36,26 @@ _FOREIGN = (
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
-"""How files begin that hold no JSON, and what they are."""
+"""First bytes of other file formats, and their names."""
 PARQUET = b"PAR1"
-"""How a Parquet file begins."""
+"""First bytes of a Parquet file."""
 
 
 class Value(NamedTuple):
     """One value of a text."""
 
     line: int
-    """Where it begins, from 1."""
+    """Line on which it begins, from 1."""
     data: bytes
     whole: bool = True
-    """False: the text ends in the middle of it."""
+    """False when the text ends in the middle of the value."""
 
 
 def refuse_foreign(head: bytes, where: str) -> None:
-    """Refuse a file that begins with ``head`` when it is known to hold no JSON.
+    """Refuse a file whose first bytes, ``head``, are those of another format.
 
     Raises:
-        UsageError: It says what the file is.
+        UsageError: The message names the format.
     """
     for start, name in _FOREIGN:
         if head.startswith(start):
@@ -92,7 +92,7 @@ def _is_json(text: bytes) -> bool:
 
 
 def _first_value(text: bytes) -> bytes | None:
-    """Return the object that ``text`` begins with, None where it is not whole."""
+    """Return the JSON object at the start of ``text``, or None when it is incomplete."""
     depth = 0
     for token in _TOKEN.finditer(text):
         depth += _step(token[0])
@@ -108,11 +108,11 @@ def _step(token: bytes) -> int:
 def split_values(handle: IO[bytes], longest: int, where: str) -> Iterator[Value]:
     """Yield the items of the JSON array in ``handle``, or the objects that follow each other there.
 
-    Only brackets and strings are looked at; what is between them may be no JSON.
+    Only brackets and strings are parsed; the text between them may be invalid JSON.
 
     Args:
-        handle: At its beginning.
-        longest: Bytes of the longest value that is held.
+        handle: The file, at its beginning.
+        longest: Largest size of a value in bytes.
         where: The file, for error messages.
 
     Raises:

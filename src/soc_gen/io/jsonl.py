@@ -1,4 +1,4 @@
-"""JSON Lines in and out: errors with ``file:line``, whole lines only, nothing replaced half-written."""
+"""Reads and writes JSON Lines: errors with ``file:line``, complete lines only, atomic replacement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is not the record it should be."""
+    """A line that is not a valid record."""
 
     where: str
     """``file:line``."""
@@ -56,7 +56,7 @@ def explain(error: ValidationError) -> str:
 
 
 def is_json(text: str | bytes) -> bool:
-    """Whether ``text`` is JSON, whole."""
+    """Whether ``text`` is valid JSON."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -1,7 +1,7 @@
-"""Lines out of many files: globs, ``.gz``, ``.zst``, Parquet, JSON arrays, and lines too long to hold.
+"""Reads lines from many files: globs, ``.gz``, ``.zst``, Parquet, JSON arrays, and overlong lines.
 
-What is no JSON Lines is given as if it were: one line for each row or value. What is read is counted in
-bytes of the files as they lie on disk, so that progress is known.
+Other formats are converted to one line for each row or value. Progress is measured in bytes of the files on
+disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from soc_gen.io.jsonl import is_json
 from soc_gen.io.tables import CSV, parquet_rows
 
 _BREAK = re.compile(rb"\s*\n\s*")
-_EXCERPT = 2000  # bytes kept of a line that is too long
+_EXCERPT = 2000  # bytes of an overlong line that are kept
 _STEP = 1 << 20
 
 
@@ -34,20 +34,20 @@ class Line(NamedTuple):
     """One line of an input, without its line break."""
 
     where: str
-    """``file:line``; of a row of Parquet, its number."""
+    """``file:line``; for Parquet ``file:row``."""
     data: bytes
-    """The whole line; its beginning when it is too long."""
+    """The line; only its beginning when it is too long."""
     problem: Literal["line_too_long", "torn_line"] | None = None
     """``torn_line``: the file ends without a line break, so its writer may not have finished."""
     length: int = 0
-    """Bytes of the whole line."""
+    """Size of the line in bytes."""
 
 
 def expand_globs(patterns: Sequence[str | Path]) -> list[Path]:
     """Return the files that ``patterns`` name, each once, in the order given (a glob's files sorted).
 
     Raises:
-        UsageError: A pattern that matches nothing.
+        UsageError: A pattern matches nothing.
     """
     paths_by_target: dict[str, Path] = {}
     for pattern in map(str, patterns):
@@ -67,11 +67,11 @@ class LineReader:
 
     Args:
         paths: The files.
-        longest: Bytes of the longest line that is held whole.
+        longest: Largest size in bytes of a line that is read completely.
 
     Raises:
-        UsageError: A file that is missing, a folder, unreadable, no gzip or zstd file as it should be, or of
-            a kind that holds no JSON.
+        UsageError: A file is missing, a folder, unreadable, not a valid gzip or zstd file, or of a format
+            without JSON.
     """
 
     def __init__(self, paths: Sequence[Path], longest: int) -> None:
@@ -84,13 +84,13 @@ class LineReader:
                 raise UsageError("is a pipe or a device; give a file, which is read twice", where=str(path))
             open_input(path).close()
         self.size = sum(path.stat().st_size for path in paths)
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         self.records = dict.fromkeys(paths, 0)
-        """Lines read of each file, blank ones left out."""
+        """Number of lines read from each file, without blank ones."""
 
     @property
     def position(self) -> int:
-        """Bytes of the files that were read so far."""
+        """Bytes read so far."""
         raw = self._raw
         return self._before + (raw.tell() if raw is not None and not raw.closed else 0)
 
@@ -144,13 +144,13 @@ def _rows(path: Path) -> Iterator[Line]:
 
 
 def _on_one_line(data: bytes) -> bytes:
-    """Return JSON without its line breaks, which stand between tokens; what is no JSON, as it is."""
+    """Return JSON without the line breaks between its tokens; other text unchanged."""
     return _BREAK.sub(b"", data) if b"\n" in data and is_json(data) else data
 
 
 @contextmanager
 def _opened(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    """Unpack ``raw`` by the file's suffix; what goes wrong while it is read is told in one line."""
+    """Decompress ``raw`` by the file's suffix; turn errors while reading into errors of one line."""
     try:
         if path.suffix == ".gz":
             with gzip.open(raw, "rb") as plain:
@@ -180,7 +180,7 @@ def _zstd(path: Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
 
 
 def _skip_line(handle: IO[bytes]) -> int:
-    """Read to the end of the line without keeping it; return how many bytes."""
+    """Skip to the end of the line; return the number of bytes skipped."""
     skipped = 0
     while data := handle.readline(_STEP):
         skipped += len(data)

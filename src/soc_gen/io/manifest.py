@@ -1,4 +1,4 @@
-"""What a stage writes beside its output: settings, inputs, counts, tokens, times. Never a secret."""
+"""The manifest of a stage, beside its output: settings, inputs, counts, tokens, times. Never a secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from soc_gen.io.values import json_problem
 def sidecar_path(out: Path, kind: str) -> Path:
     """Return the path of a file that belongs to ``out``: ``chats.jsonl`` → ``chats.{kind}``.
 
-    So it is for ``chats.jsonl.gz``, which was packed after the stage that wrote it.
+    The same for ``chats.jsonl.gz``, which was compressed after its stage.
     """
     name = out.stem if out.suffix in PACKED else out.name
     return out.with_name(f"{name.removesuffix('.jsonl')}.{kind}")
@@ -34,7 +34,7 @@ def write_manifest(out: Path, stage: str, facts: dict[str, Any]) -> Path:
 
 
 def manifest_bytes(stage: str, facts: dict[str, Any]) -> bytes:
-    """Return a manifest as it is written."""
+    """Return the bytes of a manifest."""
     document = {"soc_gen": __version__, "stage": stage, **facts}
     return orjson.dumps(without_secrets(document), option=orjson.OPT_INDENT_2, default=str) + b"\n"
 
@@ -49,12 +49,12 @@ class FileNote(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What one stage says of its run; everything may be missing."""
+    """A stage's record of its run; every field may be missing."""
 
     model_config = ConfigDict(extra="ignore")
 
     soc_gen: str | None = None
-    """Version of the code."""
+    """Version of soc_gen."""
     stage: str = "unknown"
     random_seed: int | None = None
     config: dict[str, Any] = {}
@@ -74,10 +74,10 @@ class Manifest(BaseModel):
 
 
 def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
-    """Return the manifests behind ``data``, the first stage first; those that are not there are left out.
+    """Return the existing manifests of the stages that led to ``data``, first stage first.
 
     Raises:
-        UsageError: A manifest is there and is not a JSON object, or is older than the file it should tell of.
+        UsageError: A manifest is not a JSON object, or is older than the file it describes.
     """
     manifests: dict[Path, Manifest] = {}
     waiting = [data]
@@ -97,13 +97,13 @@ def find_manifests(data: Path) -> list[tuple[Path, Manifest]]:
 
 
 def _nearby(folder: Path, recorded: str) -> Path:
-    """Return an input where it lay then, or beside the manifest if the folder has moved since."""
+    """Return the recorded path of an input, or its path beside the manifest if the folder was moved."""
     there = Path(recorded)
     return there if sidecar_path(there, "manifest.json").is_file() else folder / there.name
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read a manifest, leaving out what is not as it should be.
+    """Read a manifest without its invalid fields.
 
     Raises:
         UsageError: It is not a JSON object.
@@ -117,7 +117,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _with_nested_counts(fields: dict[str, Any]) -> dict[str, Any]:
-    """Move the tables that ``soc clean`` keeps inside its counts to where the other stages have theirs."""
+    """Move the tables that ``soc clean`` writes inside its counts to the place of the other stages."""
     counts = fields.get("counts")
     if not isinstance(counts, dict):
         return fields

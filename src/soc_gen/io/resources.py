@@ -1,4 +1,4 @@
-"""Where the shipped seeds and presets are, in a checkout and in an installed wheel."""
+"""Paths of the shipped seeds and presets, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The columns of a dataset, for ``datasets``, for the card's YAML and for Parquet.
 
-Without them in the card, ``load_dataset`` guesses the types from the first rows, and a null, an empty
-list or a key that comes later breaks it.
+Without them in the card, ``load_dataset`` infers the types from the first rows, and fails at a later null,
+empty list or new key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ROWS_AT_ONCE = 1000
 
 
 def features() -> Features:
-    """Return the columns of a file of chats, for ``load_dataset``, which guesses them without.
+    """Return the columns of a file of chats for ``load_dataset``, which infers them otherwise.
 
     Example:
         >>> load_dataset("json", data_files="data/clean.jsonl", features=features(), split="train")

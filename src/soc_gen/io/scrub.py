@@ -1,6 +1,6 @@
-"""What of settings and manifests may be written down, and what of that may be shown to others.
+"""Removes secrets from settings and manifests before they are written, and private data before publishing.
 
-The one place where it is decided what is a secret, an address of a server, or a folder of this machine.
+The only place that decides what is a secret, an address of a server, or a folder of this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ADDRESS_WORDS = frozenset({
     "address", "host", "hostname", "hosts", "proxies", "proxy", "server", "uri", "uris", "url", "urls",
 })  # fmt: skip
 _FREE = frozenset({"extra_body", "extra_headers", "extra_query", "headers"})
-"""Keys under which users write what they like: long unbroken strings there are taken for keys."""
+"""Keys with free values from users: long unbroken strings in them are treated as secrets."""
 
 _KNOWN_KEY = re.compile(
     r"\b(?:(?:sk|pk|rk|xai|pplx|nvapi|glpat|tgp|hf|gsk|r8|gh[opsu]|github_pat|xox[abeprs])[-_][\w-]{8,}"
@@ -42,7 +42,7 @@ _GONE = "…"
 
 
 def without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value without passwords and keys, fit to be written down on this machine."""
+    """Return a JSON value without passwords and keys, to be written to files of this machine."""
     return _walk(value, _is_secret, _without_keys)
 
 
@@ -61,8 +61,8 @@ def _walk(
     if isinstance(value, dict):
         return {
             clean(str(key)): _walk(item, hides, clean, free=free or key in _FREE)
-            for key, found in value.items()
-            if (item := _without_texts(found) if hides(str(key)) else found) is not _HIDDEN
+            for key, inner in value.items()
+            if (item := _without_texts(inner) if hides(str(key)) else inner) is not _HIDDEN
             and not _vanishes(item, clean)
         }
     if isinstance(value, list | tuple):
@@ -76,17 +76,17 @@ _HIDDEN = object()
 
 
 def _without_texts(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the numbers of ``value``, in their lists and groups; ``_HIDDEN`` for a text."""
+    """Return ``value`` with its numbers only, in the same lists and objects; ``_HIDDEN`` for a text."""
     if isinstance(value, dict):
-        found = ((key, _without_texts(item)) for key, item in value.items())
-        return {key: item for key, item in found if item is not _HIDDEN}
+        items = ((key, _without_texts(item)) for key, item in value.items())
+        return {key: item for key, item in items if item is not _HIDDEN}
     if isinstance(value, list | tuple):
         return [item for item in map(_without_texts, value) if item is not _HIDDEN]
     return _HIDDEN if isinstance(value, str) else value
 
 
 def _vanishes(value: object, clean: Callable[[str], str]) -> bool:
-    """Whether nothing is left of a text: it was an address or a key and nothing else."""
+    """Whether a text is only an address or a key, so that nothing else is left of it."""
     return isinstance(value, str) and value != _GONE and clean(value) == _GONE
 
 

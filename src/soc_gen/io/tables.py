@@ -1,4 +1,4 @@
-"""Rows of tables: CSV in its dialects, and Parquet; each with the place it stands at."""
+"""Reads rows of tables, CSV in several dialects and Parquet, each with its position."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from soc_gen.io.files import open_input
 from soc_gen.io.jsonl import BadLine
 
 CSV = frozenset({".csv", ".tsv"})
-"""Suffixes of tables as text."""
+"""Suffixes of text tables."""
 _SEPARATORS = ",;\t|"
 
 
 def csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield ``file:line`` and the row, by its column names in lower case, or a ``BadLine``.
 
-    Cells are separated by what separates most of the header's names: a comma, a semicolon (spreadsheets of
-    many countries), a tab or a bar.
+    The separator is the one that occurs most often in the header: a comma, a semicolon (spreadsheets in many
+    countries), a tab or a bar.
 
     Raises:
-        UsageError: There is no such file, or it is no CSV.
+        UsageError: There is no such file, or it is not CSV.
     """
     open_input(path).close()
     with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -42,10 +42,10 @@ def csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield ``file:number`` and the row, from 1.
+    """Yield ``file:row``, counted from 1, and the row.
 
     Raises:
-        UsageError: There is no such file, or it is no Parquet.
+        UsageError: There is no such file, or it is not Parquet.
     """
     import pyarrow as pa  # noqa: PLC0415 - heavy, and only for this kind of file
     import pyarrow.parquet as pq  # noqa: PLC0415

@@ -224,7 +224,7 @@ def raise_if_context_full(reply: Reply, context: int | None) -> None:
     again would be paid for, and cut in the same place.
 
     Raises:
-        ContextTooLong: There is no more room.
+        ContextLengthError: There is no more room.
     """
     if context and reply.was_cut and reply.usage.total >= context:
         raise ContextLengthError(f"the reply was cut where the server's context of {context} tokens is full")

@@ -114,7 +114,7 @@ class LLM(Protocol):
         """Answer ``request``.
 
         Raises:
-            ConversationFailed: This conversation cannot go on (context length, endpoint gave up).
+            ConversationError: This conversation cannot go on (context length, endpoint gave up).
             EndpointError: No conversation can go on.
         """
         ...

@@ -1,4 +1,4 @@
-"""The figures of a card: measured on the data itself, one pass, memory that does not grow with its text."""
+"""Figures for a card, measured on the data in one pass; memory does not grow with the text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SAMPLES = 1000
 _SAMPLE_LETTERS = 2000
 _MOST_UNSPACED = 0.1  # share of the letters up to which words are counted
 DISTINCT_WORDS = 200_000
-"""Words that distinct-n looks at: the ratio falls with the length of a text, so the length is bounded."""
+"""Most words used for distinct-n: the ratio falls with the length of a text, so the length is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Spread:
 
 @dataclass(slots=True)
 class Statistics:
-    """What has been counted of some chats."""
+    """Counters of a set of chats."""
 
     chats: int = 0
     turns: Counter[int] = field(default_factory=Counter)
@@ -56,18 +56,18 @@ class Statistics:
     unspaced: int = 0
     """Letters of scripts without spaces between words."""
     samples: list[str] = field(default_factory=list)
-    """What is said in chats that are evenly spaced, to tell the language by."""
+    """Text of evenly spaced chats, used to detect the language."""
     sample_step: int = 1
-    """Every so many chats one is a sample."""
+    """Distance between two sampled chats."""
 
     @property
     def has_words(self) -> bool:
-        """Whether spaces part the words, so that figures about words mean something."""
+        """Whether spaces separate the words, so that figures about words have a meaning."""
         return self.unspaced <= _MOST_UNSPACED * self.letters
 
     @property
     def languages(self) -> list[str]:
-        """Return the ISO 639-1 codes of what is said, the most frequent first; none where it is unknown."""
+        """Return the ISO 639-1 codes of the languages, most frequent first; empty if unknown."""
         return languages_of(self.samples)
 
     @property

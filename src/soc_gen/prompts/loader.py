@@ -1,7 +1,7 @@
-"""The prompts: Markdown files beside their stage, with ``{{name}}`` where a value goes.
+"""Loads prompts: Markdown files beside their stage, with ``{{name}}`` for each variable.
 
-A prompt is data, so that it can be read, reviewed and hashed without running anything. What is filled
-in is never searched for variables again: a persona who types ``{{name}}`` stays as they are.
+A prompt is data, so that it can be read, reviewed and hashed without running anything. Inserted values are
+never searched for variables again: ``{{name}}`` in a persona's text stays as it is.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ def load_prompt(name: str) -> Prompt:
 
 
 def prompt_hashes() -> dict[str, str]:
-    """Return the sha256 of every prompt's text, by name: what a manifest says of the prompts used."""
+    """Return the sha256 of every prompt's text, by name, for manifests."""
     return {name: hashlib.sha256(load_prompt(name).text.encode()).hexdigest() for name in prompt_names()}

@@ -1,4 +1,4 @@
-"""A persona as a prompt sees them: a short name, and a card without username, model and id."""
+"""Personas in prompts: a short introduction, and a card without username, model and id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from soc_gen.text.names import short_names
 def introduction(first: Persona, second: Persona, relationship: str) -> str:
     """Return who two personas are in a line: names, ages, a trait each, and how they know each other.
 
-    For small models, which of a whole card only recite.
+    For small models, which only recite a whole card.
     """
     name1, name2 = short_names(first, second)
     known = relationship.strip().rstrip(".")

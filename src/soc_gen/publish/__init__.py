@@ -1,1 +1,1 @@
-"""From a clean file to other people: the dataset on the Hub, its card, and files for trainers."""
+"""Publishes a clean file as a dataset on the Hub, with its card."""

@@ -1,7 +1,7 @@
-"""The text of a dataset card: written from the manifests and from the data, not from hope.
+"""The text of a dataset card, written only from the manifests and the data.
 
-What no manifest says is called unknown. The text depends on nothing else than its arguments, so that
-the same data gives the same card and a second push finds nothing to commit.
+Facts that are in no manifest are called unknown. The text depends only on its arguments, so that the same
+data gives the same card and a second push has nothing to commit.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ _METHOD = (
 _SAMPLE_MESSAGES = 16
 _MARKS = re.compile(
     r"[\\`*#<>|\[\]~$&]|(?<![^\W_])_|_(?![^\W_])"
-)  # an underscore within a word means nothing
+)  # an underscore within a word has no meaning in Markdown
 _BLOCK_START = re.compile(r"^(\d*)([-+=.)])(?=\s|[-=]*$)")  # a list, a line, a heading
 _STAGE_NAMES = {"experiences": "experiences", "rollout": "messages", "clean": "cleaning"}
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a card is written from."""
+    """The data from which a card is written."""
 
     repo: str
     """``user/name``."""
     manifests: tuple[Manifest, ...]
-    """First stage first."""
+    """Manifests of the stages, first stage first."""
     statistics: Statistics
     sample: Chat
     licence: str
     files: tuple[str, ...] = ()
     """Paths in the dataset's repo."""
     languages: tuple[str, ...] = ()
-    """Codes that were asked for; what the data shows where there are none."""
+    """Language codes from the user; if empty, the languages found in the data are used."""
 
     def public(self) -> Facts:
-        """Return the facts without secrets, addresses and folders of what the manifests say."""
+        """Return the facts with manifests without secrets, addresses and folders."""
         return replace(self, manifests=tuple(map(public_manifest, self.manifests)))
 
 
@@ -83,13 +83,13 @@ def title(repo: str) -> str:
 
 
 class _Markdown(str):
-    """A cell of ours, written as it is."""
+    """A cell that is written without escaping."""
 
     __slots__ = ()
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; cells lose what would break it or mean something in Markdown."""
+    """Return a Markdown table; in cells, characters with a meaning in Markdown are escaped or removed."""
     lines = [head, [_Markdown("---")] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
@@ -116,7 +116,7 @@ def _intro(facts: Facts) -> str:
 
 
 def ranked(counts: Counter[str] | dict[str, int]) -> list[tuple[str, int]]:
-    """Return the pairs of ``counts``, most first, equals by name, so that the order is always the same."""
+    """Return the pairs of ``counts``, largest count first, equal counts by name."""
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -135,7 +135,7 @@ def _other_files(facts: Facts) -> str:
 
 
 def sample_text(chat: Chat) -> str:
-    """Return the beginning of ``chat`` as a reader would see it."""
+    """Return the beginning of ``chat`` as text for readers."""
     people = {persona.id: persona for persona in chat.experience.people}
     messages = [(part.sender, text) for part in chat.chat_parts for text in part.messages]
     lines = [
@@ -158,13 +158,13 @@ def _person(persona: Persona) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return ``text`` on one line, with nothing in it that means something in Markdown or HTML."""
+    """Return ``text`` on one line, without markup of Markdown or HTML."""
     line = " ".join(_MARKS.sub(r"\\\g<0>", text).split())
     return _BLOCK_START.sub(r"\1\\\2", line)
 
 
 def _code(text: str) -> str:
-    """Return ``text`` on one line as inline code, out of which no backtick leads."""
+    """Return ``text`` on one line as inline code; backticks in it cannot end the code."""
     line = " ".join(text.split()) or "unknown"
     fence = "`" * (1 + _longest_run_of_ticks(line))
     return f"`{line}`" if fence == "`" else f"{fence} {line} {fence}"
@@ -183,7 +183,7 @@ def _how(manifests: Sequence[Manifest]) -> str:
 
 
 def _bank(manifests: Sequence[Manifest]) -> str:
-    """Say where the personas are from."""
+    """Return a sentence about the source of the personas."""
     sections = (m.config.get("experiences") for m in manifests if m.stage == "experiences")
     bank = next((str(s["personas"]) for s in sections if isinstance(s, dict) and s.get("personas")), None)
     if bank is None:

@@ -36,9 +36,9 @@ def write_card(facts: Facts, old: str | None, *, licence_given: bool) -> str:
     """Return the ``README.md`` of a dataset.
 
     Args:
-        facts: What the card is written from.
-        old: The ``README.md`` that is on the Hub, if there is one.
-        licence_given: The licence in ``facts`` was asked for and replaces the one on the Hub.
+        facts: The data from which the card is written.
+        old: The ``README.md`` on the Hub, None if there is none.
+        licence_given: The user chose the licence in ``facts``, so it replaces the one on the Hub.
 
     Raises:
         HubError: The YAML of ``old`` cannot be read.
@@ -54,7 +54,7 @@ def write_card(facts: Facts, old: str | None, *, licence_given: bool) -> str:
 
 
 def licence_of(card: str | None, repo: str) -> str | None:
-    """Return the licence that a card names."""
+    """Return the licence in a card's YAML."""
     licence = _read_card(card, repo)[0].get("license") if card else None
     return ", ".join(map(str, licence)) if isinstance(licence, list) else licence
 
@@ -78,7 +78,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
 
 
 def _checked_language(facts: Facts) -> list[str] | None:
-    """Return the language that ``soc clean`` was told every chat must be in."""
+    """Return the language that ``soc clean`` required of every chat."""
     cleaning = next((m.config.get("clean") for m in facts.manifests if m.stage == "clean"), None)
     language = cleaning.get("language") if isinstance(cleaning, dict) else None
     return [language] if isinstance(language, str) else None
@@ -91,7 +91,7 @@ def _yaml(metadata: dict[str, Any]) -> str:
 
 
 def _read_card(content: str, repo: str) -> tuple[dict[str, Any], str]:
-    """Return the YAML, its keys in their order, and the Markdown of a card."""
+    """Return the YAML, with its keys in order, and the Markdown of a card."""
     import yaml  # noqa: PLC0415
     from huggingface_hub.repocard import REGEX_YAML_BLOCK  # noqa: PLC0415
 

@@ -1,10 +1,10 @@
-"""A new card laid over the one on the Hub, so that what its owner wrote there stays.
+"""Merges a new card with the one on the Hub, so that the owner's text stays.
 
-The rule, told to the owner in a comment in the card itself: the sections that soc_gen writes are
-replaced, sections with other headings stay where they are, text before the first section stays outside
-two marks, and a section of ours that holds ``soc_gen:keep`` is the owner's from then on. In the YAML,
-``configs``, ``dataset_info`` and ``size_categories`` are facts about the data and are ours; tags are
-joined; every other key that is there already wins.
+The rule, which a comment in the card explains to the owner: sections of soc_gen are replaced; sections with
+other headings stay where they are; text before the first section stays, except between two marks; and a
+section of soc_gen with ``soc_gen:keep`` in it is not replaced any more. In the YAML, ``configs``,
+``dataset_info`` and ``size_categories`` describe the data and are replaced; tags are joined; every other
+existing key stays.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NAMED = ("configs", "dataset_info")
 
 
 def merge_text(new: str, old: str | None, title: str) -> str:
-    """Return the Markdown of ``new`` with what the owner added to ``old``.
+    """Return the Markdown of ``new`` with the owner's additions in ``old``.
 
     Args:
-        new: What ``card_text`` wrote.
-        old: The Markdown, without YAML, of the card that is there; None when there is none.
-        title: Heading of a card that is made for the first time.
+        new: Text from ``card_text``.
+        old: The Markdown, without YAML, of the existing card; None when there is none.
+        title: Heading of a new card.
     """
     intro, *ours = sections(new)
     block = f"{BEGIN}\n\n{intro}\n\n{END}"
@@ -42,7 +42,7 @@ def merge_text(new: str, old: str | None, title: str) -> str:
 
 
 def _replace_block(top: str, block: str) -> str:
-    """Put ``block`` in the place of the first pair of marks, or after ``top`` when it has none."""
+    """Replace the text between the first pair of marks in ``top`` by ``block``; without marks, append it."""
     lines = _lines(top)
     begin = None
     for number, (line, fenced) in enumerate(lines):
@@ -57,7 +57,7 @@ def _replace_block(top: str, block: str) -> str:
 
 
 def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
-    """Return our sections in order, each followed by the owner's that follow it in the old card."""
+    """Return our sections in order, each followed by the owner's sections after it in the old card."""
     by_heading = {_heading(section): section for section in ours}
     after: dict[str | None, list[str]] = {}
     anchor = None
@@ -76,7 +76,7 @@ def _interleave(ours: list[str], theirs: list[str]) -> list[str]:
 
 
 def sections(markdown: str) -> list[str]:
-    """Return the text before the first ``##`` heading, then each section; code fences are left whole."""
+    """Return the text before the first ``##`` heading, then each section; code fences are not split."""
     parts: list[list[str]] = [[]]
     for line, fenced in _lines(markdown):
         if line.startswith("## ") and not fenced:
@@ -86,7 +86,7 @@ def sections(markdown: str) -> list[str]:
 
 
 def _lines(markdown: str) -> list[tuple[str, bool]]:
-    """Return each line and whether it is in a code fence; a fence left open is closed at the end."""
+    """Return each line and whether it is in a code fence; an open fence is closed at the end."""
     marked: list[tuple[str, bool]] = []
     fence = ""
     for line in markdown.splitlines():
@@ -97,7 +97,7 @@ def _lines(markdown: str) -> list[tuple[str, bool]]:
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
     if fence:
-        marked.append((fence, True))  # or it would swallow what comes after it in a merged card
+        marked.append((fence, True))  # otherwise it would include the text after it in a merged card
     return marked
 
 
@@ -106,7 +106,7 @@ def _heading(section: str) -> str:
 
 
 def merge_metadata(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the card's YAML: facts from ``new``, tags of both, the rest from ``old`` where it is there."""
+    """Return the card's YAML: facts from ``new``, tags of both, all other keys from ``old`` if present."""
     merged = {**old, **{key: value for key, value in new.items() if key not in old}}
     merged["size_categories"] = new["size_categories"]
     for key in _JOINED:

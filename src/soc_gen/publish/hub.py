@@ -1,7 +1,6 @@
-"""Sending a staged folder to the Hub: token, repo, card, one upload, tag; every refusal in one line.
+"""Sends a staged folder to the Hub: token, repo, card, one upload, tag; every error in one line.
 
-The token is handed to the client and appears nowhere else; it is taken out of every message that comes
-back, should one ever hold it.
+Only the client gets the token; it is removed from every message that comes back.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _WRITE_HINT = "Make a token with write access at https://huggingface.co/settings
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """What the user asked for."""
+    """The user's options of a push."""
 
     repo: str
     """``user/name``."""
@@ -42,27 +41,27 @@ class PushOptions:
     create_pr: bool = False
     tag: str | None = None
     revision: str | None = None
-    """Branch to push to, or ``refs/pr/N`` to go on with a pull request; None is main."""
+    """Branch to push to, or ``refs/pr/N`` to continue a pull request; None is main."""
     licence: str | None = None
-    """None keeps the card's, or takes the default."""
+    """Licence id; None keeps the one in the card, or uses the default."""
     card_only: bool = False
     languages: tuple[str, ...] = ()
-    """ISO 639 codes for the card; none: what the data shows."""
+    """ISO 639 codes for the card; if empty, the languages found in the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What came of a push."""
+    """Result of a push."""
 
     url: str
-    """Page of the commit, or of the pull request."""
+    """URL of the commit, or of the pull request."""
     commit: str
     changed: bool
-    """False: the Hub had all of it already, and no commit was made."""
+    """False when the Hub already had all of it, so that no commit was made."""
 
 
 def check_wanted(options: PushOptions) -> None:
-    """Refuse what cannot work, before anything is read or sent.
+    """Refuse invalid options before anything is read or sent.
 
     Raises:
         UsageError: A bad repo name, licence or language, or options that exclude each other.
@@ -84,7 +83,7 @@ def read_token(token_env: str | None) -> str:
     """Return the token from the variable ``token_env``, else from ``HF_TOKEN`` or the stored login.
 
     Raises:
-        UsageError: There is none, or it holds what no token holds.
+        UsageError: There is no token, or it has characters that no token has.
     """
     from huggingface_hub import get_token  # noqa: PLC0415 - heavy
 
@@ -99,15 +98,15 @@ def read_token(token_env: str | None) -> str:
 
 
 def connect(options: PushOptions, token: str, endpoint: str | None = None) -> HfApi:
-    """Return a client whose token the Hub has accepted and that may write.
+    """Return a client whose token was accepted by the Hub and may write.
 
     Args:
-        options: Names the repo in messages.
+        options: Has the repo's name for messages.
         token: The user's token.
-        endpoint: Another Hub than ``HF_ENDPOINT``.
+        endpoint: URL of the Hub, instead of ``HF_ENDPOINT``.
 
     Raises:
-        HubError: The token is refused or can only read, or the Hub cannot be reached.
+        HubError: The token was refused or is read-only, or the Hub cannot be reached.
     """
     from huggingface_hub import HfApi  # noqa: PLC0415 - heavy
 
@@ -131,7 +130,7 @@ def push(api: HfApi, staged: StagedDataset, options: PushOptions) -> PushResult:
     """Create the repo if needed, write the card, upload in one commit, tag.
 
     Raises:
-        HubError: The Hub refused or could not be reached; the same push can be run again.
+        HubError: The Hub refused the push or could not be reached; the same push can be repeated.
     """
     with _translate_hub_errors(options.repo, str(api.token)):
         head = _open_repo(api, options)
@@ -146,7 +145,7 @@ def push(api: HfApi, staged: StagedDataset, options: PushOptions) -> PushResult:
 
 
 def _open_repo(api: HfApi, options: PushOptions) -> str:
-    """Return the commit the push goes on top of, in a repo and branch that exist from now on."""
+    """Create the repo and branch if needed; return the commit on which the push is based."""
     from huggingface_hub.errors import RevisionNotFoundError  # noqa: PLC0415 - heavy
 
     if not api.repo_exists(options.repo, repo_type="dataset"):
@@ -164,7 +163,7 @@ def _open_repo(api: HfApi, options: PushOptions) -> str:
 
 
 def _check_tag(api: HfApi, options: PushOptions, head: str) -> None:
-    """Refuse a tag that stands on another commit; on ``head`` it may be that nothing will change."""
+    """Refuse a tag that exists on another commit; on ``head`` it is accepted, as nothing may change."""
     at = _tag_commit(api, options) if options.tag else None
     if at not in (None, head):
         raise HubError(
@@ -187,7 +186,7 @@ def _tag(api: HfApi, options: PushOptions, commit: str) -> None:
 
 
 def _check_same_data(api: HfApi, staged: StagedDataset, options: PushOptions, head: str) -> None:
-    """Refuse a card about other data than the repo has."""
+    """Refuse a card that describes other data than the repo has."""
     from huggingface_hub import RepoFile  # noqa: PLC0415 - heavy
     from huggingface_hub.utils import sha  # noqa: PLC0415
 
@@ -234,7 +233,7 @@ def _old_card(api: HfApi, repo: str, head: str) -> str | None:
 
 
 def _upload(api: HfApi, staged: StagedDataset, options: PushOptions, head: str) -> CommitInfo:
-    """Upload in one commit on top of ``head``; what an earlier push left and this one lacks is deleted."""
+    """Upload in one commit on top of ``head``; delete files of earlier pushes that this one does not have."""
     ours = [PARQUET, SETTINGS, f"{MANIFESTS}/*"]
     return api.upload_folder(
         repo_id=options.repo,
@@ -255,11 +254,11 @@ def _message(staged: StagedDataset) -> str:
 
 @contextmanager
 def _translate_hub_errors(repo: str, token: str) -> Iterator[None]:
-    """Turn whatever the Hub's clients raise into a ``HubError`` of one line without the token."""
+    """Turn any exception of the Hub's clients into a ``HubError`` of one line without the token."""
     try:
         yield
     except hub_faults() as error:
-        # RuntimeError: of the uploads.
+        # RuntimeError comes from uploads.
         what, hint = _explain(
             error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         )

@@ -1,7 +1,7 @@
-"""What the stages wrote down about themselves: found, read tolerantly, and made fit to be shown.
+"""Finds the manifests of a dataset and prepares them for publication.
 
 A stage writes its manifest beside its output. The manifests of a clean file are found by
-going back from it: its own, then those of the files that went into it.
+going back from it: its own, then those of its input files.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from soc_gen.io.scrub import scrub
 
 
 def published_manifest(path: Path) -> bytes:
-    """Return the manifest in ``path`` as it may be shown: see ``scrub``."""
+    """Return the manifest in ``path`` without private data: see ``scrub``."""
     return orjson.dumps(scrub(read_object(path)), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def public_manifest(manifest: Manifest) -> Manifest:
-    """Return a manifest as it may be shown: see ``scrub``."""
+    """Return a manifest without private data: see ``scrub``."""
     return Manifest.model_validate(scrub(manifest.model_dump()))
 
 
 def generation_settings(manifests: Iterable[Manifest]) -> dict[str, Any]:
-    """Return the settings behind the data as one config that ``soc run --config`` takes.
+    """Return the settings that made the data as one config for ``soc run --config``.
 
     Each stage's own section comes from its manifest; the endpoint is the one that wrote the messages.
-    Addresses are left out, and so is what is not set.
+    Addresses and unset options are left out.
     """
     settings: dict[str, Any] = {}
     for manifest in manifests:

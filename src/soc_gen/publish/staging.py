@@ -1,7 +1,6 @@
-"""The files of a dataset's repo, made in a folder before anything is sent.
+"""Prepares the files of a dataset's repo in a folder before anything is sent.
 
-Every record is validated and written anew, so that what is uploaded has the schema's keys and no
-others, whatever the file had.
+Every record is validated and written again, so that the uploaded file has exactly the keys of the schema.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _SETTINGS_HEAD = "# The settings behind data.jsonl; addresses are left out.\n\n"
 
 @dataclass(frozen=True, slots=True)
 class StagedDataset:
-    """A folder with all files but the card, and what the card is written from."""
+    """A folder with all files but the card, and the data for the card."""
 
     folder: Path
     statistics: Statistics
     sample: Chat
-    """The first conversation."""
+    """The first conversation, as a sample."""
     manifests: tuple[Manifest, ...]
 
     def files(self) -> tuple[str, ...]:
@@ -43,18 +42,18 @@ class StagedDataset:
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in files))
 
 
-def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], None]) -> StagedDataset:
+def stage(data: Path, folder: Path, *, parquet: bool, on_progress: Callable[[int], None]) -> StagedDataset:
     """Validate ``data`` and write the files of its repo to ``folder``.
 
     Args:
         data: Chats, one a line.
         folder: An empty folder.
         parquet: Also write the rows as Parquet.
-        advance: Told how many bytes more have been validated.
+        on_progress: Called with the number of bytes validated since the last call.
 
     Raises:
         UsageError: A line is not a chat, or ``data`` is empty, missing or unreadable.
-        OutputError: No room for the copy.
+        OutputError: The disk is too full for the copy.
     """
     statistics = Statistics()
     sample: Chat | None = None
@@ -62,7 +61,7 @@ def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], N
         for chat in _valid_chats(data):
             sample = sample or chat
             statistics.add(chat)
-            advance(out.write(chat.to_json() + b"\n"))
+            on_progress(out.write(chat.to_json() + b"\n"))
     if sample is None:
         raise UsageError("holds no conversations", where=str(data))
     with wrap_write_errors(folder):
@@ -73,19 +72,19 @@ def stage(data: Path, folder: Path, *, parquet: bool, advance: Callable[[int], N
 
 
 def check_rehearsal(folder: Path) -> None:
-    """Refuse to replace what no dry run has made.
+    """Refuse to replace a folder that no dry run has made.
 
     Raises:
-        UsageError: ``folder`` is a file, has no data, or holds a file that is not of a dataset's repo.
+        UsageError: ``folder`` is a file, has no data, or has a file that does not belong to a dataset's repo.
     """
     if not lexists(folder):
         return
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     ours = {DATA, PARQUET, CARD, SETTINGS}
-    foreign = [name for name in found if name not in ours and not name.startswith(f"{MANIFESTS}/")]
+    foreign = [name for name in names if name not in ours and not name.startswith(f"{MANIFESTS}/")]
     if foreign:
         what = f"holds {foreign[0]}, and would be replaced"
-    elif not folder.is_dir() or (found and DATA not in found):
+    elif not folder.is_dir() or (names and DATA not in names):
         what = "is there, and no dry run made it"
     else:
         return
@@ -93,7 +92,7 @@ def check_rehearsal(folder: Path) -> None:
 
 
 def _valid_chats(path: Path) -> Iterator[Chat]:
-    """Yield the chats of ``path``; after the last line, complain if there was a bad one."""
+    """Yield the chats of ``path``; after the last line, raise an error if there was a bad one."""
     bad: list[BadLine] = []
     seen: set[str] = set()
     for item in read_jsonl(path, Chat):
@@ -108,7 +107,7 @@ def _valid_chats(path: Path) -> Iterator[Chat]:
 
 
 def _problem(path: Path, chat: Chat, seen: set[str]) -> BadLine | None:
-    """Return what is wrong with a chat that has the schema, and remember its id."""
+    """Return what is wrong with a chat of the right schema, or None; record its id."""
     people = {persona.id for persona in chat.experience.people}
     strangers = {part.sender for part in chat.chat_parts} - people
     repeated = chat.chat_id in seen
@@ -125,12 +124,12 @@ def _problem(path: Path, chat: Chat, seen: set[str]) -> BadLine | None:
 
 
 def _write_notes(data: Path, folder: Path) -> tuple[Manifest, ...]:
-    found = find_manifests(data)
-    for number, (path, _) in enumerate(found, 1):
+    manifest_files = find_manifests(data)
+    for number, (path, _) in enumerate(manifest_files, 1):
         place = folder / MANIFESTS / f"{number}-{path.name}"
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(published_manifest(path))
-    manifests = tuple(manifest for _, manifest in found)
+    manifests = tuple(manifest for _, manifest in manifest_files)
     settings = generation_settings(manifests)
     if settings:
         (folder / SETTINGS).write_text(_SETTINGS_HEAD + tomli_w.dumps(settings), "utf-8")

@@ -1,6 +1,6 @@
-"""What makes a message bad, told from its text alone; asked at the turn and again when cleaning.
+"""Checks for text typical of assistants, used on each turn and again when cleaning.
 
-A wrong yes throws away something that was paid for, so each check would rather miss than accuse.
+A false positive throws away a reply that was paid for, so each check prefers to miss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CANNOT = r"(?:can't|cannot|can not|won't|am unable to|'m unable to|'m not able 
 QUOTES = re.compile(
     r"\b(?:he|she|they|we|his|her|their|our|us|him|them|sent|got|said|wrote|told|posted)\b", re.IGNORECASE
 )
-"""Words of somebody who passes on what was said; no model announces its reply with them."""
+"""Words with which people quote somebody; models do not announce a reply with them."""
 _SUCH = r"(?:this|that|these|those|your|such|any)"
 _AI_WORDS = "ai model chatbot artificial"
 
@@ -24,11 +24,11 @@ Phrases = tuple[tuple[frozenset[bytes], re.Pattern[str]], ...]
 
 
 def _phrases(*rows: tuple[str, str]) -> Phrases:
-    """Compile patterns over lower-case lines, each after words of which one must be there to look at all."""
+    """Compile patterns over lower-case lines; each is searched only if one of its words occurs."""
     return tuple((frozenset(tokenize(needed)), re.compile(pattern)) for needed, pattern in rows)
 
 
-# People work in AI, play roles in games, and serve customers by a policy: none of that may be accused.
+# People work in AI, play roles in games, and serve customers by a policy: none of that may match.
 _BREAKS = _phrases(
     (_AI_WORDS, rf"\bas {_AI}{_KIND}(?=\s*[,;:—–…]|\s*\.\.\.|\s+(?:i|my)\b)"),
     (
@@ -98,28 +98,28 @@ _NO_WORDS: frozenset[bytes] = frozenset()
 
 
 def model_words(words: Collection[bytes]) -> frozenset[bytes]:
-    """Return those of ``words`` (as ``tokens`` gives them) without which the next three checks say no."""
-    # Nearly always there are none, which is found out faster than which there are.
+    """Return the ``words`` (from ``tokenize``) of which the next three checks need at least one."""
+    # Nearly always there are none, and testing for any is faster than collecting them.
     return _NO_WORDS if _MODEL_WORDS.isdisjoint(words) else _MODEL_WORDS.intersection(words)
 
 
 def breaks_character(text: str, there: frozenset[bytes] | None = None) -> bool:
-    """Does the writer say that they are a model, or speak of the role-play?
+    """Whether the writer says that they are a model, or mentions the role-play.
 
     Args:
         text: One or more messages.
-        there: Its ``model_words``, where they are known.
+        there: ``model_words`` of the text, if they are known.
     """
     return _says(text, there, _BREAKS)
 
 
 def is_refusal(text: str, there: frozenset[bytes] | None = None) -> bool:
-    """Is ``text`` a model declining to go on?"""
+    """Whether ``text`` is a refusal by a model."""
     return _says(text, there, _REFUSES)
 
 
 def is_assistant_speak(text: str, there: frozenset[bytes] | None = None) -> bool:
-    """Does ``text`` talk like an assistant: offers of service, a refusal, "as an AI"?"""
+    """Whether ``text`` is assistant-speak: offers of service, a refusal, "as an AI"."""
     return _says(text, there, _ASSISTS, _REFUSES, _BREAKS)
 
 

@@ -1,4 +1,4 @@
-"""Notes that a talk is over, as models write them instead of the tag ``<end/>``."""
+"""Notes that a conversation is over, which models write instead of the tag ``<end/>``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDED = (
     r"|(?:the )?(?:conversation|chat|dialogue|scene) (?:ends?|ended|is over|has ended|over)(?: here)?"
 )
 END_NOTE = re.compile(
-    # Looked for at the beginning of each run of spaces or dashes, not at every one of them.
+    # Matches only at the beginning of a run of spaces or dashes, so that the search stays linear.
     rf"(?<!\s)\s*+(?:\(\s*(?:{_ENDED})[\s.]*\)|\[\s*(?:{_ENDED})[\s.]*\]|\*{{1,3}}\s*(?:{_ENDED})[\s.]*\*{{1,3}}"
     rf"|(?:(?<!-)-{{2,}}+|(?<!—)—++|(?<!=)={{2,}}+)\s*(?:{_ENDED})[\s.]*(?:-{{2,}}+|—++|={{2,}}+))\s*\Z",
     re.IGNORECASE,

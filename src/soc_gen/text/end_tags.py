@@ -1,4 +1,4 @@
-"""The tag ``<end/>`` among the messages of a part: is it there, without it, up to it."""
+"""Finds, removes and cuts at the tag ``<end/>`` in the messages of a part."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from soc_gen.text.tags import END, MARK, parse, render, settle, split_tags
 
 
 def has_end(messages: list[str]) -> bool:
-    """Is there an ``<end/>`` in any of ``messages``?"""
+    """Whether any of ``messages`` has an ``<end/>``."""
     return any(match["name"].lower() == "end" for text in messages for match in MARK.finditer(text))
 
 
 def take_out_end(messages: list[str]) -> list[str]:
-    """Return ``messages`` without ``<end/>``, and without those that held nothing else."""
+    """Return ``messages`` without ``<end/>``, and without messages that are empty then."""
     kept = []
     for message in messages:
         rest = settle(_without_end, message) if has_end([message]) else message
@@ -21,7 +21,7 @@ def take_out_end(messages: list[str]) -> list[str]:
 
 
 def cut_after_end(messages: list[str]) -> list[str]:
-    """Return ``messages`` up to the first ``<end/>`` and with it, split as ``split_tags`` does."""
+    """Return ``messages`` up to and including the first ``<end/>``, split as ``split_tags`` does."""
     parts = split_tags(messages)
     return parts[: parts.index(END) + 1] if END in parts else parts
 

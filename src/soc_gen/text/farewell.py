@@ -1,4 +1,4 @@
-"""Goodbyes, told from a message's text alone."""
+"""Detects goodbyes by the text of a message."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BYE = tuple(
         ("to bed|to sleep", r"\b(?:off|going|heading) to (?:bed|sleep)(?: now)?\b"),
     )
 )
-"""Goodbyes, each with letters of which some must be there to look at all."""
+"""Patterns of goodbyes, each with strings of which one must occur for the pattern to be searched."""
 
 
 _BYE_HINTS = (*_BYE_ALONE_HINTS, *(hint for hints, _ in _BYE for hint in hints))
@@ -57,12 +57,12 @@ _TOLD = re.compile(r"\b(?:say|said|saying|says|the|a|our|my|his|her|their|kiss|k
 
 
 def may_be_farewell(text: str) -> bool:
-    """Whether ``farewell`` has to look closer at ``text``, or at a message of it."""
+    """Whether ``is_farewell`` may be true of ``text`` or of one message in it; fast."""
     return "<" in text or contains_any(_BYE_HINTS, text.lower())
 
 
 def is_farewell(text: str) -> bool:
-    """Is ``text`` a goodbye? A question, or a goodbye that is told about, is not."""
+    """Whether ``text`` is a goodbye. A question, or a report of a goodbye, is not."""
     if not may_be_farewell(text):
         return False
     plain = fold_case(" ".join(map(text_of, parse(text))) if "<" in text else text).strip()

@@ -1,4 +1,4 @@
-"""Text that was damaged on its way: characters that are lost, and escapes that nobody has undone."""
+"""Damaged text: lost characters, and escapes that were not decoded."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import re
 _ESCAPED = re.compile(r"(?:\\+u[0-9a-fA-F]{4})+")
 _BACKSLASHES = re.compile(r"\\+")
 _DAMAGE = re.compile(
-    "\ufffd"  # a byte that was no UTF-8
+    "\ufffd"  # a byte that was not UTF-8
     r"|\\u\{?[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}"
     r"|<0x[0-9A-F]{2}>"  # a token for one byte
 )
 
 
 def unescape_unicode(text: str) -> str:
-    r"""Return ``text`` with characters in place of their escapes: ``caf\u00e9`` had been escaped twice."""
+    r"""Return ``text`` with escapes such as ``\u00e9`` decoded, which remain after double escaping."""
     return _ESCAPED.sub(_unescaped, text) if "\\u" in text else text
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    """Return the characters, or the escapes as they are where half a surrogate pair is among them."""
+    """Return the decoded characters, or the escapes unchanged if they have half a surrogate pair."""
     text = str(json.loads('"' + _BACKSLASHES.sub(r"\\", match[0]) + '"'))
     return match[0] if any(0xD800 <= ord(character) < 0xE000 for character in text) else text
 
 
 def is_garbled(text: str) -> bool:
-    """Whether a character of ``text`` is lost, or still an escape."""
+    """Whether ``text`` has a lost character or an undecoded escape."""
     return bool(_DAMAGE.search(text))

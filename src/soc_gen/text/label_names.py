@@ -1,4 +1,4 @@
-"""What a label may call somebody: every form of a name, in the one form in which labels are compared."""
+"""The names that a label may use for a person, normalized for comparison."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TITLES = frozenset(_TITLE_LIST.split())
 _SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv", "phd", "md", "esq", "dds", "rn", "cpa", "mba"})
 _HONORIFICS = ("씨", "님", "군", "양", "さん", "くん", "ちゃん", "君", "様", "先生", "小姐", "女士", "老师")
 _FAMILIAR = ("小", "阿", "老")
-# No label, whoever has it for a username: "no: i said 8".
+# Never a label, even if somebody has it as username: "no: i said 8".
 _EVERYDAY_LIST = """
     a also and anyway aw because both btw but bye dear edit everyone fact fine first fyi great he hello
     help hey hi how i idea idk if info it just last later like lmao lol look love maybe me my name next
@@ -39,20 +39,20 @@ _EMOJI_PARTS = range(0xFE00, 0xFE10)
 
 
 class LabelNames(NamedTuple):
-    """What labels may call one person, as ``name_key`` writes it."""
+    """Names that labels may use for one person, as ``name_key`` returns them."""
 
     sure: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
-    """Those that are words, too: labels only where labels are in use."""
+    """Names that are also words: labels only in chats that use labels."""
 
     def has(self, key: str) -> bool:
-        """Whether the person is called so."""
+        """Whether the person has this name."""
         return key in self.sure or key in self.words
 
 
 @lru_cache(maxsize=4096)
 def label_names(names: frozenset[str]) -> LabelNames:
-    """Return every form of ``names``: as they are, first names, surnames, given names, in either order."""
+    """Return every form of ``names``: full names in either order, first names, surnames, given names."""
     forms = {form for name in names for form in _forms(name)}
     keys = {key for form in forms if (key := "".join(form)) not in _EVERYDAY}
     words = {
@@ -65,32 +65,32 @@ def label_names(names: frozenset[str]) -> LabelNames:
 
 
 def _are_words(words: list[str]) -> bool:
-    """Is a username made of words, as ``plan_b`` is?"""
-    return any(one in WORD_NAMES for one in words) and all(
-        one in WORD_NAMES or len(one) == 1 for one in words
+    """Whether a username consists of words, as ``plan_b`` does."""
+    return any(word in WORD_NAMES for word in words) and all(
+        word in WORD_NAMES or len(word) == 1 for word in words
     )
 
 
 @lru_cache(maxsize=4096)
 def name_pieces(names: frozenset[str]) -> tuple[str, ...]:
-    """Return what a text, folded and without apostrophes, has one of in it if it names anybody of ``names``.
+    """Return strings of which a text contains one if it contains any name of ``names``.
 
-    Far cheaper than ``label_names``, and nearly always the end of it.
+    The text must be from ``fold_names``. Far cheaper than ``label_names``, and nearly always sufficient.
     """
     words = {word for name in names for word in _words(name)}
-    pieces = {one for word in words for one in (word if _EAST_ASIAN.fullmatch(word) else (word,))}
-    kept = [one for one in pieces if (len(one) > 1 or not one.isascii()) and one not in _TITLES]
+    pieces = {piece for word in words for piece in (word if _EAST_ASIAN.fullmatch(word) else (word,))}
+    kept = [piece for piece in pieces if (len(piece) > 1 or not piece.isascii()) and piece not in _TITLES]
     spaced = [fold_names(name) for name in names if max(map(len, _words(name)), default=0) == 1]
     return (*(kept or pieces), *spaced)
 
 
 def fold_names(text: str) -> str:
-    """Return ``text`` in the form in which ``name_pieces`` are looked for."""
+    """Return ``text`` in the form in which ``name_pieces`` are searched: folded, without apostrophes."""
     return _APOSTROPHES.sub("", fold(text))
 
 
 def name_key(name: str) -> str:
-    """Return ``name`` in the form in which names are compared: letters and digits of its words, no titles."""
+    """Return ``name`` normalized for comparison: letters and digits of its words, without titles."""
     return "".join(_bare(_words(name)))
 
 
@@ -102,7 +102,7 @@ def is_titled(name: str) -> bool:
 
 def _words(name: str) -> list[str]:
     plain = _INITIALS.sub("", _APOSTROPHES.sub("", fold(_DISCRIMINATOR.sub("", name))))
-    return "".join([one if _is_letter(one) else " " for one in plain]).split()
+    return "".join([letter if _is_letter(letter) else " " for letter in plain]).split()
 
 
 def _is_letter(character: str) -> bool:
@@ -112,7 +112,7 @@ def _is_letter(character: str) -> bool:
 
 
 def _bare(words: list[str]) -> list[str]:
-    """Return ``words`` of a name without titles before it and what stands after it."""
+    """Return the ``words`` of a name without titles and suffixes."""
     while len(words) > 1 and words[0] in _TITLES:
         words = words[1:]
     while len(words) > 1 and words[-1] in _SUFFIXES:
@@ -141,7 +141,9 @@ def _orders(name: str) -> Iterator[tuple[str, ...]]:
     for cut in range(1, len(whole) + 1):
         for piece in (whole[:cut], whole[-cut:]):
             form = tuple(word for part in piece for word in part)
-            if len("".join(form)) > 1 or not form[0].isascii() or len(whole) == 1:  # "Maya O." is no "O"
+            if (
+                len("".join(form)) > 1 or not form[0].isascii() or len(whole) == 1
+            ):  # "Maya O." is not called "O"
                 yield from _east_asian(form)
     if len(whole) > 1:
         yield whole[0] + whole[-1]
@@ -150,7 +152,7 @@ def _orders(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def _places(words: list[str]) -> range:
-    """Return where in ``words`` the name itself stands, without titles and suffixes."""
+    """Return the range of the name itself in ``words``, without titles and suffixes."""
     first, last = 0, len(words)
     while last - first > 1 and words[first] in _TITLES:
         first += 1
@@ -171,4 +173,4 @@ def _east_asian(form: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield (base,)
         yield from ((base + honorific,) for honorific in _HONORIFICS)
     if _CHINESE.fullmatch(key):
-        yield from ((familiar + one,) for familiar in _FAMILIAR for one in (key[0], key[-1]))
+        yield from ((familiar + called,) for familiar in _FAMILIAR for called in (key[0], key[-1]))

@@ -1,7 +1,7 @@
-"""What is said by whom in a chat part whose lines have speaker labels.
+"""Reads chat parts whose lines have speaker labels.
 
-The labels of the one who writes are taken off. A part that has a line of the other one is left as it is,
-and that line is named: whoever reads decides what to do with it.
+The writer's own labels are removed. A part with a line labelled as the other person's is not changed; that
+line is returned, and the caller decides what to do.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ _FOREIGN_ROLE_PIECES = (
     ),
     *("人物", "角色", "说话人", "話者", "화자"),
 )
-"""What the names of roles are known by."""
+"""Strings of which one occurs in every label of a role."""
 
 
 class Reading(NamedTuple):
-    """A part without the labels of the one who writes, or the line in it that is the other one's."""
+    """A part without its writer's labels, or the line in it that is labelled as the other person's."""
 
     messages: list[str]
     foreign: str = ""
 
 
 class Usage(NamedTuple):
-    """How one of the two labels what they say, in the whole chat."""
+    """How one of the two people uses labels in the whole chat."""
 
     labelled: bool = False
-    """Most of their parts begin with a label, so that a word can be one."""
+    """Whether most of their parts begin with a label; then a name that is a word can be a label."""
     own_roles: frozenset[str] = frozenset()
     other_roles: frozenset[str] = frozenset()
 
@@ -67,16 +67,16 @@ _NO_NAMES = Callers()
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the parts of one of the two in a chat."""
+    """Reads the parts of one person in a chat."""
 
     people: Callers = _NO_NAMES
     mine: Usage = _NO_USAGE
     theirs: Usage = _NO_USAGE
     known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
-    """What was read before: repairs and checks ask for the same part."""
+    """Cache of results: repairs and checks read the same part."""
 
     def read(self, messages: list[str]) -> Reading:
-        """Return ``read_part`` of ``messages``; the same list where nothing is labelled."""
+        """Return ``read_part`` of ``messages``, with the same list object if there are no labels."""
         key = tuple(messages)
         read = self.known.get(key)
         if read is None:
@@ -87,35 +87,38 @@ class Reader:
 
 
 NOBODY = Reader()
-"""Reads the parts of somebody unknown."""
+"""Reader for parts of an unknown person."""
 
 
 def chat_readers(chat: Chat) -> dict[str, Reader]:
-    """Return who reads the parts of each of the two in ``chat``."""
-    one, two = chat.experience.people
-    first, second = names_of(one), names_of(two)
-    people = {two.id: callers(second, first), one.id: callers(first, second)}
-    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
-    return {me: Reader(people[me], used[me], used[they]) for me, they in ((two.id, one.id), (one.id, two.id))}
+    """Return the reader for the parts of each person in ``chat``, by id."""
+    persona1, persona2 = chat.experience.people
+    first, second = names_of(persona1), names_of(persona2)
+    people = {persona2.id: callers(second, first), persona1.id: callers(first, second)}
+    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, persona1.id)
+    return {
+        me: Reader(people[me], used[me], used[they])
+        for me, they in ((persona2.id, persona1.id), (persona1.id, persona2.id))
+    }
 
 
 @lru_cache(maxsize=4096)
 def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return what a folded text in UTF-8 has one of in it if it names a speaker; beyond ASCII apart.
+    """Return UTF-8 strings, ASCII and others, of which a text with a label contains one.
 
     Args:
-        names: The ``names_of`` both, together or apart.
+        names: ``names_of`` both people, together or separate.
     """
     pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
-    pieces = [one for one in pieces if not any(other in one for other in pieces if other != one)]
+    pieces = [piece for piece in pieces if not any(other in piece for other in pieces if other != piece)]
     return (
-        tuple(one.encode() for one in pieces if one.isascii()),
-        tuple(one.encode() for one in pieces if not one.isascii()),
+        tuple(piece.encode() for piece in pieces if piece.isascii()),
+        tuple(piece.encode() for piece in pieces if not piece.isascii()),
     )
 
 
 def may_name(text: str, names: frozenset[str]) -> bool:
-    """Whether ``text`` has something in it that may be a label; ``names`` are the ``names_of`` of both."""
+    """Whether ``text`` may contain a label; ``names`` are ``names_of`` both people. Fast."""
     plain, beyond = label_pieces(names)
     data = fold_names(text).encode("utf-8", "replace")
     return contains_any(plain, data) or (not data.isascii() and contains_any(beyond, data))
@@ -129,19 +132,19 @@ class _Row:
     text: str
     labels: list[Label]
 
-    def said(self, place: int) -> str:
-        """Return what stands behind the label at ``place``, up to the next."""
+    def text_after(self, place: int) -> str:
+        """Return the text between the label at ``place`` and the next one."""
         ends = [label.start for label in self.labels[place + 1 :]]
         return self.text[self.labels[place].end : ends[0] if ends else None].strip()
 
 
 def foreign_line(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
-    """Return a line of ``messages`` that is labelled as the other one's, or "".
+    """Return a line of ``messages`` that is labelled as the other person's, or "".
 
     Args:
-        messages: Of one part.
-        own: The ``names_of`` who writes.
-        other: The ``names_of`` who is written to.
+        messages: Messages of one part.
+        own: ``names_of`` the writer.
+        other: ``names_of`` the other person.
     """
     return _read_once(tuple(messages), own, other).foreign
 
@@ -162,13 +165,13 @@ def _read_once(messages: tuple[str, ...], own: frozenset[str], other: frozenset[
 def read_part(
     messages: Sequence[str], people: Callers, mine: Usage = _NO_USAGE, theirs: Usage = _NO_USAGE
 ) -> Reading:
-    """Return ``messages`` without their writer's labels, or the line in them that is the other one's.
+    """Return ``messages`` without their writer's labels, or the line labelled as the other person's.
 
     Args:
-        messages: Of one part.
-        people: What the two are called.
-        mine: How the writer labels in this chat.
-        theirs: How the other one does.
+        messages: Messages of one part.
+        people: Names of the two, from the writer's view.
+        mine: The writer's use of labels in this chat.
+        theirs: The other person's use of labels.
     """
     people = people._replace(own_roles=mine.own_roles, other_roles=mine.other_roles)
     rows = _rows(messages, people)
@@ -198,7 +201,7 @@ def _labels(line: str, people: Callers) -> list[Label]:
 
 
 def _drop_lists(rows: list[_Row]) -> None:
-    """Take the labels out of rows that are lists, or items of one."""
+    """Remove the labels of rows that are lists, or items of one."""
     run: list[tuple[_Row, str, str]] = []
     expected = False
     for row in [*rows, _Row(-1, "", [])]:
@@ -207,41 +210,41 @@ def _drop_lists(rows: list[_Row]) -> None:
             run.append((row, *item))
             continue
         if row.text.strip() or row.message < 0:
-            strangers = any(not one.labels for one, _, _ in run)
-            if is_list([(name, said) for _, name, said in run], expected=expected or strangers):
-                for one, _, _ in run:
-                    one.labels = []
+            strangers = any(not item_row.labels for item_row, _, _ in run)
+            if is_list([(name, text) for _, name, text in run], expected=expected or strangers):
+                for item_row, _, _ in run:
+                    item_row.labels = []
             run = []
             expected = row.text.rstrip().endswith((":", "：")) and not row.labels
 
 
 def _item(row: _Row) -> tuple[str, str] | None:
-    """Return the name that a row begins with, of the two or not, and what stands behind it."""
+    """Return the name at the start of a row, of anybody, and the text after it; None if there is none."""
     if any(
         label.form is Form.MARKED and not _is_plain(row.text[label.start : label.end]) for label in row.labels
     ):
         return None
     if row.labels and row.labels[0].start == 0:
-        return row.labels[0].key, row.said(0) if len(row.labels) == 1 else "?"
-    found = item_line(row.text)
-    return (name_key(found["name"]), row.text[found.end() :]) if found and not row.labels else None
+        return row.labels[0].key, row.text_after(0) if len(row.labels) == 1 else "?"
+    item = item_line(row.text)
+    return (name_key(item["name"]), row.text[item.end() :]) if item and not row.labels else None
 
 
 def _is_plain(label: str) -> bool:
-    """Is this how names are written in lists, and not in the log of a chat?"""
+    """Whether ``label`` is written as in a list, and not as in a chat log."""
     return not any(mark in label for mark in "[]<>【】") and not is_score(label)
 
 
 def _one_line_list(row: _Row) -> bool:
-    """Take the labels out of a row such as "Luna: salad / Max: drinks"; say whether it was one."""
+    """Remove the labels of a row such as "Luna: salad / Max: drinks"; return whether it was a list."""
     if not row.labels:
         return False
     first = row.labels[0].end
     known = [(label.start, label.end, label.key) for label in row.labels]
     strangers = [
-        (first + one.start("name"), first + one.end(), name_key(one["name"]))
-        for one in next_items(row.text[first:])
-        if not any(start <= first + one.start("name") < end for start, end, _ in known)
+        (first + item.start("name"), first + item.end(), name_key(item["name"]))
+        for item in next_items(row.text[first:])
+        if not any(start <= first + item.start("name") < end for start, end, _ in known)
     ]
     places = sorted(known + strangers)
     ends = [*(start for start, _, _ in places[1:]), len(row.text)]
@@ -253,26 +256,26 @@ def _one_line_list(row: _Row) -> bool:
 
 
 def _drop_unsaid(rows: list[_Row]) -> None:
-    """Take out what labels nothing: a name below what was said is a signature."""
+    """Remove labels without a text: a name below a text is a signature."""
     for place, row in enumerate(rows):
         after = next((later for later in rows[place + 1 :] if later.text.strip()), None)
         followed = after is not None and not after.labels
         row.labels = [
             label
             for number, label in enumerate(row.labels)
-            if row.said(number) or followed or label.form is Form.MARKED
+            if row.text_after(number) or followed or label.form is Form.MARKED
         ]
 
 
 def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
-    """Return the first line that is the other one's."""
+    """Return the first line that is the other person's, or ""."""
     own = any(label.side is Side.OWN for label in labels)
     roles = {label.key for label in labels if label.side is Side.ROLE}
     for row in rows:
         for place, label in enumerate(row.labels):
             if label.side is Side.OTHER:
                 alone = label.form is Form.MARKED and (label.sure or theirs.labelled)
-                theirs_here = own or bool(roles) or (alone and not is_score(row.said(place)))
+                theirs_here = own or bool(roles) or (alone and not is_score(row.text_after(place)))
             else:
                 theirs_here = label.side is Side.ROLE and (own or len(roles) > 1)
             if theirs_here:
@@ -281,7 +284,7 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
 
 
 def _repeats(labels: list[Label]) -> bool:
-    """Do two lines of a part have the same label? Days, colours and prices come once in a list."""
+    """Whether two lines of a part have the same label. In a list each name occurs once."""
     starts = Counter(label.key for label in labels if label.start == 0 and label.form is not Form.BARE)
     return max(starts.values(), default=0) > 1
 
@@ -291,14 +294,15 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
     for number, message in enumerate(messages):
         mine = [row for row in rows if row.message == number]
         lines: list[str] = []
-        began = False  # who labels one line labels the next
+        began = False  # a writer who labels one line labels the next
         for row in mine:
             taken = [place for place in range(len(row.labels)) if _goes(row, place, labelled=labelled)]
             first = not any(line.strip() for line in lines)
             begins = 0 in taken and row.labels[0].start == 0
             if not begins or not (first or began or _is_talk(row)):
                 taken = []
-            taken = [place for place in taken if place == 0 or row.said(place - 1)]  # a doubled one is next
+            # With no text before it, the next label is the same one again.
+            taken = [place for place in taken if place == 0 or row.text_after(place - 1)]
             began |= first and bool(taken)
             lines.append(_without(row, taken))
         text = "\n".join(lines)
@@ -307,8 +311,8 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
 
 
 def _is_talk(row: _Row) -> bool:
-    said = row.said(0)
-    return bool(said) and not is_item(said)
+    text = row.text_after(0)
+    return bool(text) and not is_item(text)
 
 
 def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
@@ -322,7 +326,7 @@ def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
         return True
     if label.form is Form.BARE:
         return labelled
-    return not is_item(row.said(place))
+    return not is_item(row.text_after(place))
 
 
 def _without(row: _Row, places: Iterable[int]) -> str:
@@ -336,11 +340,11 @@ def _without(row: _Row, places: Iterable[int]) -> str:
 def chat_usage(
     parts: Sequence[tuple[str, Sequence[str]]], people: dict[str, Callers], first: str
 ) -> dict[str, Usage]:
-    """Return how each of the two labels what they say.
+    """Return how each of the two people uses labels.
 
     Args:
         parts: Sender and messages of each part.
-        people: What the two are called, as each sender sees it.
+        people: Names of the two, from the view of each sender.
         first: The sender who is persona1.
     """
     labelled: Counter[str] = Counter()
@@ -369,9 +373,9 @@ def _usage(
     often = 2 * labelled[sender] >= spoken[sender] > 0
     both = 2 * labelled.total() >= spoken.total() and labelled.total() > 1
     numbers = ["one", "two"] if is_first else ["two", "one"]
-    seen = {one: set(found) & {"one", "two"} for one, found in roles.items()}
+    seen = {who: set(keys) & {"one", "two"} for who, keys in roles.items()}
     if all(seen.values()) and seen[sender] == {numbers[1]}:
-        numbers.reverse()  # who begins is speaker one
+        numbers.reverse()  # the first writer is speaker one
     mine, theirs = {numbers[0]}, {numbers[1]}
     usual = [role for role, _ in roles[sender].most_common() if role in ("user", "assistant")]
     return Usage(

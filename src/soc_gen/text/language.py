@@ -1,6 +1,6 @@
-"""What language a text is in: told by its script where that has one language, else by py3langid.
+"""Detects the language of a text: by its script if that has only one language, otherwise by py3langid.
 
-Scripts without spaces between words are known here too: figures that count words mean nothing for them.
+Also knows scripts without spaces between words, for which word counts have no meaning.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ _SCRIPTS = {
     "ta": "\u0b80-\u0bff",
     "te": "\u0c00-\u0c7f",
 }
-"""The language that a script is nearly always of, and its letters as a part of a character class."""
+"""Languages with a script of their own, and its letters as part of a character class."""
 _UNSPACED = ("ja", "zh", "th", "lo", "my", "km")
 _LETTERS = {language: re.compile(f"[{letters}]") for language, letters in _SCRIPTS.items()}
 _ANY_UNSPACED = re.compile(f"[{''.join(_SCRIPTS[language] for language in _UNSPACED)}]")
 _SOME_KANA = 0.05  # share of the letters from which Chinese characters are Japanese
 _MOST = 0.5
-_ENOUGH = 400  # letters, to tell a language from its neighbours
+_ENOUGH = 400  # letters needed to distinguish similar languages
 _LEAST_SHARE = 0.1  # of a language that is named
 
 
 def count_unspaced(text: str) -> int:
-    """Return how many letters of ``text`` are of a script without spaces between words."""
+    """Return the number of letters in ``text`` of scripts without spaces between words."""
     return 0 if text.isascii() else len(_ANY_UNSPACED.findall(text))
 
 
 def count_letters(text: str) -> int:
-    """Return how many letters ``text`` has."""
+    """Return the number of letters in ``text``."""
     return sum(map(str.isalpha, text))
 
 
 def language_of(text: str) -> str | None:
     """Return the ISO 639-1 code of the language of ``text``.
 
-    None: it has no letters, or it takes py3langid (the extra ``language``) to tell and that is not there.
+    None if it has no letters, or if py3langid (the extra ``language``) is needed and not installed.
     """
     letters = count_letters(text)
     if not letters:
@@ -76,14 +76,14 @@ def language_of(text: str) -> str | None:
 
 
 def languages_of(texts: Iterable[str]) -> list[str]:
-    """Return the languages of ``texts`` taken together, the most frequent first; rare ones are left out."""
-    found = Counter(language for chunk in _chunks(texts) if (language := language_of(chunk)))
-    ranked = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [language for language, count in ranked if count >= _LEAST_SHARE * found.total()]
+    """Return the languages of all ``texts``, most frequent first, without rare ones."""
+    counts = Counter(language for chunk in _chunks(texts) if (language := language_of(chunk)))
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [language for language, count in ranked if count >= _LEAST_SHARE * counts.total()]
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[str]:
-    """Yield neighbouring texts together, so many that each chunk is long enough to tell its language."""
+    """Yield successive texts joined to chunks that are long enough to detect the language."""
     chunk: list[str] = []
     size = 0
     for text in texts:

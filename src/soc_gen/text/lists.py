@@ -1,4 +1,4 @@
-"""Lists of who has what: "Luna: salad, Max: drinks", scores, days and prices. Nobody speaks in them."""
+"""Recognizes lists: "Luna: salad, Max: drinks", scores, days, prices. Names in them are not labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from soc_gen.text.tokens import UNSPACED, WORD
 
 _FEW_WORDS = 3
 _MORE_WORDS = 6
-"""Words of an item where something else tells that it is a list."""
+"""Words allowed in an item if other signs show that it is a list."""
 _NEXT_ITEM = re.compile(
     r"[,;/|&、，；]\s*(?:and\s+)?@?(?P<name>[^\s:：,;/|&-][^:：,;/|&\n]{0,40}?)\s?(?:[:：]\s*|\s[-–—]\s)"
 )
@@ -19,7 +19,7 @@ _ITEM_LINE = re.compile(
 )
 _PIECE = re.compile(r"[,;/+&、，；]|\b(?:and|und|y|et|e|og|och|en|и)\b")
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s")
-# Words of talk. What has one of them is said by somebody; an item of a list is a thing, a number, a time.
+# Words of speech. A text with one of them is a message; a list item is a thing, a number, or a time.
 _TALK_LIST = """
     i im ive ill id me my mine you your yours youre we us our were they them he him she it its this that thats
     these those there theres here yes yeah yep yup yea no nope nah ok okay k sure alright hey hi hello hiya yo
@@ -49,11 +49,11 @@ _UNSPACED_TEXT = re.compile(f"[{UNSPACED}]")
 
 
 def is_list(items: Sequence[tuple[str, str]], *, expected: bool = False) -> bool:
-    """Are these names and what stands behind them a list, and no lines that were said?
+    """Whether these names with texts form a list, and not labelled messages.
 
     Args:
-        items: Names in the form in which they are compared, and what each of them has.
-        expected: Something else tells that a list may come: a line ends in a colon, days are named too.
+        items: Normalized names, and the text after each of them.
+        expected: Other signs show a list: a line ends in a colon, or days are named too.
     """
     names = [name for name, _ in items]
     most = _MORE_WORDS if expected else _FEW_WORDS
@@ -61,7 +61,7 @@ def is_list(items: Sequence[tuple[str, str]], *, expected: bool = False) -> bool
 
 
 def is_item(text: str, most: int = _FEW_WORDS) -> bool:
-    """Is ``text`` a thing, a number or a time, as people have in lists: a few words, none of them of talk?"""
+    """Whether ``text`` can be a list item (a thing, a number, a time): a few words, none of speech."""
     first = _SENTENCE_END.split(text.strip(" \t,;/|&"), maxsplit=1)[0]
     if not first or any(mark in first for mark in "?!？！…"):
         return False
@@ -74,15 +74,15 @@ def is_item(text: str, most: int = _FEW_WORDS) -> bool:
 
 
 def is_score(text: str) -> bool:
-    """Has ``text`` digits and no letters, as a score has?"""
-    return any(one.isdigit() for one in text) and not any(one.isalpha() for one in text)
+    """Whether ``text`` has digits and no letters, like a score."""
+    return any(letter.isdigit() for letter in text) and not any(letter.isalpha() for letter in text)
 
 
 def next_items(text: str) -> list[re.Match[str]]:
-    """Return the names that stand in the same line after a comma or the like: ``blue:`` in "3, blue: 4"."""
+    """Return the names after a separator in the same line: ``blue:`` in "3, blue: 4"."""
     return list(_NEXT_ITEM.finditer(text))
 
 
 def item_line(line: str) -> re.Match[str] | None:
-    """Return the beginning of a line that has any name at all before a colon or a dash."""
+    """Match a line that begins with any name before a colon or a dash."""
     return _ITEM_LINE.match(line)

@@ -1,7 +1,7 @@
-"""JSON as models write it: found in prose, and read where it is nearly JSON, without guessing.
+"""Finds JSON in text of models, and repairs nearly valid JSON without guessing.
 
-What is nearly JSON is lexed and spelled anew: commas too many or missing, comments, other quotation marks,
-keys without any, Python's constants, a bracket too many. What is missing at an end is never made up.
+Nearly valid JSON is lexed and written again: extra or missing commas, comments, other quotation marks,
+unquoted keys, Python's constants, an extra bracket. A missing end is never invented.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OBJECT_START = re.compile(r"\{\s*(?:[\"'“‘]|\w+\s*:)")
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n?(.*?)\n?[ \t]*```\s*", re.DOTALL | re.IGNORECASE)
 
 _AFTER = r"\s*(?:[,;:\]}]|//|/\*|\Z)|\s+[\"“]"
-"""What follows a string; a quotation mark that something else follows stands within it."""
+"""Text that may follow a string; a quotation mark followed by anything else is inside the string."""
 
 
 _QUOTES = {"double": ('"', '"'), "single": ("'", "'"), "curly": ("“", "”"), "curly_single": ("‘", "’")}
@@ -34,7 +34,7 @@ _LEXEME = re.compile(
     re.DOTALL,
 )
 _UNCLOSED = ("/*", *(opens for opens, _ in _QUOTES.values()))
-"""What lexing stops at where it has no end."""
+"""Tokens without an end, at which lexing stops."""
 _CLOSER = {"{": "}", "[": "]"}
 _ESCAPE = re.compile(r"\\([\"\\/bfnrt]|u[0-9a-fA-F]{4})|\\(['’”])|(\\|\")")
 
@@ -46,20 +46,20 @@ class FoundJson:
     start: int
     end: int
     value: Any
-    """None where it was cut off."""
+    """The value; None when it was cut off."""
     repaired: bool = False
-    """It was nearly JSON."""
+    """Whether it had to be repaired."""
 
 
 def find_json(text: str) -> Iterator[FoundJson]:
-    """Yield the objects and lists in ``text`` that are not within another one, in order.
+    """Yield the outermost objects and lists in ``text``, in order.
 
-    Of one that is broken nothing is yielded, also not what is whole within it; one that is cut off by the
-    end of the text is yielded without its value, and is the last.
+    A broken one is not yielded, nor are valid ones inside it; one that is cut off by the end of the text is
+    yielded without its value, as the last.
 
     Raises:
-        ValueError: A number of thousands of digits.
-        RecursionError: Brackets without end.
+        ValueError: A number has thousands of digits.
+        RecursionError: Brackets are nested too deeply.
     """
     text, loosely = text.rstrip(), True
     begins = _START.search(text)
@@ -67,12 +67,12 @@ def find_json(text: str) -> Iterator[FoundJson]:
         found, end, ran_out = _read_at(text, begins.start(), loosely=loosely)
         if found:
             yield found
-        loosely = loosely and not ran_out  # a bracket in prose; none after it is closed either
+        loosely = loosely and not ran_out  # a bracket in prose; none after it is closed
         begins = _START.search(text, end)
 
 
 def read_json(text: str) -> FoundJson | None:
-    """Return the object or list that is all of ``text``, a fence or a string around it aside, or None."""
+    """Return the object or list that fills ``text``, possibly inside a code fence or a string, or None."""
     inner = strip_fence(text)
     for candidate in (inner, unescape_json(inner)):
         if not candidate or candidate[0] not in "{[":
@@ -93,7 +93,7 @@ def strip_fence(text: str) -> str:
 
 
 def unescape_json(text: str) -> str | None:
-    """Return the JSON that ``text`` holds as a string, with or without its quotation marks, or None."""
+    """Return the JSON in the escaped string ``text``, which may lack its quotation marks, or None."""
     if '\\"' not in text:
         return None
     body = text.strip().removeprefix('"').removesuffix('"')
@@ -104,7 +104,7 @@ def unescape_json(text: str) -> str | None:
 
 
 def is_encodable(value: object) -> bool:
-    """Whether ``value`` can be written to a file: it has no half of a surrogate pair in it."""
+    """Whether ``value`` can be written as UTF-8: it has no half of a surrogate pair."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -113,10 +113,10 @@ def is_encodable(value: object) -> bool:
 
 
 def _read_at(text: str, start: int, *, loosely: bool) -> tuple[FoundJson | None, int, bool]:
-    """Read what begins at ``start``.
+    """Read the value at ``start``.
 
     Returns:
-        The value, if it is one; where to go on; and whether a bracket that begins no object has no end.
+        The value or None; the position to continue from; and whether a bracket in prose has no end.
     """
     try:
         value, end = _DECODER.raw_decode(text, start)
@@ -136,9 +136,9 @@ def _read_at(text: str, start: int, *, loosely: bool) -> tuple[FoundJson | None,
 
 
 def _spell_at(text: str, start: int) -> tuple[FoundJson | None, int]:
-    """Read what is nearly JSON at ``start``; return it, if it can be, and where reading stopped.
+    """Read nearly valid JSON at ``start``; return it or None, and the position where reading stopped.
 
-    Commas are no more than gaps: one is put between any two values.
+    Commas are treated as spaces: one is put between any two values.
     """
     spelled: list[str] = []
     closers: list[str] = []
@@ -177,7 +177,7 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Return an escape as it is, a quotation mark bare, and anything else escaped."""
+    """Return an escape unchanged, a quotation mark without backslash, and anything else escaped."""
     return match[0] if match[1] else match[2] or f"\\{match[3]}"
 
 

@@ -1,4 +1,4 @@
-"""What people are called: first names, and short names that tell two people apart."""
+"""First names, and short names that distinguish two people."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _TITLES = frozenset(
 
 
 def first_name(name: str) -> str:
-    """Return what a friend would call them: the first word of ``name`` that is no title."""
+    """Return the first word of ``name`` that is not a title."""
     words = name.split()
     return next((word for word in words if word.rstrip(".").casefold() not in _TITLES), name)
 
 
-def short_names(one: Persona, two: Persona) -> tuple[str, str]:
-    """Return a name for each of two personas, as short as tells them apart."""
+def short_names(persona1: Persona, persona2: Persona) -> tuple[str, str]:
+    """Return the shortest names that distinguish two personas: first names, full names, or numbered names."""
     choices = (
-        (first_name(one.name), first_name(two.name)),
-        (one.name, two.name),
+        (first_name(persona1.name), first_name(persona2.name)),
+        (persona1.name, persona2.name),
     )
     for first, second in choices:
         if first.casefold() != second.casefold():
             return first, second
-    return f"{one.name} 1", f"{two.name} 2"
+    return f"{persona1.name} 1", f"{persona2.name} 2"

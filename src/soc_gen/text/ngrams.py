@@ -1,4 +1,4 @@
-"""Runs of words in a row: what texts are compared by."""
+"""Word n-grams, used to compare texts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def ngrams(words: list[bytes], length: int) -> list[bytes]:
 
 
 def join_ngrams(words: list[bytes], runs_of_them: list[bytes], length: int) -> bytes:
-    """Return ``b" ".join(words)``, faster: every so many of their ``runs`` of ``length`` have most of it."""
+    """Return ``b" ".join(words)``, made faster from every ``length``-th of their ``runs``."""
     pieces = runs_of_them[::length]
     return b" ".join(pieces + words[length * len(pieces) :])
 
 
 def word_ngrams(words: Sequence[str], length: int) -> frozenset[tuple[str, ...]]:
-    """Return the different runs of ``length`` words in a row; none where there are fewer words."""
+    """Return the set of runs of ``length`` words; empty if there are fewer words."""
     return frozenset(zip(*(words[start:] for start in range(length)), strict=False))

@@ -1,4 +1,4 @@
-"""Text in the form in which it is compared."""
+"""Normalizes text for comparison."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fold(text: str) -> str:
 
 
 def contains_any(pieces: tuple[AnyStr, ...], text: AnyStr) -> bool:
-    """Whether one of ``pieces`` stands in ``text``."""
+    """Whether ``text`` contains one of ``pieces``."""
     for piece in pieces:  # noqa: SIM110 - any() takes three times as long, and this is asked all the time
         if piece in text:
             return True

@@ -1,13 +1,13 @@
-"""Messages that are packed in JSON: which of its shapes are a reply, and the texts in them."""
+"""Unpacks messages from JSON of various shapes."""
 
 from __future__ import annotations
 
 from soc_gen.text.loose_json import read_json
 
 _KEYS = ("messages", "message", "content", "text", "reply", "response", "arguments", "parameters")
-"""Under which a reply has its texts; the first that is there."""
+"""Keys for the texts of a reply; the first one present counts."""
 _SPEAKERS = ("sender", "speaker", "name", "from", "persona", "role")
-# What else a reply may say of itself; JSON with other keys is something that a person pastes.
+# Other keys that a reply may have; JSON with any other key was pasted by a person.
 _BESIDE = """
     messages message content text reply response sender speaker name from to role persona turn type end
     thoughts mood emotion time timestamp thought thinking reasoning arguments parameters
@@ -15,41 +15,41 @@ _BESIDE = """
 
 
 def unpack_messages(text: str) -> list[str] | None:
-    """Return the texts of a reply that is packed in JSON; None where ``text`` is no such.
+    """Return the texts of a reply that is packed in JSON; None if ``text`` is not one.
 
-    What is only nearly JSON has to be an object: people write lists too, with brackets of their own.
+    Nearly valid JSON must be an object, since people write lists in brackets too.
     """
-    found = read_json(text)
-    if not found or (found.repaired and not isinstance(found.value, dict)):
+    parsed = read_json(text)
+    if not parsed or (parsed.repaired and not isinstance(parsed.value, dict)):
         return None
-    return texts_of(found.value)
+    return texts_of(parsed.value)
 
 
 def texts_of(value: object) -> list[str] | None:
-    """Return the texts of a reply that was JSON; None when it is no reply.
+    """Return the texts of a reply from its JSON value; None when it is not a reply.
 
     Args:
         value: ``{"messages": ["hey"]}``, ``{"message": "hey"}``, ``["hey"]``, ``[{"role": …, "content":
-            "hey"}]`` and the like, one in another too. Of a list in which both sides speak: what the
-            first one says.
+            "hey"}]`` and the like, also nested. From a list with messages of both sides: those of the
+            first one.
     """
     if isinstance(value, dict):
-        return _texts_in_object({str(key).strip("\"'").casefold(): found for key, found in value.items()})
+        return _texts_in_object({str(key).strip("\"'").casefold(): item for key, item in value.items()})
     if not isinstance(value, list) or not value or _is_heard(value[0]):
         return None
     texts: list[str] = []
     for item in value:
         if texts and _is_another_turn(item, value[0]):
             break
-        found = [item] if isinstance(item, str) else texts_of(item) if isinstance(item, dict) else None
-        if found is None:
+        own_texts = [item] if isinstance(item, str) else texts_of(item) if isinstance(item, dict) else None
+        if own_texts is None:
             return None
-        texts.extend(found)
+        texts.extend(own_texts)
     return texts
 
 
 def _is_heard(item: object) -> bool:
-    """Is ``item`` a message of the API that the model did not write?"""
+    """Whether ``item`` is an API message of the user or the system, which the model did not write."""
     return isinstance(item, dict) and _speaker(item) in {"user", "system", "human"}
 
 

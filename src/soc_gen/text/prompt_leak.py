@@ -1,4 +1,4 @@
-"""Messages that recite the prompt."""
+"""Finds messages that recite the prompt."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ _OTHER_SLOT = re.compile(r"\{\{(?!name\}\})\w+\}\}")
 
 
 LEAK_WORDS = 8
-"""Words in a row shared with the prompt that nobody says by chance."""
+"""Number of words in a row shared with the prompt that do not occur by chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptNgramIndex:
-    """What a recited prompt is found by."""
+    """Index used to find recited prompts."""
 
     runs: frozenset[bytes]
     """Every run of ``LEAK_WORDS`` words."""
     hints: dict[int, frozenset[bytes]]
-    """Every run of so many words, fewer than ``LEAK_WORDS``."""
+    """All runs of each smaller number of words, by that number."""
     orders: re.Pattern[str] | None = None
-    """A line that says whose turn it is, whatever the name: too short for a run of words."""
+    """Pattern of lines that name whose turn it is: too short for a run of words."""
     order_words: tuple[bytes, ...] = ()
-    """One of these is in every such line."""
+    """Words, one of which is in every such line."""
 
 
 def index_prompts(texts: Iterable[str]) -> PromptNgramIndex:
-    """Return what ``leaks_prompt`` looks for, from the prompt's ``texts``."""
+    """Return the index of the prompts ``texts`` for ``leaks_prompt``."""
     texts = list(texts)
-    said = [found for text in texts if len(found := tokenize(text)) >= LEAK_WORDS]
+    prompts = [tokens for text in texts if len(tokens := tokenize(text)) >= LEAK_WORDS]
     grams = {
-        size: frozenset(run for one in said for run in ngrams(one, size)) for size in range(1, LEAK_WORDS + 1)
+        size: frozenset(run for tokens in prompts for run in ngrams(tokens, size))
+        for size in range(1, LEAK_WORDS + 1)
     }
     lines = (line for text in texts for line in text.splitlines() if _NAME_SLOT in line)
     orders = [_OTHER_SLOT.sub("", line).strip().rstrip(".").split(_NAME_SLOT) for line in lines]
@@ -54,20 +55,20 @@ def index_prompts(texts: Iterable[str]) -> PromptNgramIndex:
 
 
 def may_contain_prompt(shingles: list[bytes], size: int, grams: PromptNgramIndex) -> bool:
-    """Could a text with these runs of ``size`` words recite the prompt? No misses, few alarms.
+    """Whether a text with these runs of ``size`` words may recite the prompt: no misses, few false alarms.
 
-    A recital of ``LEAK_WORDS`` words has so many runs in a row that looking at some of them is enough.
+    A recital of ``LEAK_WORDS`` words has so many runs in a row that testing some of them is enough.
     """
     hints = grams.hints.get(size)
     return bool(grams.runs) and (hints is None or not hints.isdisjoint(shingles[:: LEAK_WORDS - size + 1]))
 
 
 def leaks_prompt(text: str, grams: PromptNgramIndex) -> bool:
-    """Does ``text`` recite the prompt whose ``index_prompts`` are given?
+    """Whether ``text`` recites a prompt in the index ``grams``.
 
-    That is ``LEAK_WORDS`` of its words in a row, or a line that says whose turn it is.
+    That is ``LEAK_WORDS`` of its words in a row, or a line that names whose turn it is.
     """
-    said = tokenize(text)
-    if len(said) >= LEAK_WORDS and not grams.runs.isdisjoint(ngrams(said, LEAK_WORDS)):
+    tokens = tokenize(text)
+    if len(tokens) >= LEAK_WORDS and not grams.runs.isdisjoint(ngrams(tokens, LEAK_WORDS)):
         return True
     return bool(grams.orders and grams.orders.search(text))

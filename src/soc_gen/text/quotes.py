@@ -1,4 +1,4 @@
-"""Quotation marks and stars that models put around all of a message."""
+"""Removes quotation marks and stars that models put around a whole message."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _CORRECTION = 3  # words
 
 
 def unquote(text: str) -> str:
-    """Take off quotation marks, also doubled ones, around a whole message."""
+    """Remove quotation marks, also doubled ones, around a whole message."""
     match = _QUOTED.fullmatch(text.strip())
     return match[2] if match and len(match[1]) == len(match[3]) else text
 
 
 def unwrap_line(line: str) -> str:
-    """Return ``line`` without quotation marks or stars around all of it; a phrase quoted in it stays.
+    """Return ``line`` without quotation marks or stars around all of it; quoted phrases in it stay.
 
-    A mark at the very start or end that has no partner goes too: it is what is left of a pair in a line
-    that was cut. A star before a word or two is how people correct themselves, and stays.
+    An unpaired mark at the very start or end is removed too: it remains from a pair in a line that was cut.
+    A star before a word or two is a correction by the writer, and stays.
     """
     before = None
     while line != before:

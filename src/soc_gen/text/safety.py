@@ -1,6 +1,6 @@
-"""No romance with anyone under 18: the one test that planning, drafts and rollouts share.
+"""No romance with anyone under 18: the test shared by planning, drafts and rollouts.
 
-It looks for words, so it is broad on purpose: a text refused in vain costs one more reply.
+It searches for words and is broad on purpose: a false positive only costs one more reply.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from soc_gen.models import Persona
 
 ADULT = 18
-"""Years; both are at least this old in anything romantic."""
+"""Lowest age in years of both people in anything romantic."""
 _ROMANCE = re.compile(
     r"\b(?:dating|(?:a|first|second|third|blind|one|good|bad) dates?(?! (?:that|for|of|to|when|on which)\b)"
     r"|dates (?:in|together|with)|romances?|romantic(?:ally)?|flirt\w*|crush(?:es)? on|a crush|in love"
@@ -24,13 +24,13 @@ _ROMANCE = re.compile(
 
 
 def romance(text: str) -> str:
-    """Return the first words of ``text`` that speak of romance or sex, or ""."""
-    found = _ROMANCE.search(text)
-    return found[0] if found else ""
+    """Return the first words of ``text`` about romance or sex, or ""."""
+    match = _ROMANCE.search(text)
+    return match[0] if match else ""
 
 
 def find_romance_with_minor(personas: Iterable[Persona], texts: Iterable[str]) -> str:
-    """Return what in ``texts`` speaks of romance, or "" where there is nothing or nobody is under 18."""
+    """Return the words about romance in ``texts``; "" if there are none or nobody is under 18."""
     if all(persona.age >= ADULT for persona in personas):
         return ""
     return next(filter(None, map(romance, texts)), "")

@@ -1,8 +1,8 @@
-"""Speaker labels: the ``Luna:`` that models put before what Luna says, and where a line has one.
+"""Finds speaker labels in a line: the ``Luna:`` that models put before Luna's text.
 
 A label is a name that belongs to a speaker, or a role, marked as a label: ``Luna:``, ``**Luna**``,
 ``[12:31] <Luna>``, ``【Luna】``, ``Luna - ``, ``Luna — Today at 12:31``, ``Persona 1:``, ``User:``. A name
-followed by a comma, or in the middle of a sentence, is somebody being talked to.
+followed by a comma, or in the middle of a sentence, addresses somebody and is not a label.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from soc_gen.models import Persona
 from soc_gen.text.label_names import LabelNames, is_titled, label_names, name_key
 from soc_gen.text.names import first_name
 
-_LONGEST = 100  # characters of a label with its stamps
+_LONGEST = 100  # most characters of a label with its time stamps
 _MOST_WORDS = 6  # of a name
 _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
 
@@ -46,7 +46,7 @@ _OPENING = re.compile(r"[\s\-•>#]*(?P<em>[*_~`]{1,3}|)")
 _BRACKETS = re.compile(
     r"(?:[\[<【［＜〔〖]|\{\{?)(?P<name>[^\[\]<>【】［］＜＞〔〕〖〗{}\n]{1,60})(?:[\]>】］＞〕〗]|\}\}?)\s*[:：]?\s*"
 )
-# What stands beside no mere word: an underscore, a time before it, brackets of a log or of a script.
+# Signs that a word is a name: an underscore, a time before it, brackets of a log or of a script.
 _UNLIKE_WORDS = re.compile(
     r"\w_\w|[\[(]?\d[:.]\d\d[^\n]{0,9}[\])]|[<【]|\b(?:today|yesterday)\b.*\d[:.]\d\d|\d,? \d{1,2}[:.]\d\d",
     re.I,
@@ -57,7 +57,7 @@ _MARKED_LINE = re.compile(
 _BOLD = re.compile(r"\s*(\*{2,3}|_{2,3})(?P<name>[^*\n]{1,60}?)\1[ \t]+(?=\S)")
 _ARROW = re.compile(r"\s*(?P<name>[^>»<\n]{0,40}[^\s>»<])[>»]\s+(?=\S)")
 _DASH = re.compile(r"\s(?:[-–—|]{1,2}|~)\s+|\s?[—―]\s?")
-# One's own handle before what one says, but "@luna_x is my handle".
+# The writer's own handle before the text, but not "@luna_x is my handle".
 _OWN_HANDLE = re.compile(
     r"\s*(?P<name>@[\w.-]{1,60})\s+(?!(?:is|on|for|as|same|without|with|but|if|everywhere|though)\b)(?=[^\s|–—-])",
     re.IGNORECASE,
@@ -84,25 +84,25 @@ _REPORTS = frozenset(_REPORT_WORDS.split())
 
 
 class Side(Enum):
-    """Whose label it is."""
+    """The owner of a label."""
 
     OWN = "own"
     OTHER = "other"
     ROLE = "role"
-    """One of the two, nobody can say which."""
+    """One of the two, but unclear which."""
 
 
 class Form(Enum):
     """How a name is marked as a label."""
 
     MARKED = "marked"
-    """By a colon, brackets, a stamp: a label whoever it names."""
+    """By a colon, brackets, a time stamp: a label for any name."""
     DASH = "dash"
-    """By what stands after names of people who are talked to as well: a dash, bold letters, an @."""
+    """By signs that also follow the name of an addressed person: a dash, bold letters, an @."""
     HANDLE = "handle"
-    """By an @ alone: a label if it is the writer's, a mention otherwise."""
+    """By an @ alone: a label for the writer's own name, otherwise a mention."""
     BARE = "bare"
-    """By a line of its own, with nothing else."""
+    """By a line with nothing else."""
 
 
 class Label(NamedTuple):
@@ -110,20 +110,20 @@ class Label(NamedTuple):
 
     start: int
     end: int
-    """Where what is said begins."""
+    """Index where the text after the label begins."""
     side: Side
     key: str
-    """Whom it names, in the form in which names are compared."""
+    """The name, normalized for comparison."""
     sure: bool
-    """The name is no word that stands before colons for other reasons."""
+    """Whether the name is not a word that is often followed by a colon."""
     form: Form
 
 
 class Callers(NamedTuple):
-    """What the two are called in labels, seen from the one who writes."""
+    """Names of the two people in labels, from the view of the writer."""
 
     names: frozenset[str] = frozenset()
-    """The ``names_of`` both."""
+    """``names_of`` both people."""
     own: LabelNames = LabelNames()
     other: LabelNames = LabelNames()
     own_roles: frozenset[str] = frozenset()
@@ -131,32 +131,36 @@ class Callers(NamedTuple):
 
 
 def names_of(persona: Persona) -> frozenset[str]:
-    """Return what ``persona`` is called in talk: full and first name, username, nicknames; in lower case."""
+    """Return the names of ``persona``: full and first name, username, nicknames; in lower case."""
     return _names(persona.name, persona.username or "")
 
 
 @lru_cache(maxsize=4096)
 def _names(name: str, username: str) -> frozenset[str]:
-    found = (name, first_name(name), username, *_NICKNAME.findall(name))
-    names = {" ".join(one.casefold().split()).strip("@\"'“”‘’ ,.") for one in found}
-    return frozenset(one for one in names if len(one) > 1 or not one.isascii() or one == name.casefold())
+    spellings = (name, first_name(name), username, *_NICKNAME.findall(name))
+    names = {" ".join(spelling.casefold().split()).strip("@\"'“”‘’ ,.") for spelling in spellings}
+    return frozenset(
+        spelling
+        for spelling in names
+        if len(spelling) > 1 or not spelling.isascii() or spelling == name.casefold()
+    )
 
 
 def callers(own: frozenset[str], other: frozenset[str]) -> Callers:
-    """Return what labels may call two people whose ``names_of`` are given."""
+    """Return the label names of two people from their ``names_of``."""
     return Callers(own | other, label_names(own), label_names(other))
 
 
 def line_label(line: str, people: Callers) -> Label | None:
-    """Return the label that ``line`` begins with."""
-    found = (_label(line, head, end, form, people) for head, end, form in _heads(line))
-    return next((label for label in found if label), None)
+    """Return the label at the start of ``line``, or None."""
+    labels = (_label(line, head, end, form, people) for head, end, form in _heads(line))
+    return next((label for label in labels if label), None)
 
 
 def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]:
     """Return the labels inside ``line``, after its ``first``.
 
-    In a line without a first label they stand behind the end of a sentence: "hm, Max: no" has none.
+    In a line without a first label they must follow the end of a sentence: "hm, Max: no" has none.
     """
     at = first.end if first else 0
     marks = [match for match in _COLON.finditer(line, at) if _is_mark(line, match)]
@@ -164,17 +168,17 @@ def later_labels(line: str, people: Callers, first: Label | None) -> list[Label]
         marks += _DASH.finditer(line, at)
     if first:
         marks += _BRACKETS.finditer(line, at)
-    found: list[Label] = []
+    labels: list[Label] = []
     for match in sorted(marks, key=re.Match.start):
         if label := _before(line, at, match, people):
-            found.append(label)
+            labels.append(label)
             at = label.end
-    both = len({label.key for label in found}) > 1
-    return [one for one in found if _may_begin(line[: one.start], labelled=both or first is not None)]
+    both = len({label.key for label in labels}) > 1
+    return [label for label in labels if _may_begin(line[: label.start], labelled=both or first is not None)]
 
 
 def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label | None:
-    """Return the label whose name stands before ``mark`` in ``line``, or in it."""
+    """Return the label whose name is before or inside ``mark`` in ``line``, or None."""
     form = Form.DASH if mark.re is _DASH else Form.MARKED
     if mark.re is _BRACKETS:
         label = _label(line, mark["name"], mark.end(), form, people)
@@ -189,7 +193,7 @@ def _before(line: str, at: int, mark: re.Match[str], people: Callers) -> Label |
 
 
 def _may_begin(before: str, *, labelled: bool) -> bool:
-    """May a label stand behind ``before``?"""
+    """Whether a label may follow the text ``before``."""
     before = before.rstrip().rstrip('*_[<(【"“')
     before = before.rstrip()
     if not before:
@@ -207,7 +211,7 @@ _REPORTS = frozenset(_REPORT_LIST.split())
 
 
 def _heads(line: str) -> Iterator[tuple[str, int, Form]]:
-    """Yield what may be a label at the start of ``line``: the label, where it ends, and how it is marked."""
+    """Yield candidates for a label at the start of ``line``: its text, its end, and how it is marked."""
     start = line[:_LONGEST]
     for match in _BRACKETS.finditer(start):
         if _is_stamp(start[: match.start()]) and match["name"].casefold() not in _TAG_WORDS:
@@ -239,7 +243,7 @@ def _weak_heads(line: str, start: str) -> Iterator[tuple[str, int, Form]]:
 
 
 def _line_form(line: str) -> Form | None:
-    """Return how a line that is nothing but a name, marks and stamps is marked."""
+    """Return how a line is marked that has only a name, marks and time stamps."""
     if _MARKED_LINE.match(line):
         return Form.MARKED
     if _BULLET.match(line):
@@ -262,7 +266,7 @@ def _label(line: str, head: str, end: int, form: Form, people: Callers) -> Label
     names = people.own if side is Side.OWN else people.other
     sure = key not in names.words or is_titled(_unstamped(head)) or bool(_UNLIKE_WORDS.search(line[:end]))
     if "@" in head and side is Side.OTHER and form is Form.MARKED and "<" not in line[:end]:
-        form = Form.DASH  # "@maxo: coffee?" is how one calls somebody
+        form = Form.DASH  # "@maxo: coffee?" addresses somebody
     return Label(0, end, side, _role(key) or key, sure, form)
 
 
@@ -288,7 +292,7 @@ def _role(key: str) -> str:
 
 
 def _name_in(head: str) -> str:
-    """Return the name in ``head`` in the form in which names are compared, or ""."""
+    """Return the name in ``head``, normalized for comparison, or ""."""
     plain = _unstamped(head)
     if _NO_NAME.search(plain) or len(plain.split()) > _MOST_WORDS:
         return ""
@@ -298,7 +302,7 @@ def _name_in(head: str) -> str:
 def _unstamped(head: str) -> str:
     head = _UNSEEN.sub("", head)
     plain = _BULLET.sub("", head, count=1) if _BULLET.match(head) else head
-    if any(one.isdigit() for one in plain):
+    if any(letter.isdigit() for letter in plain):
         unstamped = _CLOCK.sub(" ", _DATE.sub(" ", plain))
         if unstamped != plain:
             plain = re.sub(r"^[\s\[\](),.|•·–—-]+|[\s\[\](),.|•·–—-]+$", "", _STAMP_WORDS.sub(" ", unstamped))
@@ -306,12 +310,12 @@ def _unstamped(head: str) -> str:
 
 
 def _is_stamp(text: str) -> bool:
-    """Is ``text`` nothing, a bullet, or a date and time?"""
-    return not any(one.isalnum() for one in _STAMP_WORDS.sub("", _CLOCK.sub("", _DATE.sub("", text))))
+    """Whether ``text`` is empty, a bullet, or a date and time."""
+    return not any(letter.isalnum() for letter in _STAMP_WORDS.sub("", _CLOCK.sub("", _DATE.sub("", text))))
 
 
 def _is_mark(line: str, match: re.Match[str]) -> bool:
-    """Is this a colon, and not in a time, an address, or the eyes of ``Luna :)`` and ``max >:(``?"""
+    """Whether this colon is not part of a time, a URL, or a face as in ``Luna :)`` and ``max >:(``."""
     if match.group() != ":":
         return True
     at = match.start()
@@ -324,13 +328,13 @@ def _is_mark(line: str, match: re.Match[str]) -> bool:
 
 
 def _em(head: str) -> str:
-    """Return the marks of emphasis that are open at the end of ``head``."""
+    """Return the emphasis marks that are open at the end of ``head``."""
     opening = _OPENING.match(head)
     marks = opening["em"] if opening else ""
     return marks if marks and opening and marks not in head[opening.end() :] else ""
 
 
 def _skip(line: str, at: int, em: str) -> int:
-    """Return where what is said begins: after spaces, and after the emphasis that began before the name."""
+    """Return the start of the text: after spaces, and after emphasis marks opened before the name."""
     match = re.compile(rf"\s?{re.escape(em)}\s*").match(line, at) if em else None
     return match.end() if match else len(line) - len(line[at:].lstrip())

@@ -1,11 +1,11 @@
-"""Tokens of a model that are no words: spare ones, bytes, marks of spaces. They go, and words stay apart."""
+"""Removes special tokens of models: unused ones, bytes, marks of spaces. Words stay separated."""
 
 from __future__ import annotations
 
 import re
 
 _TOKEN = re.compile(
-    r"<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # two letters: <|o_o|> is a face
+    r"<[|｜][A-Za-z]{2}[^<>|｜\n]{0,38}[|｜]>"  # at least two letters: <|o_o|> is a face
     r"|<\|[a-z]{3,}(?:_[a-z]+)*>|<[a-z]{3,}(?:_[a-z]+)*\|>"  # Gemma 4: <|tool_call>, <tool_call|>
     r"|\[\|[A-Za-z]\w{1,30}\|\]"  # EXAONE
     r"|</?(?:s|bos|eos|pad|unk|sop|eop|eod|eoh|eoa|eom|bom|mask|sep|cls|tool_call|tool_response|role"
@@ -20,19 +20,19 @@ _TOKEN = re.compile(
     r"|<\|[A-Za-z_]{3,30}\|?\Z"  # cut off in the middle
 )
 _BYTES = re.compile(r"(?:<0x[0-9A-Fa-f]{2}>)+")
-# How SentencePiece writes a space. Beside other blocks it is a drawing, between two equal characters a face.
+# SentencePiece's mark of a space. Next to other blocks it is a drawing, between two equal characters a face.
 _PIECE = re.compile(r"(?<![▀-▟])▁+(?![▀-▟])")
 _FACE = re.compile(r"(?<!\w)(\w)▁\1(?!\w)")
-# How byte-level BPE writes a space and a line break; at the beginning of a word they are Maltese letters.
+# Byte-level BPE's marks of a space and a line break; at the start of a word they are Maltese letters.
 _BPE = re.compile(r"[a-z.,!?]Ġ\w")
 
 
 SIGNS = frozenset("<[]#/▁Ġ")
-"""Without one of these there is no token."""
+"""Strings of which every token contains one."""
 
 
 def drop_tokens(text: str) -> str:
-    """Return ``text`` without the tokens in it; bytes and marks of spaces as what they stand for."""
+    """Return ``text`` without special tokens; tokens of bytes and spaces are decoded."""
     text = _TOKEN.sub(_gap, text)
     if "<0x" in text:
         text = _BYTES.sub(_decoded, text)
@@ -48,6 +48,6 @@ def _decoded(match: re.Match[str]) -> str:
 
 
 def _gap(match: re.Match[str]) -> str:
-    """Return what stays of a token: a space where words would grow together."""
+    """Return the replacement of a token: a space if words would be joined otherwise."""
     text, start, end = match.string, match.start(), match.end()
     return " " if text[max(0, start - 1) : start].isalnum() and text[end : end + 1].isalnum() else ""

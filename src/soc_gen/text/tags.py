@@ -1,12 +1,12 @@
-"""The tags of a message: parse them, check them, write them in one form.
+"""Parses, checks and normalizes the tags of a message.
 
 A message is text and tags. ``<image>``, ``<gif>``, ``<video>`` and ``<audio>`` hold a description and
-are closed; ``<delay minutes="5" hours="2" days="1"/>`` says how long the writer waited; ``<end/>`` says
-that the talk is over. A tag starts its message. A caption may follow an image, a gif or a video;
+are closed; ``<delay minutes="5" hours="2" days="1"/>`` tells how long the writer waited; ``<end/>`` ends
+the conversation. A tag starts its message. A caption may follow an image, a gif or a video;
 ``<audio>``, ``<delay/>`` and ``<end/>`` stand alone.
 
-Models write these tags in many sloppy ways. Reading accepts every form whose meaning is clear;
-writing knows one form. Every function that returns messages is idempotent.
+Models write these tags in many variants. The parser accepts every form with a clear meaning;
+there is one form for output. Every function that returns messages is idempotent.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ UNKNOWN = re.compile(
 )
 """A tag of any name: ``<sigh>``, ``</b>``, ``<a href="…">``; not ``<3``, ``>_<`` or "a <b and c> d".
 
-Brackets around it go with it, so that ``<<a>>`` needs one pass and not one for each pair.
+Includes brackets around it, so that ``<<a>>`` is removed in one pass.
 """
 WELL_WRITTEN = re.compile(
     rb"</?(?:image|gif|video|audio)>|<end/>|<delay(?: (?:minutes|hours|days)=\"\d+\")+/>"
 )
-"""In UTF-8, marks that no repair of other things than tags need look at."""
+"""UTF-8 pattern of valid tags, which only the repair of tags has to check."""
 _DESCRIPTION = re.compile(
     r"\b(?:desc(?:ription)?|alt|caption|content|text)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE
 )
@@ -53,15 +53,15 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _MINUTES = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440, "w": 10080}
-# What needs no parsing to be known as right: many messages with tags are.
+# Valid without parsing: most messages with tags are.
 _SPLIT = re.compile(
     r"<end/>|<audio>[^<>\s]+(?: [^<>\s]+)*</audio>"
     r"|<(image|gif|video)>[^<>\s]+(?: [^<>\s]+)*</\1>(?: [^<>\s]+)*"
 )
 END = "<end/>"
-"""The talk has come to its end: alone, or at the end of the last message."""
+"""The tag that ends a conversation: alone, or at the end of the last message."""
 LONGEST_DELAY_DAYS = 3660
-"""A longer wait than ten years is a slip, not a delay."""
+"""Ten years in minutes; a longer delay is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Tag:
 
     name: TagName
     text: str = ""
-    """What an image, gif, video or audio shows or says."""
+    """Description or words of an image, gif, video or audio."""
     minutes: int = 0
     hours: int = 0
     days: int = 0
@@ -85,14 +85,14 @@ Piece = str | Tag
 
 
 def parse(message: str) -> list[Piece]:
-    """Return the texts and tags of ``message`` in order; what means nothing is left out."""
+    """Return the texts and tags of ``message`` in order; tags without a meaning are left out."""
     if "<" not in message:
         return _join_texts([message.strip()])
     return _Parser(message).pieces()
 
 
 def problems(message: str) -> list[str]:
-    """Return what is wrong with the tags of ``message``, in words; sloppy but clear forms are fine."""
+    """Return descriptions of problems with the tags of ``message``; unusual but clear forms are accepted."""
     if "<" not in message:
         return []
     parser = _Parser(message)
@@ -107,7 +107,7 @@ def render(pieces: list[Piece]) -> str:
 
 
 def split_tags(messages: list[str]) -> list[str]:
-    """Return ``messages`` with every tag at the start of one, and delay, audio and end alone in theirs.
+    """Return ``messages`` split so that tags start a message, and delay, audio and end are alone in one.
 
     Nothing else changes: a message without tags stays as it is, also when it is empty.
     """
@@ -115,23 +115,23 @@ def split_tags(messages: list[str]) -> list[str]:
 
 
 def may_split(message: str) -> bool:
-    """Whether ``split_tags`` has to look closer."""
+    """Whether ``split_tags`` may change something; fast."""
     return "<" in message and not _SPLIT.fullmatch(message) and bool(MARK.search(message))
 
 
 def unknown_tags(message: str) -> Iterator[re.Match[str]]:
-    """Yield what looks like a tag and is none of ours."""
+    """Yield matches of tags other than soc_gen's."""
     return (match for match in UNKNOWN.finditer(message) if not MARK.search(match.group()))
 
 
 def spoken_text(message: str) -> str:
-    """Return what is said in ``message``: its text, captions and audio; no images, waits or ends."""
+    """Return the words in ``message``: text, captions and audio; not images, delays or ends."""
     if not MARK.search(message):
         return message
-    said = (
+    texts = (
         p if isinstance(p, str) else p.text for p in parse(message) if isinstance(p, str) or p.name == "audio"
     )
-    return " ".join(said)
+    return " ".join(texts)
 
 
 class _Parser:
@@ -146,14 +146,14 @@ class _Parser:
         self.last_closer = max((i for i in range(len(self.marks)) if self._closes(i)), default=-1)
 
     def pieces(self) -> list[Piece]:
-        found: list[Piece] = []
+        pieces: list[Piece] = []
         position, index = 0, 0
         while index < len(self.marks):
-            found.append(self.message[position : self.marks[index].start()].strip())
+            pieces.append(self.message[position : self.marks[index].start()].strip())
             tags, index, position = self._read(index)
-            found.extend(tags)
-        found.append(self.message[position:].strip())
-        return _join_texts(found)
+            pieces.extend(tags)
+        pieces.append(self.message[position:].strip())
+        return _join_texts(pieces)
 
     def _opens(self, index: int) -> bool:
         own = self.marks[index]
@@ -163,7 +163,7 @@ class _Parser:
         return self.names[index] in MEDIA and bool(self.marks[index]["slash"])
 
     def _match_brackets(self) -> dict[int, int]:
-        """Pair openers with closers as brackets; a closer of another name closes too."""
+        """Pair openers with closers like brackets; a closer of another name closes too."""
         pairs: dict[int, int] = {}
         waiting: list[int] = []
         for index in range(len(self.marks)):
@@ -174,7 +174,7 @@ class _Parser:
         return pairs
 
     def _read(self, index: int) -> tuple[list[Piece], int, int]:
-        """Return the tags that mark ``index`` begins, the next mark's index and where its text begins."""
+        """Return the tags that start at mark ``index``, the index of the next mark, and the text position."""
         if self._opens(index):
             return self._read_media(index)
         own, name = self.marks[index], self.names[index]
@@ -252,11 +252,11 @@ def _described(rest: str) -> str:
 
 
 def _delay(times: str) -> Tag | None:
-    """Return the delay that ``times`` tells; a number alone is minutes."""
-    found = list(_TIME.finditer(times))
-    with_unit = [match for match in found if not match["bare"]]
+    """Return the delay in ``times``; a number without a unit is minutes."""
+    amounts_given = list(_TIME.finditer(times))
+    with_unit = [match for match in amounts_given if not match["bare"]]
     amounts = dict.fromkeys("smhdw", 0.0)
-    for match in with_unit or found[:1]:
+    for match in with_unit or amounts_given[:1]:
         unit = (match["unit"] or match["unit2"] or "m")[0].lower()
         amounts[unit] += float(match["value"] or match["value2"] or match["bare"])
     total = sum(value * _MINUTES[unit] for unit, value in amounts.items())
@@ -294,7 +294,7 @@ def _split(message: str) -> list[str]:
     if not may_split(message):
         return [message]
     pieces = parse(message)
-    while (written := render(pieces)) != message:  # what is taken out can bring two halves of a tag together
+    while (written := render(pieces)) != message:  # removing a tag can join two halves of another
         message, pieces = written, parse(written)
     groups: list[list[Piece]] = []
     for piece in pieces:
@@ -307,12 +307,12 @@ def _split(message: str) -> list[str]:
 
 
 def settle(step: Callable[[str], str], text: str) -> str:
-    """Apply ``step`` until nothing changes: what is taken out can bring two halves of a tag together."""
+    """Apply ``step`` until nothing changes: removing a tag can join two halves of another."""
     while (changed := step(text)) != text:
         text = changed
     return text
 
 
 def text_of(piece: str | Tag) -> str:
-    """Return the words of a piece of a message: what a tag shows, or the text itself."""
+    """Return the text of a piece of a message: a tag's description, or the text itself."""
     return piece if isinstance(piece, str) else piece.text

@@ -1,8 +1,8 @@
-"""Turns of chat templates: what a model wrote when it went on as a template and not as a person.
+"""Splits a text with turns of a chat template, which a model wrote instead of a single reply.
 
-A template writes who speaks before each turn (``<|im_start|>user``) and, most of them, a token after it
-(``<|im_end|>``). A model can echo the turns it was given, or invent the ones that would follow. Only the one
-turn of the assistant is what it had to say; all other turns are the prompt's or the other person's.
+A template writes the role before each turn (``<|im_start|>user``) and, most of them, a token after it
+(``<|im_end|>``). A model can echo earlier turns, or invent later ones. Only the single turn of the assistant
+is its reply; all other turns belong to the prompt or to the other person.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from soc_gen.text.special_tokens import drop_tokens
 from soc_gen.text.thinking import SEAM
 
 Kind = Literal["reply", "prompt", "thought", "unnamed", "end"]
-"""Whose words follow a mark: of the assistant, of anybody else, unspoken, of nobody named, nobody's."""
+"""Kind of the text after a mark: the reply, another role, thinking, no named role, or after an end."""
 
 _ROLES: dict[Kind, str] = {
     "reply": "assistant model ai bot chatbot gpt response reply output answer final ассистент 答",
@@ -33,13 +33,13 @@ class Family(NamedTuple):
 
     name: str
     turns: tuple[str, ...] = ()
-    """What stands before a turn. ``ROLE`` is a known role; ``NAME`` any word, at the end also none."""
+    """Marks before a turn. ``ROLE`` is a known role; ``NAME`` any word, or none at the end."""
     marks: Mapping[str, Kind] = MappingProxyType({})
-    """Tokens that say by themselves whose words follow."""
+    """Tokens that name the role by themselves."""
     ends: tuple[str, ...] = ()
-    """What stands after a turn."""
+    """Marks after a turn."""
     alone: bool = True
-    """False: its marks count only where there are marks of two kinds, since people write such things too."""
+    """False: marks count only if there are two kinds of them, since people write them too."""
 
 
 FAMILIES = (
@@ -102,7 +102,7 @@ FAMILIES = (
     Family("SmolVLM", ends=("<end_of_utterance>",)),
     Family("ERNIE, Grok", ends=("<|end_of_sentence|>", "<|separator|>")),
 )
-"""Families whose marks are tokens: nobody writes them by hand."""
+"""Families whose marks are special tokens, which people do not write by hand."""
 
 _LINE = rf"(?<![^\n{SEAM}])"
 _LINE_ENDS = rf"(?=[\n{SEAM}]|\Z)"
@@ -111,15 +111,15 @@ _TAGS = "system|user|human|assistant|model|ai|bot|response|answer|reply|output"
 
 
 class Heading(NamedTuple):
-    """How a family of templates marks its turns where it does so with words."""
+    """How a family of templates marks its turns with words."""
 
     name: str
     first: str
-    """The characters that it begins with."""
+    """First characters of the mark."""
     pattern: str
     """``(…)`` is the role."""
     end: str = ""
-    """What stands after a turn, as a pattern."""
+    """Pattern of the mark after a turn."""
     alone: bool = True
     """As in ``Family``."""
 
@@ -145,7 +145,7 @@ HEADINGS = (
     Heading("Phi 2", "IO", rf"{_LINE}(Instruct|Output):", alone=False),
     Heading("ChatGLM 2", "问答", r"(问|答)：", alone=False),
     Heading("Yandex", "ПА", r"(Пользователь|Ассистент):", alone=False),
-    # Tokens that the server dropped leave the role behind: "behind the bikesassistant\n\nok see you".
+    # When the server drops the tokens, the role remains: "behind the bikesassistant\n\nok see you".
     Heading("Llama 3 without tokens", "a", rf"{_GLUED}(assistant){_LINE_ENDS}"),
     Heading("Llama 3, the other's turn", "u", rf"{_GLUED}(?<!\bsuper)(?<!\bpower)(?<!\bend)(user)(?=\n\n)"),
     Heading("ChatML without tokens", "a", rf"{_LINE}(assistant)(?=\n)"),
@@ -161,17 +161,17 @@ HEADINGS = (
 
 _KNOWN = "|".join(sorted(_KINDS, key=len, reverse=True))
 _ANY = rf"[^<>|\n{SEAM}]{{0,40}}"
-# Behind the role: "assistant name=luna", Kimi's name of it, a colon, empty lines.
+# After the role: "assistant name=luna", Kimi's role names, a colon, empty lines.
 _TAIL = (
     rf"(?:[ \t]+(?:name|to)[ =][^\s<>]+)?(?:{_ANY}(?:<\|constrain\|>\w+)?<\|(?:im_middle|im_sep|message)\|>)?"
     r":?[ \t\n]*"
 )
-# Words behind </s> on the same line: struck out by hand, or the end of sarcasm.
+# </s> followed by words on the same line is strikethrough, or the end of sarcasm.
 _STRUCK = rf"(?i:</s>(?![ \t]+(?!(?:{_KNOWN})\b)\w))"
 
 
 class Mark(NamedTuple):
-    """Where a mark of a turn stands, and whose words follow it."""
+    """Position of a turn mark, and the kind of text after it."""
 
     start: int
     end: int
@@ -179,7 +179,7 @@ class Mark(NamedTuple):
 
 
 Block = Mark
-"""Where the words of one turn stand, and whose they are."""
+"""Position of the text of one turn, and its kind."""
 
 
 def _turn(turn: str) -> str:
@@ -198,11 +198,11 @@ class _Sign(NamedTuple):
     """One mark to look for."""
 
     first: str
-    """What of it is looked for before all else: a pattern of one or two characters."""
+    """Pattern of its first one or two characters, which is searched first."""
     pattern: str
-    """With one group."""
+    """Full pattern, with one group."""
     kind: Kind | None
-    """None: as the role says, which the group holds."""
+    """Kind of the text after it; None when the role in the group decides."""
     alone: bool
 
 
@@ -228,8 +228,8 @@ def _first(token: str) -> str:
     return "<[^|]" if token.startswith("<") else f"[{re.escape(token[0])}]"
 
 
-# A text is looked through fast, since what marks may begin with stands before all that begin so. Marks that
-# count alone come before those that need others.
+# The search is fast because the possible first characters come before the full patterns. Marks that count
+# alone come before those that need others.
 _BY_FIRST = sorted(_signs(), key=lambda sign: (not sign.alone, sign.first))
 _MARK = re.compile(
     "|".join(
@@ -249,20 +249,22 @@ def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
     """Whether ``messages`` may have a mark of a turn: no misses, and fast.
 
     Args:
-        signs: The characters in them; those that are everyday ones may be left out.
-        messages: Of one part, or more.
+        signs: The characters in them; everyday characters may be missing.
+        messages: Messages of one or more parts.
     """
     if not _SIGNS.isdisjoint(signs) or not _ROLE_LINES.isdisjoint(messages):
         return True
-    parted = [one for one in messages if "\n" in one or ":" in one or one.endswith("assistant")]
+    parted = [
+        message for message in messages if "\n" in message or ":" in message or message.endswith("assistant")
+    ]
     return any(map(_WORDS.search, parted))
 
 
 def find_marks(text: str) -> list[Mark]:
     """Return the marks of turns in ``text``, in order."""
-    found = [(match.start(), match.end(), *_said_by(match)) for match in _MARK.finditer(text)]
-    several = len({kind for _, _, kind, _ in found}) > 1
-    return [Mark(start, end, kind) for start, end, kind, alone in found if alone or several]
+    marks = [(match.start(), match.end(), *_said_by(match)) for match in _MARK.finditer(text)]
+    several = len({kind for _, _, kind, _ in marks}) > 1
+    return [Mark(start, end, kind) for start, end, kind, alone in marks if alone or several]
 
 
 def _said_by(match: re.Match[str]) -> tuple[Kind, bool]:
@@ -274,36 +276,36 @@ def _said_by(match: re.Match[str]) -> tuple[Kind, bool]:
 
 
 def blocks(text: str) -> list[Block]:
-    """Return the turns of ``text``: what stands before, between and behind its marks, also if empty.
+    """Return the turns of ``text``: the texts before, between and after its marks, also empty ones.
 
-    Messages are parted by ``SEAM``: behind the end of a turn, the rest of the message is nobody's, and the
-    next message is of nobody named.
+    Messages are separated by ``SEAM``: after the end of a turn, the rest of the message belongs to no turn,
+    and the next message has no named role.
     """
-    found: list[Block] = []
+    turns: list[Block] = []
     kind: Kind = "unnamed"
     start = 0
     for mark in [*find_marks(text), Mark(len(text), len(text), "end")]:
         seam = text.find(SEAM, start, mark.start) if kind == "end" else -1
         if seam >= 0:
-            found.append(Block(start, seam, "end"))
+            turns.append(Block(start, seam, "end"))
             kind, start = "unnamed", seam
-        found.append(Block(start, mark.start, kind))
+        turns.append(Block(start, mark.start, kind))
         kind, start = mark.kind, mark.end
-    return found
+    return turns
 
 
 class UnclearTurnsError(Exception):
-    """A text has turns of a template, and not exactly one is the reply."""
+    """A text has turns of a template, but not exactly one of them is the reply."""
 
 
 def keep_reply(messages: list[str]) -> list[str]:
-    """Return ``messages`` with nothing but the assistant's turn; as they are where there are no turns.
+    """Return ``messages`` with the assistant's turn only; unchanged if there are no turns.
 
     Args:
-        messages: Of one part; a turn may span several.
+        messages: Messages of one part; a turn may span several.
 
     Raises:
-        UnclearTurnsError: Of the turns there is none of the assistant's that says anything, or more than one.
+        UnclearTurnsError: There is no turn of the assistant with text, or more than one.
     """
     text = SEAM.join(messages)
     turns = blocks(text) if may_hold_turns(text, messages) else []
@@ -319,9 +321,9 @@ def keep_reply(messages: list[str]) -> list[str]:
 
 
 def _has_one_reply(text: str, turns: list[Block]) -> bool:
-    """Is one turn the reply? The assistant's turns in successive messages, with none between, are one."""
-    replied_until = -1  # where the last turn of the reply ended
-    asked = False  # somebody else's turn was the last that was named
+    """Whether exactly one turn is the reply. The assistant's turns in successive messages are one."""
+    replied_until = -1  # end of the last turn of the reply
+    asked = False  # the last named turn was somebody else's
     has_named = False
     for start, end, kind in turns:
         if kind in {"prompt", "reply"}:
@@ -335,6 +337,6 @@ def _has_one_reply(text: str, turns: list[Block]) -> bool:
 
 
 def _is_apart(text: str, turns: list[Block], end: int, start: int) -> bool:
-    """Does a turn from ``start`` not go on with one that ended at ``end``?"""
+    """Whether a turn from ``start`` is separate from one that ended at ``end``."""
     between = any(turn.kind == "prompt" and end <= turn.start <= start for turn in turns)
     return between or SEAM not in text[end : start + 1]

@@ -1,7 +1,7 @@
-"""What is thinking: the one vocabulary of marks around thoughts, and how thoughts are cut out of a text.
+"""The vocabulary of marks around a model's thoughts, and the removal of thoughts from a text.
 
 The reply decoder, the JSON reader, the checks of a turn and cleaning all use it. A thought is never part of
-the answer: known marks are cut, and the answer is what follows them.
+the answer: marked thoughts are cut, and the answer is the text after them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 SEAM = "\x1e"
-"""Stands between the messages of a part, joined so that a thought can span them."""
+"""Separator of the messages of a part, which are joined because a thought can span them."""
 
 _THOUGHT_WORD = (
     r"(?:think(?:ing|s)?|thoughts?|reason(?:ing|s)?|rationale|reflections?|reflecting|scratch[ _-]?pad"
@@ -23,7 +23,7 @@ _ASIDE = (
     r"|feelings?|states?|meta|metadata|assessment|evaluation|observations?|approach|outline|understanding"
     r"|considerations?|steps?|internal|hidden|private|inner|mind)"
 )
-"""Names that people use too: a tag of such a name is a thought's only where it is closed."""
+"""Names that people use too: such a tag marks a thought only if it is closed."""
 TAG_NAMES = (
     r"(?:[a-z]{1,20}[_-]){1,3}"
     rf"(?:{_ASIDE}|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{0,3}})|{_THOUGHT_WORD}(?:[_-][a-z]{{1,20}}){{1,3}}"
@@ -38,7 +38,7 @@ TAG_NAMES = (
 )
 """Names of tags around thoughts, as a pattern: ``<scratchpad>``, ``</inner_monologue>``."""
 _END = "<|end|>"
-_SPECIAL = "<|>"  # stands for the name of every special token
+_SPECIAL = "<|>"  # placeholder for the name of any special token
 _SURE = frozenset({"think", "thinking", "[THINK]", _SPECIAL})
 """Names that only a model writes; the others are words, and people write ``<thoughts>`` too."""
 
@@ -53,9 +53,9 @@ _PAIRS = (
     ("<|channel>thought", "<channel|>"),  # Gemma 4
     ("<unused94>", "<unused95>"),  # MedGemma
 )
-"""Marks of no such form: how each begins and ends a thought."""
+"""Other marks: the opener and the closer of each."""
 
-# Harmony (gpt-oss): what is said comes in the channel "final", if at all; the others are thoughts.
+# Harmony (gpt-oss): the answer is in the channel "final", if there is one; other channels are thoughts.
 _CHANNELS = re.compile(
     r"(?:<\|start\|>assistant)?(?:<\|channel\|>|\A(?=\w+<\|message\|>))"
     r"(?:final\s*+(?:<\|constrain\|>\s*+\w*+\s*+)?<\|message\|>"
@@ -79,9 +79,9 @@ _PHRASES = (
         rf"\b{_FINAL}[*_]*:|^{_HEADING}(?:answer|response|reply|output)[*_]*:",
     ),
 )
-"""Thoughts without marks: how the text begins, and what stands before the answer, if it comes."""
+"""Thoughts without marks: the beginning of the text, and the words before the answer, if there is one."""
 _SURE_TO_END = (True, True, True, False)
-"""Whether those models never answer without the words that go before it."""
+"""Whether these models always write those words before an answer."""
 _ALOUD = tuple(
     (re.compile(f"{_HEADING}(?:{opening})", re.I), re.compile(rf"(?:{answer})[*_ \t]*", re.I | re.M))
     for opening, answer in _PHRASES
@@ -107,7 +107,7 @@ _OF_TASK = re.compile(
 _TASK_WORDS = frozenset(
     rb"process reasoning persona personas role roleplay roleplaying playing json prompt character respond"
     rb" responding reply replying write writing answer answering speak speaking talk talking continue"
-    rb" continuing message replies response turn".split()  # one is in all that _OF_TASK finds
+    rb" continuing message replies response turn".split()  # every match of _OF_TASK contains one of these
 )
 
 _ANSWER_OPENS = re.compile(
@@ -128,7 +128,7 @@ def _either(side: int) -> str:
 _MARK_SIGNS = "<[◁＜⟨【"
 _MAY_BE_MARK = re.compile(r"[<◁＜⟨]|[\[【]\s*+/?\s*+[^\W\d_]")  # a list of texts in JSON is none
 _NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
-_INDENT = 40  # spaces that may stand before a mark that begins a message
+_INDENT = 40  # most spaces before a mark at the start of a message
 _MARK = re.compile(
     rf"(?=[{re.escape(_MARK_SIGNS)}])(?:"
     rf"(?P<opens>◁(?:{_SPECIAL_NAMES})▷|(?i:<[|｜](?:{_SPECIAL_OPENS})[|｜]>)|{_either(0)})"
@@ -136,7 +136,7 @@ _MARK = re.compile(
     r"|(?P<ends><\|end\|>)"
     r"|(?i:[<◁＜⟨]\s*+(?P<slash>/?)\s*+(?:\w{1,20}:)?"
     rf"(?P<name>{TAG_NAMES})(?:\s++(?:[\w:-]++\s*=[^<>\n]{{0,200}}|hidden|private|internal))?\s*+[>▷＞⟩])"
-    # Brackets that people write too.
+    # Brackets that people use too.
     rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】]))"
 )
 
@@ -153,7 +153,7 @@ class _Mark(NamedTuple):
     def of(cls, match: re.Match[str]) -> _Mark:
         closes = any((match["slash"], match["bracket_slash"], match["closes"], match["ends"]))
         bracketed = match["bracketed"]
-        if bracketed:  # in capitals it is a mark of its own: Mistral's
+        if bracketed:  # in capitals it is Mistral's own mark
             name = f"[{bracketed if bracketed.isupper() else bracketed.lower()}]"
         else:
             name = (match["name"] or match["ends"] or _SPECIAL).lower()
@@ -165,14 +165,14 @@ class _Mark(NamedTuple):
 
 
 def strip_thinking(reply: str) -> str:
-    """Return the answer in the text of a model's reply: what is left without its thoughts.
+    """Return a model's reply without its thoughts.
 
     Args:
         reply: Content of a completion, of any model family; JSON or plain text.
 
     Returns:
-        The text as it is where it holds no known mark; "" where it holds nothing but thoughts. Thoughts
-        without marks are left where no known phrase says where the answer begins: see ``is_thinking_aloud``.
+        The text unchanged if it has no known mark; "" if it has only thoughts. Thoughts without marks stay
+        if no known phrase tells where the answer begins: see ``is_thinking_aloud``.
     """
     text = reply
     if _MAY_BE_MARK.search(reply):
@@ -189,7 +189,7 @@ def may_begin_aloud(messages: list[str]) -> bool:
 
 
 def has_mark(text: str) -> bool:
-    """Whether something in ``text`` looks like a mark around thoughts: without one, none is found."""
+    """Whether ``text`` may contain a mark around thoughts: no misses, and fast."""
     return bool(_MARK.search(text))
 
 
@@ -198,8 +198,8 @@ def drop_thinking_aloud(text: str, *, is_reply: bool = False) -> str:
 
     Args:
         text: A message, or all of a reply.
-        is_reply: It is all of a reply: where the other phrase is sure to come before an answer, and has not
-            come, there is none.
+        is_reply: Whether it is all of a reply: then, if the second phrase always precedes an answer and is
+            missing, there is no answer.
     """
     if not _OPENING.match(text):
         return text
@@ -213,24 +213,24 @@ def drop_thinking_aloud(text: str, *, is_reply: bool = False) -> str:
 
 
 def is_thinking_aloud(text: str) -> bool:
-    """Does ``text`` begin like the thoughts of a model about its task, with no marks around them?"""
+    """Whether ``text`` begins like a model's unmarked thoughts about its task."""
     return bool(_TALKS_OF_TASK.match(text) or _OPENING.match(text))
 
 
 def drop_channels(text: str) -> str:
-    """Return ``text`` without the channels of the harmony format that are not said, and their tokens."""
+    """Return ``text`` without the harmony channels that are not the answer, and without their tokens."""
     return _CHANNELS.sub("", text) if "<|channel|>" in text else text
 
 
 def cut_spans(text: str, spans: list[tuple[int, int]]) -> list[str]:
-    """Return what is left of ``text`` around ``spans``, which are in order and do not overlap."""
+    """Return ``text`` without ``spans``, which are in order and do not overlap."""
     starts = [0, *(end for _, end in spans)]
     ends = [*(start for start, _ in spans), len(text)]
     return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def join_apart(pieces: list[str]) -> str:
-    """Return ``pieces`` as one text, with a space where words would grow together."""
+    """Return ``pieces`` as one text, with a space where words would be joined otherwise."""
     text = ""
     for piece in pieces:
         if text.endswith(" ") and piece.startswith(" "):
@@ -241,20 +241,20 @@ def join_apart(pieces: list[str]) -> str:
 
 
 def may_think_of_task(words: Collection[bytes]) -> bool:
-    """Whether ``thinks_of_task`` of a text with ``words`` (as ``tokens`` gives them): no misses, and fast."""
+    """Whether ``thinks_of_task`` may be true of a text with ``words`` from ``tokenize``; fast."""
     return not _TASK_WORDS.isdisjoint(words)
 
 
 def thinks_of_task(text: str) -> bool:
-    """Is ``text`` thinking about how to write the next message? Surer than ``is_thinking_aloud``.
+    """Whether ``text`` is thinking about how to write the next message. Stricter than ``is_thinking_aloud``.
 
-    "Thoughts: i liked it" and "the user is mad again" are what people write.
+    People write "Thoughts: i liked it" and "the user is mad again", which do not count.
     """
     return is_thinking_aloud(text) and bool(_OF_TASK.search(text))
 
 
 def _join_answer(pieces: list[str]) -> str:
-    """Join what is left around thoughts; an object before a thought that another one follows is a draft."""
+    """Join the text around thoughts; a JSON object before a thought is a draft if another one follows."""
     text = pieces[0]
     for piece in pieces[1:]:
         is_draft = text.rstrip("` \n").endswith("}") and re.match(r"[\s`]*(?:json)?\s*\{", piece)
@@ -263,10 +263,10 @@ def _join_answer(pieces: list[str]) -> str:
 
 
 def find_thoughts(text: str) -> list[tuple[int, int]]:
-    """Return where marked thoughts begin and end in ``text``, in order, none within another.
+    """Return start and end of marked thoughts in ``text``, in order and not nested.
 
-    A thought whose mark is never closed reaches to the end of its message (``SEAM`` or the end of the text);
-    one that was never opened, from the end of the last thought or the start of the message.
+    An unclosed thought extends to the end of its message (``SEAM`` or the end of the text); an unopened one
+    starts at the end of the last thought or at the start of the message.
     """
     spans: list[tuple[int, int]] = []
     opened, done, looked = -1, 0, 0
@@ -289,11 +289,11 @@ def find_thoughts(text: str) -> list[tuple[int, int]]:
 
 
 def _marks(text: str) -> list[tuple[int, int, bool]]:
-    """Return start, end and whether it closes, of each mark that counts.
+    """Return start, end, and whether it is a closer, of each valid mark.
 
-    A tag whose name is a word counts where the text has both its opener and its closer, or where a message
-    begins with it; a lone closer of that kind, where the answer follows it without a space. In brackets, and
-    where the word is an everyday one, only the first. ``<|end|>`` closes what a special token has opened
+    A tag whose name is a word is valid if the text has both its opener and its closer, or if a message begins
+    with it; a lone closer of that kind, if the answer follows it without a space. In brackets, and if the
+    word is an everyday one, only the first rule applies. ``<|end|>`` closes a thought of a special token
     (Solar Open).
     """
     marks = [_Mark.of(match) for match in _MARK.finditer(text)]
@@ -313,12 +313,12 @@ def _marks(text: str) -> list[tuple[int, int, bool]]:
 
 
 def _is_first(text: str, start: int) -> bool:
-    """Is there nothing but spaces between ``start`` and the beginning of its message?"""
+    """Whether there are only spaces between the beginning of the message and ``start``."""
     before = text[max(0, start - _INDENT) : start].rstrip(" \t\n")
     return before.endswith(SEAM) or (not before and start <= _INDENT)
 
 
 def _is_glued(text: str, end: int) -> bool:
-    """Does the text go on straight after ``end``, or on a new line?"""
+    """Whether the text continues directly after ``end``, or on a new line."""
     following = text[end : end + 1]
     return following == "\n" or not (following in {"", SEAM} or following.isspace())

@@ -1,4 +1,4 @@
-"""The words of a text, fast: what duplicates, loops and leaked prompts are compared by."""
+"""Splits a text into words, fast; used to compare texts for duplicates, loops and leaked prompts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\uaa60-\uaa7f"  # Thai, Lao; Burmese; Khmer; Shan
     "\u3040-\u30ff\u3400-\u9fff"  # kana, Chinese
 )
-"""Scripts without spaces between words, as a part of a character class."""
+"""Scripts without spaces between words, as part of a character class."""
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:['’][^\W{UNSPACED}]+)*")
-"""A word of a text; where a script has no spaces, a character is one."""
+"""Pattern of a word; in scripts without spaces, each character is a word."""
 
 _SPACES = bytes.maketrans(
     (string.punctuation + string.ascii_uppercase).encode(),
@@ -28,26 +28,26 @@ _WIDE = re.compile(
     rb"|\xe1(?:[\x80\x81\x9e\x9f][\x80-\xbf]|\x82[\x80-\x9f])|\xea\xa9[\xa0-\xbf]"
 )
 _NO_WIDE_START = bytes({*range(256)} - {0xE0, 0xE1, 0xEA, *range(0xE3, 0xEA)})
-# Letters outside ASCII may be written in several ways. Emoji, punctuation and Chinese may not.
+# Letters outside ASCII may have several encodings. Emoji, punctuation and Chinese do not.
 _SPELLED = re.compile(rb"[\xc2-\xe1\xe3\xea-\xee]|\xe2\x80[\x8b-\x8f\xaa-\xae]|\xef[\xbb-\xbe]")
-_WIDE_MARKS = ("\u3000".encode()[:2], "！".encode()[:2])  # how wide spaces and punctuation begin
+_WIDE_MARKS = ("\u3000".encode()[:2], "！".encode()[:2])  # first bytes of wide spaces and punctuation
 
 
 def tokenize(text: str) -> list[bytes]:
-    """Return the words of ``text`` as UTF-8; ASCII and wide punctuation, dashes, … and “” part them.
+    """Return the words of ``text`` as UTF-8; ASCII and wide punctuation, dashes, … and “” separate them.
 
-    Where a script has no spaces, a character is a word. Letters are compared, not shown: case and accents
-    make no difference, and an apostrophe is nothing (``Don't`` is ``dont``).
+    In scripts without spaces, each character is a word. Words are normalized for comparison: without case and
+    accents, and without apostrophes (``Don't`` is ``dont``).
     """
     return tokenize_bytes(text.encode("utf-8", "replace"))
 
 
 def tokenize_bytes(data: bytes, rare: bytes | None = None) -> list[bytes]:
-    """Return the words of a text in UTF-8, as ``tokens`` does.
+    """Return the words of a text in UTF-8, as ``tokenize`` does.
 
     Args:
         data: The text.
-        rare: What of it is not printable ASCII, where that is known: short, and faster to look through.
+        rare: Its bytes that are not printable ASCII, if known; short, so that it is searched faster.
     """
     if rare is None:
         rare = data.translate(None, _ASCII)

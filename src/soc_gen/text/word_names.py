@@ -1,7 +1,7 @@
-"""Names that are words too, in the form of ``normalize.fold``.
+"""Names that are also words, in the form of ``normalize.fold``.
 
-``will: be there`` and ``monday: dentist`` are talk, whoever is called so; such a name is a label only where
-a chat shows that labels are in use.
+``will: be there`` and ``monday: dentist`` are messages, even if somebody has that name; such a name is a
+label only in a chat that uses labels.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _GIVEN_NAMES = """
     drake eden ever iron magic manual mat mick miss otter pan pearce pop rand ringo shad spike stew
     sunshine tat tuck ty vale webb west north south east york
 """
-# Usernames may be any word; these are the ones that stand before colons and dashes.
+# Usernames may be any word; these are often followed by colons and dashes.
 _THINGS = """
     apple banana cherry lemon lime mango melon pear plum berry grape fig date nut almond peanut bean beans
     rice bread butter cheese cream milk egg eggs meat ham bacon beef pork lamb chicken fish tuna salmon
@@ -86,4 +86,4 @@ _THINGS = """
     eat drink buy sell pay send bring take give help need want hello bye thanks please
 """
 WORD_NAMES = frozenset(f"{_TIME} {_COLOURS} {_GIVEN_NAMES} {_THINGS}".split())
-"""Such names. Not those of which hardly anybody thinks as a word: Max, Victor, Linda."""
+"""The names. Not those that are hardly used as words: Max, Victor, Linda."""

@@ -1,4 +1,4 @@
-"""Work done in several processes, in order: chunks go out as workers come free, results come back in turn."""
+"""Runs a function in several processes: chunks go to free workers, results come back in input order."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def map_chunks(
     """Yield each chunk with its result, in order; at most two chunks for each worker are read ahead.
 
     Args:
-        chunks: What is to be worked on, a piece at a time; can be pickled, as can the results.
-        prepare: A function of a module, called once in every worker: makes the function that works on a
+        chunks: Pieces of work; they and their results must be picklable.
+        prepare: A module-level function, called once in every worker; returns the function that processes a
             chunk.
-        settings: What ``prepare`` is given.
-        workers: Processes.
+        settings: Argument of ``prepare``.
+        workers: Number of processes.
 
     Raises:
         SocError: A worker was killed.
@@ -89,9 +89,9 @@ def _in_processes(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait until the block ends; processes started in it never see Ctrl-C.
+    """Delay Ctrl-C and SIGTERM until the block ends; processes started in it ignore Ctrl-C.
 
-    So it is this process that stops the workers, and none of them writes a trace.
+    So only this process stops the workers, and no worker prints a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield

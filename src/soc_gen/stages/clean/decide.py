@@ -1,6 +1,6 @@
-"""Which chat stays: results are fed in, in the order of the input, and each is kept, rejected or replaces.
+"""Decides which chats stay: takes results in input order and keeps, rejects or replaces chats.
 
-The one place where this is decided, for chats in memory and for files alike.
+The only place for this decision, both for chats in memory and for files.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from soc_gen.text.prompt_leak import index_prompts
 
 
 class Replaced(NamedTuple):
-    """A chat that was kept until now, and is a near-duplicate of a longer one."""
+    """A chat that was kept so far and is replaced by a longer near-duplicate."""
 
     number: int
     detail: str
-    """For its rejection."""
+    """Detail of its rejection."""
 
 
 class Decision(NamedTuple):
-    """What becomes of a chat."""
+    """The decision about a chat."""
 
     reason: str | None
-    """Of its rejection; None: it is kept, under the next number."""
+    """Reason of its rejection; None when it is kept, under the next number."""
     detail: str = ""
     replaced: tuple[Replaced, ...] = ()
-    """Kept chats that go for it."""
+    """Kept chats that it replaces."""
 
 
 class Known(NamedTuple):
-    """What the decider asks of a chat that was kept before."""
+    """A kept chat, as the decider needs it."""
 
     name: str
-    """As a rejection names it."""
+    """Name of the chat in rejections."""
     fingerprint: Fingerprint
-    """Its minhash may be None: see ``minhash``."""
+    """Fingerprint; its minhash may be None: see ``minhash``."""
     minhash: Callable[[], RMinHash | None]
-    """Works it out when it is asked for."""
+    """Computes the minhash on demand."""
 
 
 class Decider:
-    """Decides on one chat after the other.
+    """Decides about chats, one after the other.
 
     Args:
         config: What counts as a duplicate, and which of two stays.
-        known: Gives what was kept under a number; numbers count what was kept, from 0.
+        known: Returns the kept chat with a number; kept chats are numbered from 0.
     """
 
     def __init__(self, config: CleanConfig, known: Callable[[int], Known]) -> None:
@@ -61,19 +61,19 @@ class Decider:
         self._known = known
 
     def add_reference(self, fingerprint: Fingerprint) -> bool:
-        """Take a chat of another dataset, which must not be repeated; return whether it has a number."""
+        """Add a chat of another dataset, which must not be repeated; return whether it was accepted."""
         return self._index.add(fingerprint).number is not None
 
     def freeze_reference(self) -> None:
-        """Never replace what was added until now: it belongs to another dataset."""
+        """Mark all chats added so far as belonging to another dataset, so that they are never replaced."""
         self._index.freeze_reference()
 
     def decide(self, name: Callable[[], str], fingerprint: Fingerprint) -> Decision:
-        """Keep the chat or say what it repeats.
+        """Decide whether a chat is kept, or which chat it repeats.
 
         Args:
-            name: Gives what rejections of others call it; seldom asked for.
-            fingerprint: Of the chat, repaired.
+            name: Returns the name of the chat in rejections of others; rarely called.
+            fingerprint: Fingerprint of the repaired chat.
         """
         match = self._index.add(fingerprint)
         if match.original is not None:
@@ -94,7 +94,7 @@ class Decider:
 
 
 def prompt_texts() -> tuple[str, ...]:
-    """Return the texts of all prompts, to find leaked instructions by."""
+    """Return the texts of all prompts, used to find leaked instructions."""
     return tuple(load_prompt(name).text for name in prompt_names())
 
 
@@ -107,14 +107,14 @@ def clean_chats(
 ) -> Iterator[Chat | Rejection]:
     """Yield each of ``chats``, repaired, or its rejection, in order.
 
-    Holds all of them until the last is read, since a later chat may replace an earlier one that it
-    repeats. For more than fits into memory there is ``soc_gen.stages.clean.run.clean_files``.
+    Holds all chats in memory until the last is read, since a later chat may replace an earlier one that it
+    repeats. For larger data use ``soc_gen.stages.clean.run.clean_files``.
 
     Args:
         chats: Chats to clean.
         config: Repairs, bounds, duplicates.
-        prompts: Texts of the prompts that made them, to find leaked instructions by; the shipped ones when
-            not given.
+        prompts: Texts of the prompts that made them, used to find leaked instructions; default: the shipped
+            prompts.
         failed: Ids of chats whose rollout failed.
     """
     texts = prompt_texts() if prompts is None else prompts

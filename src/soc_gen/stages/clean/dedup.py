@@ -1,8 +1,8 @@
 """Duplicates among chats: same id, same words, same experience, nearly the same words.
 
 Near-duplicates are found by MinHash (R-MinHash of ``rensa``, 128 slots) and banded LSH over runs of words,
-and a candidate counts when the estimated Jaccard similarity reaches the threshold. What is kept of a chat
-is a few numbers and its minhash: memory grows with the chats kept, not with their text.
+and a candidate counts when its estimated Jaccard similarity reaches the threshold. Only a few numbers and
+the minhash of a chat are stored: memory grows with the number of kept chats, not with their text.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ Kind = Literal["duplicate_id", "duplicate_text", "same_experience", "near_duplic
 
 
 class Fingerprint(NamedTuple):
-    """All that finding duplicates needs to know of a chat."""
+    """All data about a chat that the search for duplicates needs."""
 
     chat_id: int
     text: int
     experience: int
     words: int
-    """How many words it has: what ``keep = "longest"`` compares."""
+    """Number of words, which ``keep = "longest"`` compares."""
     minhash: RMinHash | None
-    """None where there are no words: two chats of pictures are not alike for that."""
+    """None for a chat without words: two chats of pictures only are not near-duplicates."""
 
 
 class DuplicateMatch(NamedTuple):
     """Whether a chat was accepted, and which accepted chats it duplicates."""
 
     number: int | None
-    """Its number among the accepted; None when it is a duplicate."""
+    """Its number among the accepted chats; None when it is a duplicate."""
     kind: Kind | None = None
     original: int | None = None
     """Number of the chat that a duplicate repeats."""
     replaced: tuple[int, ...] = ()
-    """Accepted before, and now near-duplicates of this longer one."""
+    """Accepted chats that are near-duplicates of this longer one and are replaced by it."""
 
 
 def fingerprint(features: ChatFeatures) -> Fingerprint:
-    """Return the fingerprint of a chat, repaired."""
+    """Return the fingerprint of a repaired chat."""
     chat = features.chat
     spoken = join_ngrams(features.words, features.shingles, features.shingle_words)
     return Fingerprint(
         chat_id=xxh3_64_intdigest(chat.chat_id.encode()),
-        # Without a word (all punctuation), the messages still tell a chat from others.
+        # Without any word (all punctuation), the messages themselves identify the chat.
         text=xxh3_64_intdigest(spoken or repr(features.messages).encode()),
         experience=xxh3_64_intdigest(chat.experience.id.encode()),
         words=len(features.words),
@@ -70,14 +70,14 @@ def minhash(shingles: Sequence[bytes]) -> RMinHash:
 
 
 def bands_for(threshold: float) -> int:
-    """Return the fewest LSH bands that find nine in ten pairs whose similarity is just ``threshold``."""
+    """Return the smallest number of LSH bands that finds 90 % of the pairs with similarity ``threshold``."""
     choices = (8, 16, 32, 64)
-    found = (bands for bands in choices if 1 - (1 - threshold ** (SLOTS // bands)) ** bands >= 0.9)
-    return next(found, choices[-1])
+    fitting = (bands for bands in choices if 1 - (1 - threshold ** (SLOTS // bands)) ** bands >= 0.9)
+    return next(fitting, choices[-1])
 
 
 class DuplicateIndex:
-    """The chats accepted so far, and whether a new one repeats one of them.
+    """Index of the accepted chats; finds whether a new chat repeats one of them.
 
     Args:
         threshold: Estimated similarity from which two chats are near-duplicates; None looks for none.
@@ -98,15 +98,15 @@ class DuplicateIndex:
         self._reference_count = 0
 
     def __len__(self) -> int:
-        """Return how many numbers were given out."""
+        """Return how many chats were accepted, replaced ones included."""
         return len(self._lengths)
 
     def freeze_reference(self) -> None:
-        """Never replace what was accepted until now: it belongs to another dataset."""
+        """Mark all chats accepted so far as belonging to another dataset, so that they are never replaced."""
         self._reference_count = len(self)
 
     def add(self, new: Fingerprint) -> DuplicateMatch:
-        """Accept ``new`` and number it, or say what it repeats."""
+        """Accept ``new`` under the next number, or return which chat it repeats."""
         exact = self._exact(new)
         if exact:
             return exact
@@ -118,7 +118,7 @@ class DuplicateIndex:
         return DuplicateMatch(self._accept(new), replaced=tuple(alike))
 
     def remove(self, number: int, old: Fingerprint) -> None:
-        """Let go of a replaced chat: its id, text and experience may come again."""
+        """Remove a replaced chat: its id, text and experience may occur again."""
         for seen, key in (
             (self._ids, old.chat_id),
             (self._texts, old.text),
@@ -158,7 +158,7 @@ class DuplicateIndex:
 
 
 def duplicate_index(config: CleanConfig) -> DuplicateIndex:
-    """Return the search for duplicates that ``config`` describes, with nothing in it yet."""
+    """Return an empty index with the settings of ``config``."""
     return DuplicateIndex(
         config.near_duplicates,
         keep_longest=config.keep == "longest",
@@ -166,9 +166,9 @@ def duplicate_index(config: CleanConfig) -> DuplicateIndex:
     )
 
 
-def repeats(chat_id: str, match: DuplicateMatch, one: RMinHash | None, two: RMinHash | None) -> str:
-    """Return which chat a duplicate repeats, and how closely where that is estimated."""
-    if match.kind in (None, "near_duplicate") and one and two:
+def repeats(chat_id: str, match: DuplicateMatch, sketch: RMinHash | None, other: RMinHash | None) -> str:
+    """Return a text that names the repeated chat, and the similarity of a near-duplicate."""
+    if match.kind in (None, "near_duplicate") and sketch and other:
         longer = ", which is longer" if match.kind is None else ""
-        return f"similarity {one.jaccard(two):.2f} to {chat_id}{longer}"
+        return f"similarity {sketch.jaccard(other):.2f} to {chat_id}{longer}"
     return f"of {chat_id}"

@@ -1,6 +1,6 @@
-"""Stage three: repair a chat, or say why it is thrown out, and find chats that repeat each other.
+"""Repairs and checks each chat or line by itself.
 
-Pure: chats go in, chats and rejections come out. Files, workers and counts are those of ``run``.
+Pure functions without I/O; files, worker processes and counts are in ``run``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from soc_gen.text.tags import END
 
 
 class ChatResult(NamedTuple):
-    """What became of one chat looked at by itself."""
+    """Result of repairing and checking one chat by itself."""
 
     chat: Chat
-    """Repaired; as it was where it is rejected."""
+    """The repaired chat; unchanged when it is rejected."""
     changes: list[Change]
     reason: str | None = None
     detail: str = ""
@@ -37,11 +37,11 @@ class ChatResult(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """What a chat is examined by."""
+    """Settings and data for the examination of a chat."""
 
     config: CleanConfig
     grams: PromptNgramIndex = field(default_factory=lambda: index_prompts([]))
-    """What a recited prompt is found by."""
+    """Index used to find recited prompts."""
     failed: frozenset[str] = frozenset()
     """Ids of chats whose rollout failed."""
 
@@ -70,12 +70,12 @@ def _ended(chat: Chat) -> bool:
 
 
 class LineResult(NamedTuple):
-    """What became of one line by itself."""
+    """Result of examining one line by itself."""
 
     where: str
     as_read: bytes
     line: bytes = b""
-    """As it would be written; empty where it is rejected."""
+    """The line to write; empty when it is rejected."""
     reason: str = ""
     detail: str = ""
     is_json: bool = True
@@ -99,14 +99,14 @@ def clean_line(line: Line, rules: Rules, repairer: Repairer) -> LineResult:
     twice = _repeated_key(line.data) if written != line.data else None
     if twice is not None:
         return _invalid(line, f"the key {twice!r} comes twice in one object")
-    found = clean_chat(chat, rules, repairer)
-    changes = tuple(found.changes)
-    if found.fingerprint is None:
+    cleaned = clean_chat(chat, rules, repairer)
+    changes = tuple(cleaned.changes)
+    if cleaned.fingerprint is None:
         is_json = written == line.data or jsonl.is_json(line.data)
-        return LineResult(line.where, line.data, b"", found.reason or "", found.detail, is_json, changes)
-    if found.chat is not chat:
-        written = found.chat.to_json()
-    return LineResult(line.where, line.data, written, changes=changes, fingerprint=found.fingerprint)
+        return LineResult(line.where, line.data, b"", cleaned.reason or "", cleaned.detail, is_json, changes)
+    if cleaned.chat is not chat:
+        written = cleaned.chat.to_json()
+    return LineResult(line.where, line.data, written, changes=changes, fingerprint=cleaned.fingerprint)
 
 
 def _invalid(line: Line, why: str) -> LineResult:
@@ -118,15 +118,15 @@ def _invalid(line: Line, why: str) -> LineResult:
 
 
 def _repeated_key(data: bytes) -> str | None:
-    """Return a key that some object in ``data``, which is JSON, has twice."""
-    found: list[str] = []
+    """Return a key that occurs twice in one object of the JSON text ``data``, or None."""
+    repeated: list[str] = []
 
     def look(pairs: list[tuple[str, object]]) -> None:
         keys: set[str] = set()
         for key, _ in pairs:
             if key in keys:
-                found.append(key)
+                repeated.append(key)
             keys.add(key)
 
     json.loads(data, object_pairs_hook=look, parse_int=str)
-    return found[0] if found else None
+    return repeated[0] if repeated else None

@@ -29,42 +29,42 @@ _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
 class ChatFeatures:
-    """Text features of a chat, used by repairs, rejections and deduplication.
+    """Text features of a chat, each computed once, for repairs, rejections and deduplication.
 
     Args:
         chat: The chat.
-        shingle_words: Words of a shingle.
+        shingle_words: Number of words in a shingle.
     """
 
     def __init__(self, chat: Chat, shingle_words: int) -> None:
         self.chat = chat
         self.shingle_words = shingle_words
         self.senders = {part.sender for part in chat.chat_parts}
-        """Who says anything."""
+        """Ids of the senders."""
         self.messages = [message for part in chat.chat_parts for message in part.messages]
         """All messages in order."""
         self.stripped = list(map(str.strip, self.messages))
-        """``messages`` without spaces around them."""
+        """``messages`` without surrounding spaces."""
         self.data = b"\n".join([message.encode("utf-8", "replace") for message in self.messages])
-        """All messages, a line each, in UTF-8: looked through faster than text, emoji or not."""
-        # Nearly every chat ends so, and most have no other tag.
+        """All messages in UTF-8, one a line: bytes are searched faster than ``str``, emoji or not."""
+        # Nearly every chat ends with it, and most have no other tag.
         body = self.data[: -len(END)] if self.messages[-1:] == [END] else self.data
         self.has_tags = b"<" in body
-        """There is a tag, or half of one, besides an ``<end/>`` that stands alone at the end."""
-        # What repairs go by is rare: it is looked for in what is left of a chat, not in all of it.
+        """Whether there is a tag, or half of one, besides a final message ``<end/>``."""
+        # The characters that repairs look for are rare: search the remaining text, not all of it.
         odd = (WELL_WRITTEN.sub(b"", body) if self.has_tags else body).translate(None, _EVERYDAY)
         self.odd = odd.decode()
-        """All of it but letters, digits, everyday punctuation and well-written tags."""
+        """``data`` without letters, digits, everyday punctuation and well-written tags."""
         self.marks = frozenset(self.odd)
-        """Each character of ``odd``."""
+        """The characters of ``odd``."""
         self.rare = odd.translate(None, _COMMON)
         """``data`` without line breaks and printable ASCII."""
         self.one_line_each = odd.count(b"\n") < max(1, len(self.messages))
-        """No message has a line break in it."""
+        """Whether no message contains a line break."""
         self.words = tokenize_bytes(self.data, self.rare)
         """All words."""
         self.shingles = ngrams(self.words, shingle_words)
-        """Every run of ``shingle_words`` words: what near-duplicates are found by."""
+        """Every run of ``shingle_words`` words; near-duplicates are found by these."""
 
     @cached_property
     def text(self) -> str:
@@ -73,34 +73,34 @@ class ChatFeatures:
 
     @cached_property
     def names_somebody(self) -> bool:
-        """Something in it may be a speaker label."""
-        one, two = self.chat.experience.people
+        """Whether the text may contain a speaker label."""
+        persona1, persona2 = self.chat.experience.people
         if _LETTERS.search(self.rare):
-            return may_name(self.text, names_of(one) | names_of(two))
+            return may_name(self.text, names_of(persona1) | names_of(persona2))
         data = self.data.lower()
         if b"'" in data or b"`" in data:
             data = data.translate(None, _APOSTROPHES)
-        return contains_any(label_pieces(names_of(one), names_of(two))[0], data)
+        return contains_any(label_pieces(names_of(persona1), names_of(persona2))[0], data)
 
     @cached_property
     def readers(self) -> dict[str, Reader]:
-        """By sender, what tells labels and whose they are."""
+        """By sender, the reader of speaker labels."""
         return chat_readers(self.chat)
 
     @cached_property
     def repetition(self) -> float:
-        """Share of shingles that came before in the chat; 0 where there are too few to tell."""
+        """Share of shingles that occur earlier in the chat, 0 to 1; 0 when there are fewer than 60."""
         count = len(self.shingles)
         return 1 - len(set(self.shingles)) / count if count >= _FEWEST_RUNS else 0.0
 
     @cached_property
     def may_hold_turns(self) -> bool:
-        """There may be a mark of a turn of a chat template."""
+        """Whether the text may contain a turn mark of a chat template."""
         return may_hold_turns(self.marks, self.messages)
 
     @cached_property
     def repeats_itself(self) -> bool:
-        """So many of its lines are the same that one may be said over and over."""
+        """Whether so many lines are equal that one may be repeated over and over."""
         if _LETTERS.search(self.rare):
             return True
         lines = self.data.translate(_LOWER, _ENDS).split(b"\n")
@@ -108,10 +108,10 @@ class ChatFeatures:
 
     @cached_property
     def model_words(self) -> frozenset[bytes]:
-        """Words without which nobody talks like an assistant."""
+        """Words of the text that assistant-speak always contains."""
         return model_words(self.words)
 
     @cached_property
     def talks_like_a_model(self) -> bool:
-        """Something in it is assistant-speak, of which a refusal and a break of character are kinds."""
+        """Whether the text contains assistant-speak, which includes refusals and breaks of character."""
         return bool(self.model_words) and is_assistant_speak(self.text, self.model_words)

@@ -1,6 +1,6 @@
-"""Rows that are no chats but of a form that is known: such a file is told by name and refused.
+"""Recognizes files whose rows are not chats but have another known form, and refuses them by name.
 
-Otherwise a file of experiences would be so many broken chats.
+Otherwise every row of a file of experiences would be reported as a broken chat.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _EXPORTED = f"soc export writes such rows from chats. {_TRAINERS}"
 
 
 class Form(NamedTuple):
-    """A known form of a row."""
+    """A known form of rows."""
 
     name: str
     hint: str
-    """What takes a file of such rows, which is called ``{file}``."""
+    """Advice that names the command for such a file, called ``{file}``."""
 
 
-# The keys of a row, and its form: the first that fits. A chat with something wrong has chat_parts.
+# Keys of a row and its form; the first match counts. A broken chat still has chat_parts.
 _BY_KEYS = (
     ({"chat_parts"}, None),
     ({"record", "reason", "where"}, Form("rejected chats", "Give the file that they were cleaned out of")),
@@ -47,7 +47,7 @@ _MESSENGER = Form(
     "an exported messenger chat",
     "No command takes it: a chat here has two personas and why they write (soc rollout --help)",
 )
-# What one message of a messenger has: who or what it is of, and when it was sent.
+# Keys of a message in a messenger's export: its author or kind, and its time.
 _WHO = {"actor", "author", "from", "name", "sender", "sender_name", "type", "user", "user_id", "username"}
 _WHEN = {"created_at", "date", "datetime", "sent", "sent_at", "time", "timestamp", "timestamp_ms", "ts"}
 # A line of WhatsApp or Signal: "[31.12.20, 22:15:01] Ada: hi", "12/31/20, 10:15 PM - Ada: hi".
@@ -58,7 +58,7 @@ _STAMPED = re.compile(
 
 
 def form_of(row: object) -> Form | None:
-    """Return the known form of a row that is no chat."""
+    """Return the known form of a row that is not a chat, or None."""
     if not isinstance(row, dict):
         return None
     for keys, form in _BY_KEYS:
@@ -76,7 +76,7 @@ def form_of(row: object) -> Form | None:
 
 
 def _first(value: object) -> object:
-    """Return the first message of a list of them, or of a list of chats, as Telegram keeps all of them."""
+    """Return the first message of a list of messages, or of a list of chats as in Telegram's full export."""
     if isinstance(value, dict):
         value = value.get("list")
     first = value[0] if isinstance(value, list) and value else None
@@ -90,7 +90,7 @@ def _is_message(item: dict[str, Any]) -> bool:
 
 
 class FormCount:
-    """What forms the rows of each file have, as they are read."""
+    """Counts the forms of the rows of each file while they are read."""
 
     def __init__(self) -> None:
         self._chats: set[str] = set()
@@ -103,7 +103,7 @@ class FormCount:
         Args:
             where: ``file:line``.
             data: The row as it was read.
-            is_chat: It is one, whatever else is wrong with it.
+            is_chat: Whether it is a chat, even a rejected one.
         """
         file = where.rpartition(":")[0]
         if is_chat:
@@ -123,7 +123,7 @@ class FormCount:
         """Refuse the first file in which every row is of another form that is known.
 
         Raises:
-            UsageError: It names the form, and what takes the file.
+            UsageError: The message names the form and the command for such files.
         """
         for file, forms in self._others.items():
             if file in self._chats or None in forms:

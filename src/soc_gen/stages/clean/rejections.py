@@ -1,4 +1,4 @@
-"""Why a chat is thrown out: reasons that one can tell from the chat alone. The codes are stable."""
+"""Reasons to reject a chat that depend on the chat alone. The codes are stable."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ REASONS = {
     "same_experience": "an earlier chat was made from the same experience",
     "near_duplicate": "nearly the same words as another chat that is kept",
 }
-"""Code of each reason, and what it means."""
+"""Code and meaning of each reason."""
 
-_WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
-_FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
-_ENOUGH_WORDS = 20  # to tell a language
+_WORTH_A_LOOK = 0.1  # share of repeated runs below which echoes are not looked for
+_FEW_WORDS = 4  # most words of a part between two goodbyes ("haha you too")
+_ENOUGH_WORDS = 20  # fewest words to detect a language
 
 
 Check = Callable[[ChatFeatures, CleanConfig], str | None]
-"""Says what is wrong, or None."""
+"""Returns what is wrong, or None."""
 
 
 def reject(features: ChatFeatures, config: CleanConfig) -> tuple[str, str] | None:
@@ -177,10 +177,10 @@ def _farewell_loop(features: ChatFeatures, config: CleanConfig) -> str | None:
 def _wrong_language(features: ChatFeatures, config: CleanConfig) -> str | None:
     if config.language is None or len(features.words) < _ENOUGH_WORDS:
         return None
-    found = language_of(re.sub(r"<[^<>]*>", " ", features.text))
-    if found is None:
+    language = language_of(re.sub(r"<[^<>]*>", " ", features.text))
+    if language is None:
         raise MissingExtraError("py3langid", "language")
-    return f"looks like {found!r}, not {config.language!r}" if found != config.language else None
+    return f"looks like {language!r}, not {config.language!r}" if language != config.language else None
 
 
 def _quote(text: str) -> str:
@@ -204,4 +204,4 @@ CHECKS: dict[str, Check] = {
     "farewell_loop": _farewell_loop,
     "wrong_language": _wrong_language,
 }
-"""In the order in which they are asked."""
+"""In the order in which they run."""

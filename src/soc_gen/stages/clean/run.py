@@ -1,9 +1,8 @@
-"""Clean files: read, examine in as many processes as wanted, decide in order, write aside, rename.
+"""Cleans files: read, examine in several processes, decide in order, write temporary files, rename.
 
-Every line that is read ends in the output or among the rejected. Chats are examined each by itself, in
-chunks that may run anywhere; what repeats what is decided here, in the order of the input. So the result
-is the same for any number of workers. Memory is bounded by the index of duplicates: the text of accepted
-chats waits on disk, beside the output.
+Every line read ends in the output or among the rejections. Each chat is examined by itself, in any process;
+duplicates are decided here, in input order. So the result is the same for any number of workers. Memory is
+bounded by the index of duplicates: the text of accepted chats is stored on disk, beside the output.
 """
 
 from __future__ import annotations
@@ -52,20 +51,20 @@ class CleanJob:
     out: Path
     config: CleanConfig = field(default_factory=CleanConfig)
     random_seed: int = 0
-    """Of the shuffle."""
+    """Seed of the shuffle."""
     workers: int = 1
-    """Processes that examine chats; 1 is this one."""
+    """Number of processes that examine chats; 1 uses this process."""
     limit: int | None = None
-    """Records at most, from the start of the input."""
+    """Most records, from the start of the input."""
     examples: int = 0
-    """Changes of each repair that are kept to be shown."""
+    """Number of example changes of each repair to keep for display."""
     progress: Callable[[int, int, int], None] = lambda _read, _size, _records: None
-    """Is told the bytes read, the bytes in all, and the records done."""
+    """Called with the bytes read, the total bytes, and the number of records done."""
 
 
 @dataclass
 class CleanReport:
-    """What a run did."""
+    """Result of a run."""
 
     out: Path
     rejected_out: Path
@@ -74,13 +73,13 @@ class CleanReport:
     repaired: int = 0
     """Kept chats in which a repair changed something."""
     rejected: Counter[str] = field(default_factory=Counter)
-    """By reason."""
+    """Rejections by reason."""
     repairs: Counter[str] = field(default_factory=Counter)
-    """Chats in which each repair changed something, also of those rejected later."""
+    """Number of chats changed by each repair, including those rejected later."""
     against: int = 0
-    """Chats of other datasets that were not to be repeated."""
+    """Chats of other datasets that must not be repeated."""
     against_unread: int = 0
-    """Records of those datasets that are no chats."""
+    """Records of those datasets that are not chats."""
     examples: dict[str, list[Change]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,13 +97,13 @@ class CleanReport:
 
 
 def clean_files(job: CleanJob) -> CleanReport:
-    """Clean the chats of ``job.inputs`` into ``job.out``; the rejected and a manifest lie beside it.
+    """Clean the chats of ``job.inputs`` into ``job.out``; write rejections and a manifest beside it.
 
     Raises:
         UsageError: An input that cannot be read, has no records, or would be replaced by the output; or
-            an output that is somebody else's file.
-        SocError: Nothing was kept, and there is an output with chats that would be lost.
-        OutputError: The output cannot be written; what was there before is still there.
+            an output that ``soc clean`` did not write.
+        SocError: Nothing was kept, and the existing output with chats would be lost.
+        OutputError: The output cannot be written; the old one is unchanged.
     """
     paths = expand_globs(job.inputs)
     with wrap_write_errors(job.out):
@@ -129,7 +128,7 @@ def clean_files(job: CleanJob) -> CleanReport:
 
 
 def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
-    """Return where the rejected go, when nothing stands in the way of what is to be written."""
+    """Return the path for rejections, after checking that all outputs may be written."""
     inputs: tuple[str | Path, ...] = (*paths, *job.config.against)
     check_output(job.out, inputs)
     rejected, manifest = sidecar_path(job.out, "rejected.jsonl"), sidecar_path(job.out, "manifest.json")
@@ -145,17 +144,17 @@ def _check_outputs(job: CleanJob, paths: Sequence[Path]) -> Path:
 
 
 def _is_of_a_clean_run(path: Path, manifest: Path) -> bool:
-    """Whether ``path`` may be replaced: its manifest says so, or the note of a run that died."""
+    """Whether ``path`` may be replaced: its manifest, or an interrupted run's note, shows it is ours."""
     if of_unfinished_run(path, manifest):
         return True
     try:
         return manifest.exists() and read_manifest(manifest).stage in {"clean", "unknown"}
-    except UsageError:  # damaged, but there is nobody else who writes a file of that name
+    except UsageError:  # damaged, but only soc_gen writes files of that name
         return True
 
 
 class _Run:
-    """The decisions of one run, taken in the order of the input."""
+    """The decisions of one run, made in input order."""
 
     def __init__(self, job: CleanJob, report: CleanReport, spool: Spool, rejected: IO[bytes]) -> None:
         self._job = job
@@ -188,16 +187,16 @@ class _Run:
         self._decider.freeze_reference()
 
     def _add_reference(self, chat: Chat, where: str) -> None:
-        found = fingerprint(ChatFeatures(chat, self._job.config.shingle_words))
-        if self._decider.add_reference(found):
+        chat_fingerprint = fingerprint(ChatFeatures(chat, self._job.config.shingle_words))
+        if self._decider.add_reference(chat_fingerprint):
             line = chat.to_json()
-            self._spool.add(_spooled(found, where, line, line))
+            self._spool.add(_spooled(chat_fingerprint, where, line, line))
 
     def process_all(self, reader: LineReader, paths: Sequence[Path]) -> None:
         """Examine every line and decide on it.
 
         Raises:
-            UsageError: There is none, or every row of a file is of another form that is known.
+            UsageError: There is no line, or every row of a file has another known form.
         """
         rules = Rules(self._job.config, index_prompts(prompt_texts()), failed_ids(paths))
         lines = islice(iter(reader), self._job.limit)
@@ -215,31 +214,31 @@ class _Run:
             self._count_repairs(result.changes)
         if result.reason not in {"torn_line", "line_too_long"}:
             self._forms.add(result.where, result.as_read, is_chat=result.reason != "invalid_record")
-        found = result.fingerprint
-        if found is None:
+        chat_fingerprint = result.fingerprint
+        if chat_fingerprint is None:
             self._reject(result.reason, result.detail, result.where, result.as_read, is_json=result.is_json)
             return
-        decision = self._decider.decide(lambda: _name(result.line, result.where), found)
+        decision = self._decider.decide(lambda: _name(result.line, result.where), chat_fingerprint)
         if decision.reason is not None:
             self._reject(decision.reason, decision.detail, result.where, result.as_read)
             return
         if result.changes:
             self._repaired.add(len(self._spool))
-        self._spool.add(_spooled(found, result.where, result.line, result.as_read))
+        self._spool.add(_spooled(chat_fingerprint, result.where, result.line, result.as_read))
         for replaced in decision.replaced:
             was = self._spool.read(replaced.number)
             self._gone.add(replaced.number)
             self._reject("near_duplicate", replaced.detail, was.where, was.as_read)
 
     def _known(self, number: int) -> Known:
-        """Return what the decider asks of a chat that was put aside."""
+        """Return a stored chat, as the decider needs it."""
         was = self._spool.read(number)
         return Known(
             _name(was.line, was.where), Fingerprint(*was.keys, minhash=None), lambda: self._minhash(was.line)
         )
 
     def _minhash(self, line: bytes) -> RMinHash:
-        """Return the MinHash of a chat in the spool, which is known to be valid."""
+        """Return the MinHash of a chat in the spool, which is valid."""
         parts = orjson.loads(line)["chat_parts"]
         words = tokenize("\n".join([message for part in parts for message in part["messages"]]))
         return minhash(ngrams(words, self._job.config.shingle_words))
@@ -258,7 +257,7 @@ class _Run:
         self._rejected.write(orjson.dumps(rejection) + b"\n")
 
     def write(self, handle: IO[bytes]) -> None:
-        """Write the chats that stayed."""
+        """Write the chats that were kept."""
         numbers: Sequence[int] = range(self._others, len(self._spool))
         if self._job.config.shuffle:
             numbers = list(numbers)
@@ -270,7 +269,7 @@ class _Run:
                 self._report.repaired += number in self._repaired
 
     def check_counts(self) -> None:
-        """Refuse a result in which a record is missing."""
+        """Raise an error when a record is missing from the result."""
         report = self._report
         if report.read != report.kept + report.rejected.total():
             raise SocError(
@@ -279,7 +278,7 @@ class _Run:
 
 
 def _refuse_empty_output(out: Path, report: CleanReport) -> None:
-    """Refuse to put nothing in the place of something."""
+    """Refuse to replace an output with an empty one."""
     if report.kept or not out.is_file() or not out.stat().st_size:
         return
     ((reason, count),) = report.rejected.most_common(1)
@@ -291,14 +290,24 @@ def _refuse_empty_output(out: Path, report: CleanReport) -> None:
 
 
 def failed_ids(paths: Sequence[Path]) -> frozenset[str]:
-    """Return the ids in the failures files that lie beside ``paths``."""
-    found = (sidecar_path(path, "failures.jsonl") for path in paths)
-    records = (record for path in found if path.is_file() for record in read_jsonl(path, Failure))
+    """Return the ids in the failures files beside ``paths``."""
+    files = (sidecar_path(path, "failures.jsonl") for path in paths)
+    records = (record for path in files if path.is_file() for record in read_jsonl(path, Failure))
     return frozenset(record.id for record in records if isinstance(record, Failure))
 
 
-def _spooled(found: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
-    return Spooled((found.chat_id, found.text, found.experience, found.words), where, line, as_read)
+def _spooled(chat_fingerprint: Fingerprint, where: str, line: bytes, as_read: bytes) -> Spooled:
+    return Spooled(
+        (
+            chat_fingerprint.chat_id,
+            chat_fingerprint.text,
+            chat_fingerprint.experience,
+            chat_fingerprint.words,
+        ),
+        where,
+        line,
+        as_read,
+    )
 
 
 def _name(line: bytes, where: str) -> str:
@@ -308,7 +317,7 @@ def _name(line: bytes, where: str) -> str:
 def _facts(
     job: CleanJob, report: CleanReport, reader: LineReader, read: dict[Path, str], written: dict[Path, str]
 ) -> dict[str, Any]:
-    """Return what the manifest says; ``read`` and ``written`` are the digests of the files."""
+    """Return the facts for the manifest; ``read`` and ``written`` are the digests of the files."""
     config = job.config.model_dump(mode="json") | {"against": list(map(path_to_text, job.config.against))}
     records = {report.out: report.kept, report.rejected_out: report.rejected.total()}
     return {

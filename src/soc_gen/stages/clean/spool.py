@@ -1,6 +1,6 @@
-"""Accepted chats, put aside on disk until it is known which of them stay and in which order.
+"""Stores accepted chats on disk until it is known which of them stay and in which order.
 
-Only where each one lies is held in memory: eight bytes a chat.
+Only the offset of each chat is held in memory: eight bytes a chat.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ _HEADER = struct.Struct("<QQQQIII")
 
 
 class Spooled(NamedTuple):
-    """A chat as it was put aside."""
+    """A stored chat."""
 
     keys: tuple[int, int, int, int]
     """Hashes of id, text and experience, and the number of words: its fingerprint without the minhash."""
     where: str
     """``file:line`` it was read from."""
     line: bytes
-    """As it would be written."""
+    """The line to write."""
     as_read: bytes
-    """As it was read."""
+    """The line as it was read."""
 
 
 class Spool:
-    """Numbered records in a temporary file; used as a context, it leaves nothing behind.
+    """Numbered records in a temporary file, which is removed when the ``with`` block ends.
 
     Args:
-        out: The output; the file is made beside it, where there must be room for all of the text.
+        out: The output; the temporary file is made beside it and needs as much space as all kept chats.
     """
 
     def __init__(self, out: Path) -> None:
         aside = aside_path(out)
-        # Unbuffered: a buffer would be filled anew for each record that is read out of order. Where files
-        # need a name, one that a killed run leaves is removed by the next run.
+        # Unbuffered: a buffer would be filled again for each record that is read out of order. Where files
+        # need a name, the next run removes one that a killed run left.
         self._file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115 - closed by __exit__
             dir=aside.parent, prefix=f"{aside.stem}.", suffix=aside.suffix, buffering=0
         )
@@ -58,7 +58,7 @@ class Spool:
         return len(self._ends) - 1
 
     def add(self, record: Spooled) -> int:
-        """Put ``record`` aside; return its number, from 0."""
+        """Store ``record``; return its number, from 0."""
         where = record.where.encode()
         as_read = b"" if record.as_read == record.line else record.as_read
         header = _HEADER.pack(*record.keys, len(where), len(record.line), len(as_read))
@@ -70,15 +70,15 @@ class Spool:
         return len(self) - 1
 
     def read(self, number: int) -> Spooled:
-        """Return the record of that number."""
+        """Return the record with that number."""
         waited = number - (len(self) - len(self._waiting))
         packed = self._waiting[waited] if waited >= 0 else self._packed(number)
         *keys, where, line, _ = _HEADER.unpack_from(packed)
         start, middle = _HEADER.size + where, _HEADER.size + where + line
         text = packed[start:middle]
-        one, two, three, four = keys
+        id_key, text_key, experience_key, words_key = keys
         place = packed[_HEADER.size : start].decode()
-        return Spooled((one, two, three, four), place, text, packed[middle:] or text)
+        return Spooled((id_key, text_key, experience_key, words_key), place, text, packed[middle:] or text)
 
     def _packed(self, number: int) -> bytes:
         self._file.seek(self._ends[number])

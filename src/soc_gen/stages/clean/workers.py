@@ -1,4 +1,4 @@
-"""Lines to results: each line is read as a chat and examined, in this process or in several, in order."""
+"""Reads each line as a chat and examines it, in this process or in several, in order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _chunks(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _prepare(rules: Rules) -> Callable[[list[Line]], list[LineResult]]:
-    """Return what a worker does with a chunk; bytes that the parent has already are not sent back."""
+    """Return the function that processes a chunk in a worker; unchanged lines are not sent back."""
     repairer = rules.repairer()
 
     def clean_chunk(chunk: list[Line]) -> list[LineResult]:

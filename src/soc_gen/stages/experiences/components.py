@@ -1,8 +1,7 @@
-"""What a meeting is put together from: weighted relationships with slots, and triggers.
+"""Components from which experiences are planned: weighted relationships with slots, and triggers.
 
-Romance never involves anyone under 18, whatever a components file says: ``fits`` asks for it before it
-looks at anything else, also where the text speaks of romance and the file forgot to say so; and a romantic
-trigger goes with a romantic relationship only.
+Romance never involves anyone under 18, whatever a components file says: ``fits`` checks it first, also when
+only the text is romantic and the file does not mark it. A romantic trigger needs a romantic relationship.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Piece(Settings):
 
     @cached_property
     def for_adults(self) -> bool:
-        """Whether the text itself speaks of romance."""
+        """Whether the text itself is about romance."""
         return bool(romance(self.text))
 
 
@@ -46,7 +45,7 @@ class Relationship(Piece):
     """How two people know each other; ``{platform}`` and the like are slots."""
 
     kind: Literal["online", "offline"]
-    """Where they know each other from."""
+    """Where they met."""
     min_age: int = Field(0, ge=0)
     """Years, of the younger."""
     romantic: bool = False
@@ -63,9 +62,9 @@ class Relationship(Piece):
         for_some = self.min_age or self.romantic or self.for_adults or self.min_age_gap or self.older
         return not for_some and self.max_age_gap is None
 
-    def fits(self, one: Persona, two: Persona) -> bool:
+    def fits(self, persona1: Persona, persona2: Persona) -> bool:
         """Return whether these two can know each other in this way, in one order or the other."""
-        youngest, gap = min(one.age, two.age), abs(one.age - two.age)
+        youngest, gap = min(persona1.age, persona2.age), abs(persona1.age - persona2.age)
         if youngest < ADULT and (self.romantic or self.for_adults):
             return False
         if youngest < self.min_age:
@@ -73,10 +72,12 @@ class Relationship(Piece):
         least = max(self.min_age_gap, 1) if self.older else self.min_age_gap
         return least <= gap and (self.max_age_gap is None or gap <= self.max_age_gap)
 
-    def ordered(self, one: Persona, two: Persona) -> tuple[Persona, Persona]:
+    def ordered(self, persona1: Persona, persona2: Persona) -> tuple[Persona, Persona]:
         """Return the two in the order that ``older`` asks for."""
-        wrong = (self.older == 1 and one.age < two.age) or (self.older == 2 and one.age > two.age)
-        return (two, one) if wrong else (one, two)
+        wrong = (self.older == 1 and persona1.age < persona2.age) or (
+            self.older == 2 and persona1.age > persona2.age
+        )
+        return (persona2, persona1) if wrong else (persona1, persona2)
 
 
 class Trigger(Piece):
@@ -91,9 +92,9 @@ class Trigger(Piece):
         """Whether it fits every pair there can be."""
         return not (self.min_age or self.romantic or self.for_adults)
 
-    def fits(self, relationship: Relationship, one: Persona, two: Persona) -> bool:
+    def fits(self, relationship: Relationship, persona1: Persona, persona2: Persona) -> bool:
         """Return whether it may happen between two people who know each other in this way."""
-        youngest = min(one.age, two.age)
+        youngest = min(persona1.age, persona2.age)
         if youngest < ADULT and (self.romantic or self.for_adults):
             return False
         if self.romantic and not relationship.romantic:

@@ -1,12 +1,12 @@
-"""The few-shot hub: which experiences a new one is shown as "unlike these" (after ConvoGen, 2025).
+"""The pool of examples: experiences that a new one is told to be unlike (after ConvoGen, 2025).
 
-Jobs stand in blocks, blocks in rounds. A block begins with the seed experiences alone, so that the
-model's own habits are not fed back to it for ever; each later round of a block also draws from what the
-block's *finished earlier rounds* made. So the examples of a job depend on earlier rounds of its block and
+Jobs are grouped in blocks, and blocks in rounds. The first round of a block uses only the seed experiences,
+so that the model's own habits are not fed back without end; each later round also draws from the results of
+the *finished earlier rounds* of its block. So the examples of a job depend on earlier rounds of its block and
 on ``random_seed``, never on concurrency or on the order in which jobs end.
 
-The first outcome of a job is the one that counts. A job that failed contributes nothing to its block,
-even if a later run obtains it: tell a resumed hub of the failures on record before anything else.
+Only the first result of a job counts. A failed job adds nothing to its block, even if a later run succeeds:
+report the recorded failures to the pool of a resumed run before anything else.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ExamplePool:
     """The pool of examples, for one run.
 
     Every job must be reported in the end: jobs of later rounds of its block wait for it. A waiting job
-    needs no slot, and jobs that are started in the order of their index cannot wait for each other in
-    a circle. A run that stops early cancels those who wait.
+    needs no slot, and jobs started in the order of their index cannot deadlock. A run that stops early
+    cancels the waiting jobs.
     """
 
     def __init__(self, seeds: Sequence[Experience], config: ExperiencesConfig, random_seed: int) -> None:
@@ -36,7 +36,7 @@ class ExamplePool:
         self._finished: dict[range, asyncio.Event] = {}
 
     async def examples(self, index: int) -> tuple[Experience, ...]:
-        """Return the examples of job ``index``, as soon as the earlier rounds of its block are in."""
+        """Return the examples of job ``index``, as soon as the earlier rounds of its block are finished."""
         earlier = self._earlier_rounds(index)
         for jobs in earlier:
             await self._event(jobs).wait()
@@ -46,7 +46,7 @@ class ExamplePool:
         return tuple(rng.sample(pool, min(self._config.examples, len(pool))))
 
     def report(self, index: int, outcome: Experience | None) -> None:
-        """Say what became of job ``index``: its experience, or None for a failure."""
+        """Report the result of job ``index``: its experience, or None for a failure."""
         self._outcomes.setdefault(index, outcome)
         jobs = self._rounds_of(index)[-1]
         if all(job in self._outcomes for job in jobs):
@@ -54,10 +54,10 @@ class ExamplePool:
             self._forget_block(index)
 
     def _forget_block(self, index: int) -> None:
-        """Let go of a block that nobody will ask about again, so that memory does not grow with the run."""
+        """Remove a block that is no longer needed, so that memory does not grow with the run."""
         begin = index - index % self._config.block_size
         block = range(begin, begin + self._config.block_size)
-        # A failed job of a resumed run is asked again, and then wants what its block had made.
+        # A resumed run tries a failed job again, and then needs the results of its block.
         if all(self._outcomes.get(job) for job in block):
             for job in block:
                 del self._outcomes[job]

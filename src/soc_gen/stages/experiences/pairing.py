@@ -1,4 +1,4 @@
-"""Chance, all of it derived from one ``random_seed``: child seeds and age-weighted pairs.
+"""Random age-weighted pairs of personas, derived from one ``random_seed``.
 
 Pairs are drawn without replacement with probabilities proportional to weights, which is the order in
 which independent exponential clocks ring (Efraimidis and Spirakis, 2006). All pairs of the same two
@@ -27,10 +27,10 @@ _LEAST_WEIGHT = 1e-300  # so that an extreme strength cannot make a pair impossi
 
 
 def pair_by_age(ages: Sequence[int], strength: float, random_seed: int) -> Iterator[tuple[int, int]]:
-    """Yield pairs of positions in ``ages`` without end, nobody with themselves.
+    """Yield pairs of different positions in ``ages``, without end.
 
-    A pair's weight is ``(1 / (1 + |age difference|)) ** strength``. No pair comes twice before every
-    pair has come; then a new pass begins. A longer draw begins with a shorter one's pairs.
+    A pair's weight is ``(1 / (1 + |age difference|)) ** strength``. No pair is repeated before every pair
+    has been drawn; then a new pass begins. A longer draw begins with the pairs of a shorter one.
 
     Raises:
         ValueError: Fewer than two ages.
@@ -52,9 +52,9 @@ class _Cells:
     starts: Ints
     """Where the cell's lower and higher age begin in ``members``; two rows."""
     heights: Ints
-    """How many have the cell's higher age."""
+    """Number of personas with the cell's higher age."""
     same: npt.NDArray[np.bool_]
-    """Whether the cell's two ages are one."""
+    """Whether the cell's two ages are equal."""
     sizes: Ints
     """Pairs in the cell."""
     weights: Floats
@@ -76,9 +76,9 @@ class _Cells:
         first, second = np.divmod(numbers, self.heights[cells])
         same = self.same[cells]
         first[same], second[same] = _unrank(numbers[same])
-        one = self.members[self.starts[0, cells] + first]
-        two = self.members[self.starts[1, cells] + second]
-        yield from zip(one.tolist(), two.tolist(), strict=True)
+        firsts = self.members[self.starts[0, cells] + first]
+        seconds = self.members[self.starts[1, cells] + second]
+        yield from zip(firsts.tolist(), seconds.tolist(), strict=True)
 
 
 def _unrank(numbers: Ints) -> tuple[Ints, Ints]:
@@ -109,7 +109,7 @@ def _one_pass(cells: _Cells, rng: np.random.Generator) -> Iterator[tuple[int, in
 
 
 def _times(weights: Floats, stretch: float, rng: np.random.Generator) -> Floats:
-    """Return when clocks of these rates ring, given that they do within ``stretch``."""
+    """Return the times at which clocks of these rates ring, given that they ring within ``stretch``."""
     return -np.log1p(rng.random(len(weights)) * np.expm1(-weights * stretch)) / weights
 
 

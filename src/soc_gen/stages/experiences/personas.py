@@ -1,6 +1,6 @@
-"""The bank of personas, read and checked whole, so that a bad one stops a run before anything is paid.
+"""The bank of personas, read and checked completely before anything is paid for.
 
-A few bad rows in a large bank are told and left out; where many are bad, the file is not what it should be.
+A few bad rows of a large bank are logged and left out; many bad rows mean that the file is not a bank.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ def read_bank(config: ExperiencesConfig) -> list[Persona]:
     """Return the personas that ``config`` names.
 
     Args:
-        config: Names the bank.
+        config: Has the path or dataset of the bank.
 
     Raises:
-        UsageError: They cannot be read, or many are not as they should be.
+        UsageError: The bank cannot be read, or too many rows are bad.
     """
     source = str(shipped("seeds") / "personas.jsonl") if config.personas == "seeds" else config.personas
     return check_bank(read_source(source, Persona, config.personas_revision), source)
 
 
 def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Persona]:
-    """Return the personas of ``records``, in order, without those that cannot be used.
+    """Return the usable personas of ``records``, in order.
 
-    Which rows are left out, why, and how many, is logged.
+    The rows that are left out are logged with the reason.
 
     Args:
         records: As read from ``source``, bad lines included.
@@ -60,8 +60,8 @@ def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Person
     if len(personas) < _FEWEST:
         has = "one persona" if personas else "no persona"
         raise UsageError(f"has {has}; a conversation takes two", where=source)
-    for one in lost[:_MOST_NAMED]:
-        log.warning("left out: %s: %s", one.where, one.why)
+    for line in lost[:_MOST_NAMED]:
+        log.warning("left out: %s: %s", line.where, line.why)
     if lost:
         told = f"{len(lost):,} of {len(bank):,} personas of {source}"
         log.warning("%s cannot be used and are left out", told)
@@ -69,11 +69,11 @@ def check_bank(records: Iterable[Persona | BadLine], source: str) -> list[Person
 
 
 class _Repeat(BadLine):
-    """A row that is, whole, the same as an earlier one: nothing is wrong with the file."""
+    """A row that equals an earlier one completely: no fault of the file."""
 
 
 def _without_doubles(records: Iterable[Persona | BadLine], source: str) -> Iterator[Persona | BadLine]:
-    """Yield ``records``; in the place of a persona whose id an earlier one has, a bad line."""
+    """Yield ``records``, with a bad line in place of a persona whose id is not new."""
     seen: dict[str, tuple[int, Persona]] = {}
     lines: list[int] = []
     for number, record in enumerate(records):
@@ -91,9 +91,9 @@ def _without_doubles(records: Iterable[Persona | BadLine], source: str) -> Itera
 
 
 def _lines(source: str) -> list[int]:
-    """Return the line of every record: blank lines hold none, rows of a table end on theirs.
+    """Return the line number of every record; a table row has the number of its last line.
 
-    Rows of Parquet and of datasets on the Hub have numbers, no lines: there are none of them.
+    Empty for Parquet and for datasets on the Hub, whose rows have numbers and no lines.
     """
     path = Path(source)
     if not path.is_file() or path.suffix == ".parquet":

@@ -1,9 +1,9 @@
-"""How a model is asked for a situation and a topic: as a JSON object, or as three lines it continues.
+"""Requests for a situation and a topic: as a JSON object, or as three lines that the model continues.
 
-``json`` is for a model that follows instructions. ``lines`` is for one of a billion parameters or so, which
-asked for an object retells the two personas: going on with a collection of examples, with the beginning of
-each line written for it (when it was, who wants what, but why not), it comes up with an event. The lines are
-one assistant message that grows, so the server has all of it but the new words in its cache.
+``json`` is for models that follow instructions. ``lines`` is for models of about a billion parameters, which
+only retell the personas when asked for an object. They do invent an event when they continue a collection of
+examples in which the beginning of each line is given (when it was, who wants what, but why not). The lines
+are one growing assistant message, so the server has everything but the new words in its cache.
 """
 
 from __future__ import annotations
@@ -32,43 +32,43 @@ SCHEMA: dict[str, Any] = {
     "required": ["situation", "topic"],
     "additionalProperties": False,
 }
-"""What a reply must be. Lengths are checked afterwards: a server that enforces one cuts mid-sentence."""
+"""Schema of a reply. Lengths are checked afterwards: a server that enforces them cuts mid-sentence."""
 
 
 LINES_EXAMPLES = load_prompt("experience_lines_examples").text
-"""What ``lines`` shows, and no reply may copy."""
-_NO_GAP = frozenset(",.;:'’")  # a line may go on with these straight after its beginning
+"""Examples shown by ``lines``; no reply may copy them."""
+_NO_GAP = frozenset(",.;:'’")  # a line may continue with these directly after its beginning
 
 
 @dataclass(frozen=True, slots=True)
 class ExperienceJob:
-    """One experience to be made: everything but the situation and the topic."""
+    """An experience to make: everything but the situation and the topic."""
 
     index: int
     """Position in the run, from 0."""
     id: str
     persona1: Persona
-    """Who writes first."""
+    """The person who writes first."""
     persona2: Persona
     relationship: str
     trigger: str
     seed: int
-    """From this the seed of each attempt is derived."""
+    """Seed from which the seed of each attempt is derived."""
 
 
 class ExperienceRequester:
-    """One attempt at one experience: a request or a few, each a turn of its own."""
+    """One attempt at one experience: one or more requests, each a turn of its own."""
 
     def __init__(self, job: ExperienceJob, llm: LLM, sampling: Sampling, attempt: int) -> None:
         self._job, self._llm, self._sampling, self._attempt = job, llm, sampling, attempt
         self._turn = 0
 
     async def json(self, messages: Sequence[PromptMessage]) -> Reply:
-        """Ask for an object of ``SCHEMA``."""
+        """Request an object of ``SCHEMA``."""
         return await self._ask(replace(self._next(messages), schema=SCHEMA))
 
     async def line(self, messages: Sequence[PromptMessage]) -> Reply:
-        """Ask for the rest of the line that the last message begins."""
+        """Request the rest of the line that the last message begins."""
         return await self._ask(replace(self._next(messages), stop=("\n",), continue_final=True))
 
     def _next(self, messages: Sequence[PromptMessage]) -> Request:
@@ -84,7 +84,7 @@ class ExperienceRequester:
 async def from_json(
     job: ExperienceJob, examples: Sequence[Experience], ask: ExperienceRequester
 ) -> Draft | None:
-    """Have an object written; None when the reply holds none or was cut."""
+    """Request an object; return its draft, or None when the reply has none or was cut off."""
     reply = await ask.json(json_messages(job, examples))
     return None if reply.was_cut else read_json(reply.text)
 
@@ -92,7 +92,7 @@ async def from_json(
 async def from_lines(
     job: ExperienceJob, _examples: Sequence[Experience], ask: ExperienceRequester
 ) -> Draft | None:
-    """Have three lines continued, one after the other; None when one is empty or does not end."""
+    """Request three lines one after the other; return None when one is empty or was cut off."""
     *prompt, opening = lines_messages(job)
     written, lines = opening["content"], []
     for beginning in beginnings(job):
@@ -111,12 +111,12 @@ def _first_sentence(reply: Reply) -> str:
     """Return the first sentence of a line, or "" when it was cut off or is a thought about the task."""
     if is_thinking_aloud(reply.text):
         return ""
-    found = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
-    return "" if reply.was_cut and len(found) == 1 else found[0]
+    whole = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
+    return "" if reply.was_cut and len(whole) == 1 else whole[0]
 
 
 def beginnings(job: ExperienceJob) -> list[str]:
-    """Return how the lines begin: when it happened, what the one wants, why the other will not."""
+    """Return the beginnings of the lines: when it happened, what one wants, why the other refuses."""
     name1, name2 = short_names(job.persona1, job.persona2)
     text = load_prompt("experience_lines_beginnings").render(name1=name1, name2=name2)
     rng = random.Random(job.seed)
@@ -140,7 +140,7 @@ def json_messages(job: ExperienceJob, examples: Sequence[Experience]) -> tuple[P
 
 
 def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
-    """Return the prompt; its last message, for the server to go on with, ends with the nudge."""
+    """Return the prompt; its last message, which the model continues, ends with the trigger."""
     header = load_prompt("experience_lines_header").render(
         introduction=introduction(job.persona1, job.persona2, job.relationship), trigger=job.trigger
     )
@@ -154,5 +154,8 @@ def lines_messages(job: ExperienceJob) -> tuple[PromptMessage, ...]:
 def _shown(examples: Sequence[Experience]) -> str:
     if not examples:
         return ""
-    lines = (orjson.dumps({"situation": one.situation, "topic": one.topic}).decode() for one in examples)
+    lines = (
+        orjson.dumps({"situation": example.situation, "topic": example.topic}).decode()
+        for example in examples
+    )
     return load_prompt("experience_examples").render(examples="\n".join(lines)) + "\n\n"

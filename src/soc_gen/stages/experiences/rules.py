@@ -1,7 +1,7 @@
-"""What a situation and a topic must not be; each rule is one small function that finds its fault or None.
+"""Rules for situations and topics; each is a small function that returns a fault or None.
 
-A refusal costs one more request, a missed fault stays in the dataset for ever; still a rule that is not
-sure says nothing, so that no kind of story is driven out.
+A rejection costs one more request, and a missed fault stays in the dataset. Still, a rule that is not sure
+returns None, so that no kind of story is excluded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_TOPIC = 300
 _MAX_TOPIC_SENTENCES = 2
 _FEWEST_WORDS = 6
 _RUN = 4  # words in a row that are compared with what was given
-_MAX_SHARED = 0.3  # part of such runs that may come from it
+_MAX_SHARED = 0.3  # share of such runs that may come from it
 _QUOTED_WORDS = 4  # a shorter quotation is a name or a word, not a message
 
 _SENTENCE_END = re.compile(
@@ -59,17 +59,17 @@ _IDLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the model proposes."""
+    """The situation and topic that the model proposes."""
 
     situation: str
     topic: str
     repairs: tuple[str, ...] = ()
-    """What was put right in reading it; counted."""
+    """Names of the repairs made while reading it; counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftContext:
-    """What the model was given, as far as the rules compare with it."""
+    """The parts of the model's input that the rules compare with."""
 
     personas: tuple[Persona, Persona]
     given: tuple[str, ...]
@@ -79,7 +79,7 @@ class DraftContext:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two are called."""
+        """Short names of the two."""
         return short_names(*self.personas)
 
 
@@ -93,12 +93,12 @@ class DraftRejection:
 
 
 def example_text(experience: Experience) -> str:
-    """Return what of an example must not be copied."""
+    """Return the texts of an example that must not be copied."""
     return f"{experience.situation} {experience.topic}"
 
 
 def read_json(text: str) -> Draft | None:
-    """Return the draft in a JSON reply, or None when it holds none."""
+    """Return the draft in a JSON reply, or None when there is none."""
     answer = find_answer(text, _texts)
     if answer is None:
         return None
@@ -108,16 +108,16 @@ def read_json(text: str) -> Draft | None:
 
 
 def _texts(value: object) -> tuple[str, str] | None:
-    found = object_with(value, _KEYS) or {}
-    situation, topic = found.get("situation"), found.get("topic")
+    fields = object_with(value, _KEYS) or {}
+    situation, topic = fields.get("situation"), fields.get("topic")
     return (situation, topic) if isinstance(situation, str) and isinstance(topic, str) else None
 
 
 def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftRejection:
-    """Return the draft, or the first reason to refuse it.
+    """Return the repaired draft, or the first reason to reject it.
 
-    White space is made even, full names become the names that the two are called by, and what the model did
-    not mean to say (template tokens, doubly escaped characters) is put right.
+    White space is normalized, full names become short names, and template tokens and doubly escaped
+    characters are repaired.
     """
     if draft is None:
         return DraftRejection("wrong_format", "no situation and topic in the reply")
@@ -136,25 +136,25 @@ def _tidy(text: str, brief: DraftContext) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of ``text``; titles such as Dr. end none."""
+    """Return the sentences of ``text``; titles such as "Dr." do not end one."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     return [text[begin:end].strip() for begin, end in pairwise([0, *ends, len(text)])]
 
 
 def empty(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse a situation or topic of no or next to no words."""
+    """Reject a situation or topic with almost no words."""
     short = [text for text in (draft.situation, draft.topic) if len(_words(text)) < _FEWEST_WORDS]
     return f"{short[0]!r} says nothing" if short else None
 
 
 def garbled(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse a text in which characters are lost."""
+    """Reject a text with lost characters."""
     lost = [text for text in (draft.situation, draft.topic) if is_garbled(text)]
     return f"characters are lost in {lost[0]!r}" if lost else None
 
 
 def too_long(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse a situation or topic that is a story."""
+    """Reject a situation or topic that is too long."""
     if len(draft.situation) > MAX_SITUATION:
         return f"situation of {len(draft.situation)} characters, over {MAX_SITUATION}"
     if len(draft.topic) > MAX_TOPIC:
@@ -163,7 +163,7 @@ def too_long(draft: Draft, _brief: DraftContext) -> str | None:
 
 
 def topic_sentences(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse a topic of more than two sentences."""
+    """Reject a topic of more than two sentences."""
     count = len(sentences(draft.topic))
     return (
         f"topic of {count} sentences, over {_MAX_TOPIC_SENTENCES}" if count > _MAX_TOPIC_SENTENCES else None
@@ -171,7 +171,7 @@ def topic_sentences(draft: Draft, _brief: DraftContext) -> str | None:
 
 
 def quotes_messages(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse dialogue: in quotation marks, or a topic that is itself the message."""
+    """Reject dialogue: in quotation marks, or a topic that is itself the message."""
     for match in _QUOTATION.finditer(f"{draft.situation} {draft.topic}"):
         words = _words(match[0])
         if len(words) >= _QUOTED_WORDS and not _is_title(words):
@@ -182,13 +182,13 @@ def quotes_messages(draft: Draft, _brief: DraftContext) -> str | None:
 
 
 def tells_the_task(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse what speaks of the instructions instead of the two people."""
-    found = _TASK.search(f"{draft.situation} {draft.topic}")
-    return f"speaks of the task: {found[0]}" if found else None
+    """Reject a text about the instructions instead of the two people."""
+    match = _TASK.search(f"{draft.situation} {draft.topic}")
+    return f"speaks of the task: {match[0]}" if match else None
 
 
 def names_nobody(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse a situation in which neither of the two is named."""
+    """Reject a situation in which neither of the two is named."""
     text = draft.situation.casefold()
     if any(name.casefold() in text for name in brief.names):
         return None
@@ -196,28 +196,28 @@ def names_nobody(draft: Draft, brief: DraftContext) -> str | None:
 
 
 def one_is_dead(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse a situation in which one of the two cannot write any more."""
+    """Reject a situation in which one of the two has died."""
     names = "|".join(map(re.escape, brief.names))
-    found = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
-    return f"nobody writes to the dead: {found[0]}" if found else None
+    match = re.search(rf"\b(?:{names}) {_DIES}", draft.situation)
+    return f"nobody writes to the dead: {match[0]}" if match else None
 
 
 def minor_in_romance(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse romance and sex where one of the two is under 18."""
-    found = find_romance_with_minor(brief.personas, (draft.situation, draft.topic))
-    return f"one of the two is under 18: {found}" if found else None
+    """Reject romance and sex when one of the two is under 18."""
+    romance = find_romance_with_minor(brief.personas, (draft.situation, draft.topic))
+    return f"one of the two is under 18: {romance}" if romance else None
 
 
 def no_reason(draft: Draft, _brief: DraftContext) -> str | None:
-    """Refuse a situation in which the two talk for the sake of talking."""
-    found = _IDLE.search(draft.situation)
-    return f"no reason to write now, they {found[0]!r}" if found else None
+    """Reject a situation without a reason to write."""
+    match = _IDLE.search(draft.situation)
+    return f"no reason to write now, they {match[0]!r}" if match else None
 
 
 def retells_card(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse a situation that introduces the two: by age, by a list of traits, by their background."""
-    if found := _AGE.search(draft.situation):
-        return f"introduces someone: {found[0]}"
+    """Reject a situation that introduces the two: by age, by a list of traits, by their background."""
+    if match := _AGE.search(draft.situation):
+        return f"introduces someone: {match[0]}"
     for persona in brief.personas:
         traits = [trait for trait in persona.traits if trait.casefold() in draft.situation.casefold()]
         if len(traits) > 1:
@@ -227,13 +227,13 @@ def retells_card(draft: Draft, brief: DraftContext) -> str | None:
 
 
 def copies_example(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse what repeats the words of an example."""
+    """Reject a text that repeats the words of an example."""
     share = _shared(f"{draft.situation} {draft.topic}", brief.examples)
     return f"{share:.0%} of it is an example's" if share > _MAX_SHARED else None
 
 
 def copies_brief(draft: Draft, brief: DraftContext) -> str | None:
-    """Refuse a situation that only repeats the relationship or the trigger."""
+    """Reject a situation that only repeats the relationship or the trigger."""
     share = _shared(draft.situation, brief.given)
     return f"{share:.0%} of it is the relationship or the trigger" if share > _MAX_SHARED else None
 
@@ -254,7 +254,7 @@ RULES: tuple[Rule, ...] = (
     copies_example,
     copies_brief,
 )
-"""In the order in which they are asked; a rule's name is its reason."""
+"""In the order in which they run; the name of a rule is its reason code."""
 
 
 def _words(text: str) -> list[str]:
@@ -262,7 +262,7 @@ def _words(text: str) -> list[str]:
 
 
 def _is_title(words: list[str]) -> bool:
-    """Return whether they are written As Titles Are: small words small, most words large."""
+    """Whether the texts are in title case: short words in lower case, most words capitalized."""
     large = sum(word[0].isupper() for word in words)
     return 2 * large >= len(words) and all(word[0].isupper() for word in words if len(word) > 3)
 
@@ -272,6 +272,6 @@ def _runs(text: str) -> frozenset[tuple[str, ...]]:
 
 
 def _shared(text: str, others: Iterable[str]) -> float:
-    """Return the largest part of the runs of ``text`` that one of ``others`` has too."""
+    """Return the largest share (0 to 1) of word runs of ``text`` that one of ``others`` contains too."""
     runs = _runs(text)
     return max((len(runs & _runs(other)) / len(runs) for other in others if runs), default=0.0)

@@ -1,4 +1,4 @@
-"""Stage one as the engine runs it: personas in, experiences out, and what its result depends on."""
+"""Stage one as the engine runs it: from personas to experiences."""
 
 from __future__ import annotations
 
@@ -26,28 +26,30 @@ class ExperiencesStage(Stage[ExperienceJob]):
     Args:
         personas: A checked bank (``read_bank``, ``check_bank``).
         config: How many, and how they are asked for.
-        random_seed: All chance comes from it.
+        random_seed: Seed of every random choice.
     """
 
     name = "experiences"
 
     def __init__(self, personas: Sequence[Persona], config: ExperiencesConfig, random_seed: int = 0) -> None:
         self._personas, self._config, self._random_seed = personas, config, random_seed
-        seeds = [one for one in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(one, Experience)]
+        seeds = [
+            record for record in read_jsonl(_SEED_EXPERIENCES, Experience) if isinstance(record, Experience)
+        ]
         self._examples = ExamplePool(seeds, config, random_seed)
 
     @property
     def config(self) -> ExperiencesConfig:
-        """Return how experiences are made."""
+        """Return the settings of this stage."""
         return self._config
 
     @property
     def total(self) -> int:
-        """Return how many experiences are wanted."""
+        """Return the number of experiences to make."""
         return self._config.count
 
     def inputs(self) -> dict[str, Any]:
-        """Return what the experiences depend on."""
+        """Return the inputs on which the experiences depend."""
         return {
             "personas": _digest(persona.to_json() for persona in self._personas),
             "components": file_sha256(shipped("seeds") / "components.json"),
@@ -55,14 +57,14 @@ class ExperiencesStage(Stage[ExperienceJob]):
             "model": self.model,
             "random_seed": self._random_seed,
             "prompts": hashes_of("experience"),
-            # A larger count only goes on where a smaller one ended.
+            # A larger count continues where a smaller one ended.
             "experiences": self._config.model_dump(
                 mode="json", exclude={"max_attempts", "count", "endpoint"}
             ),
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return the bank that was read, and the prompts."""
+        """Return the file or dataset that was read, and the hashes of the prompts."""
         read = {"path": path_to_text(self._config.personas), "records": len(self._personas)}
         return {"inputs": [read], "prompts": hashes_of("experience")}
 
@@ -73,7 +75,7 @@ class ExperiencesStage(Stage[ExperienceJob]):
             yield Job(job.index, job.id, job)
 
     async def process(self, job: Job[ExperienceJob], session: Session) -> Experience:
-        """Have the model invent why the two write, unlike the examples of its round.
+        """Let the model invent the situation and topic of one experience, unlike its examples.
 
         Raises:
             ConversationError: Every reply was rejected.
@@ -85,7 +87,7 @@ class ExperiencesStage(Stage[ExperienceJob]):
         )
 
     def on_result(self, index: int, record: bytes | None) -> None:
-        """Show the experience to later ones."""
+        """Add the experience to the examples of later ones."""
         self._examples.report(index, Experience.model_validate_json(record) if record else None)
 
 

@@ -1,7 +1,7 @@
 """Stage one: who meets, how they know each other, and why one of them writes now.
 
 Planning is pure and asks no model: pairs by age, a relationship that their ages allow, a trigger.
-``make_experience`` then has a model invent the situation and the topic of one job.
+``make_experience`` then lets a model invent the situation and the topic of one job.
 """
 
 from __future__ import annotations
@@ -33,27 +33,29 @@ __all__ = ["ExperienceJob", "make_experience", "plan_experiences"]
 def plan_experiences(
     personas: Sequence[Persona], components: Components, config: ExperiencesConfig, random_seed: int
 ) -> Iterator[ExperienceJob]:
-    """Yield ``config.count`` jobs; a longer plan begins with a shorter one's jobs.
+    """Yield ``config.count`` jobs; a longer plan begins with the jobs of a shorter one.
 
     Args:
-        personas: A checked bank: at least two, ids unlike.
+        personas: A checked bank: at least two, with different ids.
         components: Relationships and triggers to draw from.
         config: Count and age strength.
-        random_seed: All chance comes from it.
+        random_seed: Seed of every random choice.
     """
     pairs = pair_by_age([persona.age for persona in personas], config.age_strength, random_seed)
-    for index, (one, two) in enumerate(islice(pairs, config.count)):
-        yield _plan_one(index, personas[one], personas[two], components, random_seed)
+    for index, (first, second) in enumerate(islice(pairs, config.count)):
+        yield _plan_one(index, personas[first], personas[second], components, random_seed)
 
 
 def _plan_one(
-    index: int, one: Persona, two: Persona, components: Components, random_seed: int
+    index: int, persona1: Persona, persona2: Persona, components: Components, random_seed: int
 ) -> ExperienceJob:
-    rng = random.Random(child_seed(random_seed, "plan", index, one.id, two.id))
-    relationship = draw([choice for choice in components.relationships if choice.fits(one, two)], rng)
-    triggers = [choice for choice in components.triggers if choice.fits(relationship, one, two)]
+    rng = random.Random(child_seed(random_seed, "plan", index, persona1.id, persona2.id))
+    relationship = draw(
+        [choice for choice in components.relationships if choice.fits(persona1, persona2)], rng
+    )
+    triggers = [choice for choice in components.triggers if choice.fits(relationship, persona1, persona2)]
     trigger = draw(triggers, rng)
-    first, second = relationship.ordered(*rng.sample([one, two], 2))
+    first, second = relationship.ordered(*rng.sample([persona1, persona2], 2))
     text = name_personas(fill_slots(relationship.text, components, rng), first, second)
     job_id = content_id("experience", random_seed, index, first.id, second.id, text, trigger.text)
     return ExperienceJob(index, job_id, first, second, text, trigger.text, child_seed(random_seed, job_id))
@@ -68,18 +70,18 @@ async def make_experience(
     attempts: int | None = None,
     note: Callable[[str, str], None] = lambda _kind, _name: None,
 ) -> Experience:
-    """Have ``llm`` invent the situation and topic of ``job``.
+    """Let ``llm`` invent the situation and topic of ``job``; return the experience.
 
     Args:
-        job: What is given.
+        job: The people, their relationship and the trigger.
         examples: Experiences that the new one must be unlike.
         llm: The model.
-        config: Sampling, and how many replies may be asked for.
-        attempts: Replies that may be asked for, when not ``config.max_attempts``.
-        note: Is told ``("reroll", reason)`` of each refused reply, and ``("repair", name)``.
+        config: Sampling, and the most replies to request.
+        attempts: Most replies to request, instead of ``config.max_attempts``.
+        note: Called with ``("reroll", reason)`` for each rejected reply, and with ``("repair", name)``.
 
     Raises:
-        ConversationFailed: ``bad_experience`` when every reply was refused; what ``llm`` raises.
+        ConversationError: ``bad_experience`` when every reply was rejected; also what ``llm`` raises.
     """
     propose = from_lines if config.format == "lines" else from_json
     shown = [LINES_EXAMPLES] if config.format == "lines" else map(example_text, examples)

@@ -1,4 +1,4 @@
-"""A small piece of this stage's work, by which an endpoint is checked: one experience."""
+"""A small piece of this stage's work with which ``soc check`` tests an endpoint: one experience."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rollout would take, from the real prompts, before anything is asked."""
+"""Forecast of the requests, tokens, time and cost of a rollout, from the real prompts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from soc_gen.stages.rollout.stage import FORMATS, chat_id
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Expected figures of what is still to be asked."""
+    """Expected figures of the requests that are still to be made."""
 
     finished: int
-    """Conversations that an earlier run has finished; the figures below are without them."""
+    """Conversations finished by earlier runs; the figures below do not include them."""
     conversations: int
     calls: int
     prompt_tokens: int
     cached_tokens: int
-    """Part of the prompt that a server with a prefix cache has seen before."""
+    """Prompt tokens that a server with a prefix cache has in its cache."""
     completion_tokens: int
     cost: float
     """US dollars."""
@@ -37,18 +37,18 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class JournalProgress:
-    """What earlier runs of an output have paid for."""
+    """Progress of earlier runs, read from the journal."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    """What those runs depended on."""
+    """Inputs of those runs."""
     finished: frozenset[str] = frozenset()
-    """Ids of the chats that are done."""
+    """Ids of the finished chats."""
     turns: Mapping[str, int] = field(default_factory=dict)
-    """Of the other chats, how many turns have a reply, by id."""
+    """Number of turns with a reply of each other chat, by id."""
 
 
 def paid(journal: Path) -> JournalProgress:
-    """Read ``journal``, which may be missing or in use, as far as it is whole."""
+    """Read the undamaged lines of ``journal``, which may be missing or in use."""
     if not journal.is_file():
         return JournalProgress()
     inputs: Mapping[str, Any] = {}
@@ -58,11 +58,11 @@ def paid(journal: Path) -> JournalProgress:
         for line in lines:
             try:
                 entry = orjson.loads(line)
-            except orjson.JSONDecodeError:  # damaged, or the end of a run that was killed
+            except orjson.JSONDecodeError:  # damaged, or the last line of a killed run
                 continue
             match entry:
-                case {"kind": "header", "inputs": dict(found)}:
-                    inputs = found
+                case {"kind": "header", "inputs": dict(header_inputs)}:
+                    inputs = header_inputs
                 case {"kind": "reply", "id": str(key), "turn": int(turn)}:
                     turns[key] = turn + 1
                 case {"kind": "done", "id": str(key)}:
@@ -79,14 +79,14 @@ def forecast(
     prices: Prices | None = None,
     before: JournalProgress | None = None,
 ) -> Forecast:
-    """Return what rolling out ``experiences`` is still expected to take, with no reply asked twice.
+    """Return the expected figures of rolling out ``experiences``, without replies that exist already.
 
     Args:
-        experiences: All of them.
-        config: How they would be played.
-        random_seed: That of the run.
-        prices: Those of the endpoint; without them the cost is 0.
-        before: What need not be asked again.
+        experiences: All experiences of the input.
+        config: Settings of the rollout.
+        random_seed: Seed of the run.
+        prices: Prices of the endpoint; without them the cost is 0.
+        before: Progress of earlier runs.
     """
     form, before = FORMATS[config.format], before or JournalProgress()
     model = before.inputs.get("model", "")

@@ -1,4 +1,4 @@
-"""The rollout as the engine runs it: experiences in, a chat for each, and what its result depends on."""
+"""Stage two as the engine runs it: from experiences to chats."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Given = Experience | BadLine
 
 
 def check_experiences(source: Path) -> None:
-    """Refuse a file in which nothing is an experience: another stage's, most likely.
+    """Refuse a file without any experience: most likely a file of another stage.
 
     Raises:
-        UsageError: Says what is wrong with its first line.
+        UsageError: The message names the fault of its first line.
     """
     first: BadLine | None = None
     for record in read_jsonl(source, Experience):
@@ -43,7 +43,7 @@ def check_experiences(source: Path) -> None:
 
 
 def rollout_inputs(config: RolloutConfig, random_seed: int, model: str) -> dict[str, Any]:
-    """Return what chats depend on besides experiences; a journal that began with others is refused."""
+    """Return the inputs of chats besides experiences; a journal with other inputs is refused."""
     settings = config.model_dump(mode="json", exclude={"max_attempts", "on_context_length", "endpoint"})
     return {
         "model": model,
@@ -58,9 +58,9 @@ class RolloutStage(Stage[Given]):
 
     Args:
         source: A JSONL file of experiences, or experiences.
-        config: How they are played.
-        random_seed: All chance comes from it.
-        limit: Experiences at most, from the start.
+        config: Settings of the rollout.
+        random_seed: Seed of every random choice.
+        limit: Most experiences, from the start.
 
     Raises:
         UsageError: The file cannot be read, or there are no experiences.
@@ -77,7 +77,7 @@ class RolloutStage(Stage[Given]):
     ) -> None:
         self._config, self._random_seed, self._source = config, random_seed, source
         self.rows = _rows(source)
-        # What is added to the file from now on is the next run's, which will know of it.
+        # Records added to the file from now on are left to the next run.
         self._total = min(len(self.rows) // ROW_BYTES, limit or len(self.rows))
         if isinstance(source, Path):
             self._read = {"path": path_to_text(source), "sha256": file_sha256(source)}
@@ -86,24 +86,24 @@ class RolloutStage(Stage[Given]):
 
     @property
     def config(self) -> RolloutConfig:
-        """Return how chats are played."""
+        """Return the settings of this stage."""
         return self._config
 
     @property
     def total(self) -> int:
-        """Return how many experiences there are, up to the limit."""
+        """Return the number of experiences, up to the limit."""
         return self._total
 
     def inputs(self) -> dict[str, Any]:
-        """Return what the chats depend on."""
+        """Return the inputs on which the chats depend."""
         return rollout_inputs(self._config, self._random_seed, self.model)
 
     def facts(self) -> dict[str, Any]:
-        """Return the file that was read, and the prompts."""
+        """Return the file that was read, and the hashes of the prompts."""
         return {"inputs": [self._read | {"records": self._total}], "prompts": hashes_of("rollout_")}
 
     def jobs(self) -> Iterator[Job[Given]]:
-        """Yield a job for each record of the input, also for one that cannot be played."""
+        """Yield a job for each record of the input, also for bad lines."""
         seen: set[str] = set()
         for index, record in enumerate(islice(self._records(), self._total)):
             if isinstance(record, BadLine):
@@ -124,7 +124,7 @@ class RolloutStage(Stage[Given]):
         """Play one experience.
 
         Raises:
-            ConversationError: It is no experience, or could not be played to its end.
+            ConversationError: It is not an experience, or its chat could not be finished.
         """
         if isinstance(job.payload, BadLine):
             raise ConversationError("bad_record", f"{job.payload.where}: {job.payload.why}")
@@ -135,14 +135,14 @@ class RolloutStage(Stage[Given]):
 
 
 def _refuse_romance_with_minors(experience: Experience) -> None:
-    """Refuse what somebody else's experiences may hold; ours never do."""
+    """Refuse romance with a minor, which experiences from other sources may contain."""
     texts = experience.relationship, experience.situation, experience.topic
-    if found := find_romance_with_minor(experience.people, texts):
-        raise ConversationError("minor_in_romance", f"one of the two is under 18: {found}")
+    if romance := find_romance_with_minor(experience.people, texts):
+        raise ConversationError("minor_in_romance", f"one of the two is under 18: {romance}")
 
 
 def _rows(source: Path | Sequence[Experience]) -> bytes:
-    """Return a digest for each record of ``source``, one after the other.
+    """Return the digests of all records of ``source``, ``ROW_BYTES`` each.
 
     Raises:
         UsageError: The file cannot be read, or there is no record.

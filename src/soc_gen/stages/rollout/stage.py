@@ -1,7 +1,7 @@
-"""Stage two: play an experience turn by turn until it has become a chat.
+"""Stage two: make a chat from an experience, turn by turn.
 
-Pure over an ``LLM``: the same experience, seed and replies give the same requests and the same chat. It
-knows nothing of retries, journals or other conversations.
+Pure apart from the ``LLM``: the same experience, seed and replies give the same requests and the same chat.
+It does not depend on retries, journals or other conversations.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ FORMATS: dict[str, Format] = {"json": json_turns, "transcript": transcript}
 
 @dataclass(frozen=True)
 class Rules:
-    """What a conversation is played by."""
+    """Settings of a conversation."""
 
     config: RolloutConfig
     random_seed: int
     model: str
     attempts: int
-    """Replies that may be asked for one turn; grows with each run that gave the chat up."""
+    """Most replies to request for one turn; grows with each run that gave up the chat."""
     note: Callable[[str, str], None] = lambda _kind, _name: None
-    """Is told ``("reroll", check)`` and ``("repair", name)``."""
+    """Called with ``("reroll", check)`` and ``("repair", name)``."""
 
 
 def chat_id(experience: Experience, model: str, random_seed: int) -> str:
-    """Return the id of the chat that ``experience`` becomes."""
+    """Return the id of the chat made from ``experience``."""
     return content_id("chat", experience.id, model, random_seed)
 
 
 async def roll_out(experience: Experience, llm: LLM, rules: Rules) -> Chat:
-    """Play ``experience`` to its end.
+    """Return the finished chat of ``experience``.
 
     Raises:
-        ConversationFailed: A turn stayed bad, or the endpoint could not take the conversation.
+        ConversationError: No reply for a turn was usable, or the endpoint refused the conversation.
     """
     play = _Play(experience, llm, rules)
     while len(play.turns) < rules.config.max_turns and not play.ended:
@@ -71,7 +71,7 @@ async def roll_out(experience: Experience, llm: LLM, rules: Rules) -> Chat:
 
 
 class _Play:
-    """A conversation under way."""
+    """A conversation in progress."""
 
     def __init__(self, experience: Experience, llm: LLM, rules: Rules) -> None:
         self.experience = experience
@@ -90,12 +90,12 @@ class _Play:
         self._given = word_runs(f"{experience.situation} {experience.topic}")
 
     def may_wind_down(self, verdict: ConversationError) -> bool:
-        """Whether the chat may end here, too long for the server, by the user's wish."""
+        """Whether a chat that is too long for the server may end here, which is a setting."""
         wished = self._rules.config.on_context_length == "wind_down"
         return wished and verdict.reason == "context_length" and len(self.turns) > 1
 
     async def take_turn(self) -> int:
-        """Ask until a reply can be used; return how many tokens the conversation has."""
+        """Request replies until one is usable; return the number of tokens of the conversation."""
         trouble = InvalidTurnError("empty")
         for attempt in range(self._rules.attempts):
             prompt = self._format.render(self.experience, self.turns, len(self.turns) % 2, self._hint)
@@ -129,20 +129,20 @@ class _Play:
         )
 
     def _accept(self, reply: Reply, *, closes: bool) -> Turn:
-        """Return the turn in ``reply``, repaired where that is honest.
+        """Return the turn in ``reply``, repaired where this does not change what it says.
 
         Raises:
-            BadTurn: It has to be asked for again.
+            InvalidTurnError: The reply is unusable; another one has to be requested.
         """
         speaker = len(self.turns) % 2
         early = len(self.turns) < self._rules.config.min_turns
         parsed = self._format.parse(reply, self.experience, speaker)
         for repair in parsed.repairs:
             self._rules.note("repair", repair)
-        messages, kept = list(parsed.messages), parsed.kept
+        messages, history_text = list(parsed.messages), parsed.history_text
         ended = parsed.ended or closes or end_tags.has_end(messages)
         if ended and early:
-            messages, kept = end_tags.take_out_end(messages), None
+            messages, history_text = end_tags.take_out_end(messages), None
             if not messages:
                 raise InvalidTurnError("ended_early")
             self._rules.note("repair", "early_end")
@@ -151,10 +151,12 @@ class _Play:
         if goodbye and self._goodbye and not ended:
             if early:
                 raise InvalidTurnError("goodbye_loop")
-            # The chat is over; another reply would cost money to say so.
-            messages, kept, ended = [*messages, END], None, True
+            # The chat is over; one more reply would only confirm it.
+            messages, history_text, ended = [*messages, END], None, True
             self._rules.note("repair", "goodbye_closed")
-        turn = Turn(speaker, tuple(messages), kept or self._format.keep(messages), self._hint)
+        turn = Turn(
+            speaker, tuple(messages), history_text or self._format.render_history(messages), self._hint
+        )
         self.ended = ended and not early
         self._goodbye = goodbye
         self._hint = self._next_hint(goodbye or ended)
@@ -166,7 +168,7 @@ class _Play:
         return TurnContext(own, other, self._said, before, self._given)
 
     def _next_hint(self, closing: bool) -> str:
-        """Return what the next turn is told besides whose it is."""
+        """Return the hint for the next turn, or ""."""
         taken = len(self.turns) + 1
         if taken == self._closing_turn:
             return load_prompt("rollout_hint_wind_down").text
@@ -176,14 +178,14 @@ class _Play:
 
 
 def _size(reply: Reply, request: Request) -> int:
-    """Return the tokens of the conversation so far, estimated where the server does not count."""
+    """Return the tokens of the conversation so far, estimated if the server does not count them."""
     if reply.usage.prompt:
         return reply.usage.total
     return int(sum(len(message["content"]) for message in request.messages) / CHARACTERS_PER_TOKEN)
 
 
 def _parts(experience: Experience, turns: list[Turn], *, ended: bool) -> list[ChatPart]:
-    """Return the record of the turns; an end that came with no words belongs to the turn before it."""
+    """Return the turns as chat parts; an end tag without words is moved to the turn before it."""
     kept = list(turns)
     if ended:
         last = [message for message in kept[-1].messages if message != END]

@@ -1,4 +1,4 @@
-"""A small piece of this stage's work, by which an endpoint is checked: two turns of a chat."""
+"""A small piece of this stage's work with which ``soc check`` tests an endpoint: two turns of a chat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TURNS = 2
 
 
 def rollout_trial(config: RolloutConfig, experience: Experience) -> Trial:
-    """Return the trial: the first turn of either side."""
+    """Return the trial: the first turn of each person."""
 
     async def play(llm: LLM) -> str:
         short = config.model_copy(update={"max_turns": _TURNS})

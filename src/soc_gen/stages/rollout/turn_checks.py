@@ -1,6 +1,6 @@
-"""What makes a turn worth asking for again, while it is cheap. Each check has a name that is counted.
+"""Checks of a turn; a turn that fails one is requested again. Each check has a name that is counted.
 
-The tests of the text itself are in ``soc_gen.text.is_assistant_speak``, which cleaning uses too.
+The tests of single texts are in ``soc_gen.text``, which cleaning uses too.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from soc_gen.text.repetition import is_repeat, is_said_over
 from soc_gen.text.repetition import words as words_of
 from soc_gen.text.thinking import is_thinking_aloud
 
-_RUN = 3  # words in a row that are compared with what was given
-_FEWEST_RUNS = 4  # runs of three words; a shorter message may say what it likes
+_RUN = 3  # words in a row that are compared with the situation and topic
+_FEWEST_RUNS = 4  # runs of three words; shorter messages are not checked
 _MOST_RETOLD = 0.6
 _STAGE_DIRECTION = re.compile(
     r"\b([\w'’-]+) (?:(?:then|just|quickly|slowly) )?"
@@ -40,45 +40,45 @@ _FILLER = re.compile(
 )
 
 REMEMBERED = 24
-"""Messages looked back on for repeats."""
+"""Number of earlier messages that are searched for repeats."""
 Runs = frozenset[tuple[str, ...]]
-"""Three words in a row, each."""
+"""Runs of three words."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """Where a turn stands: who writes, and what was said before."""
+    """The context of a turn: who writes, and the messages before it."""
 
     own_names: frozenset[str]
-    """What the writer is called, from ``labels.names_of``."""
+    """Names of the writer, from ``speaker_labels.names_of``."""
     other_names: frozenset[str]
-    """What the other one is called."""
-    said: Collection[Sequence[str]]
-    """The last messages of both, as ``words_of``."""
+    """Names of the other person."""
+    earlier: Collection[Sequence[str]]
+    """The words of the last messages of both, from ``words_of``."""
     before: Sequence[str] = ()
     """The messages of the turn before."""
     given: Runs = frozenset()
-    """What situation and topic say, from ``word_runs``."""
+    """Word runs of the situation and topic, from ``word_runs``."""
 
 
 def _repeats(messages: Sequence[str], context: TurnContext) -> str:
-    said = list(context.said)
+    earlier = list(context.earlier)
     for message in messages:
         words = words_of(message)
-        if is_repeat(words, said) or is_said_over(words, said):
+        if is_repeat(words, earlier) or is_said_over(words, earlier):
             return message
-        said.append(words)
+        earlier.append(words)
     return ""
 
 
 def retells(message: str, given: Runs) -> bool:
-    """Is most of ``message`` word for word from the text whose runs of words are ``given``?"""
-    said = word_runs(message)
-    return len(said) >= _FEWEST_RUNS and len(said & given) > _MOST_RETOLD * len(said)
+    """Whether most of ``message`` is copied from the text with the word runs ``given``."""
+    runs = word_runs(message)
+    return len(runs) >= _FEWEST_RUNS and len(runs & given) > _MOST_RETOLD * len(runs)
 
 
 def word_runs(text: str) -> Runs:
-    """Return every three words in a row of ``text``."""
+    """Return every run of three words in ``text``."""
     return word_ngrams(words_of(text), _RUN)
 
 
@@ -87,7 +87,7 @@ def _filler_again(messages: Sequence[str], context: TurnContext) -> str:
 
 
 def filler(message: str) -> bool:
-    """Is ``message`` nothing but politeness: greetings, thanks, "no problem", "sounds good"?"""
+    """Whether ``message`` is only politeness: greetings, thanks, "no problem", "sounds good"."""
     return bool(_FILLER.fullmatch(message.lower().replace("’", "'")))
 
 
@@ -97,7 +97,7 @@ def _narrates(messages: Sequence[str], context: TurnContext) -> str:
 
 
 def narrates(message: str, names: Collection[str]) -> bool:
-    """Does ``message`` tell what one of the two does, like a story: "Maya nods and smiles"?"""
+    """Whether ``message`` narrates what one of the two does: "Maya nods and smiles"."""
     plain = message.casefold()
     return any(match[1] in names for match in _STAGE_DIRECTION.finditer(plain))
 
@@ -107,9 +107,9 @@ def _wrong_person(messages: Sequence[str], context: TurnContext) -> str:
 
 
 def wrong_person(message: str, own_names: frozenset[str], other_names: frozenset[str]) -> bool:
-    """Has the writer lost who is who: tells Nour of "Nour's" or what she did, or begins with their own name?
+    """Whether the writer mixes up the two: writes to Nour about "Nour's", or begins with their own name.
 
-    People speak of themselves by name, for fun or in a signature; that is left alone.
+    A writer's own name elsewhere, for fun or in a signature, is accepted.
     """
     plain = message.casefold()
     for name in (*own_names, *other_names):
@@ -146,19 +146,19 @@ CHECKS: dict[str, Callable[[Sequence[str], TurnContext], str]] = {
     "narrates": _narrates,
     "wrong_person": _wrong_person,
 }
-"""Name of each check, and what gives the message that fails it, or ""."""
+"""Name of each check, and its function, which returns the message that fails it, or ""."""
 
 
 def check_turn(messages: Sequence[str], context: TurnContext) -> None:
     """Run every check.
 
     Raises:
-        BadTurn: Named after the first check that fails.
+        InvalidTurnError: A check failed; has the name of the first one.
     """
     for name, check in CHECKS.items():
-        found = check(messages, context)
-        if found:
-            raise InvalidTurnError(name, found[:80])
+        detail = check(messages, context)
+        if detail:
+            raise InvalidTurnError(name, detail[:80])
 
 
 def says_goodbye(messages: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
-"""What comes from the machine and not from the person: thinking, template tokens, JSON, notes, the prompt.
+"""Removes text that the model added to messages: thinking, template tokens, JSON, notes, the prompt.
 
-Each repair takes the messages of one chat part and returns them without it.
+Each repair takes the messages of one chat part and returns the repaired messages.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PREAMBLE = re.compile(
 )
 _REPLY = r"(?:turns?|messages?|responses?|repl(?:y|ies)|continuation|dialogue|conversation|json)"
 _A_REPLY = re.compile(rf"\b{_REPLY}\b", re.IGNORECASE)
-# "the reply", nothing more, or a reply that is called what nobody calls their own.
+# "the reply" alone, or a reply called something that people never call their own message.
 _MACHINE_REPLY = re.compile(
     rf"(?:the|an?) (?!turn)(?:possible )?{_REPLY}(?= as requested| you asked|$)"
     rf"|.*\b(?:next|following|requested|revised|updated|rewritten|generated) {_REPLY}\b"
@@ -62,18 +62,18 @@ _WORDS = re.compile(r"[^\W_]+")
 
 
 def may_think(features: ChatFeatures) -> bool:
-    """Whether ``drop_thinking`` has to look closer."""
+    """Whether ``drop_thinking`` may change something; fast."""
     return not _THOUGHT_SIGNS.isdisjoint(features.marks) or b"assistantfinal" in features.data
 
 
 def may_hold_thoughts(features: ChatFeatures) -> bool:
-    """Whether ``drop_thinking`` may change something; asked of the many chats with a colon in them."""
+    """Whether ``drop_thinking`` may change something; a closer check for the many chats with a colon."""
     marked = not _MARK_SIGNS.isdisjoint(features.marks) and has_mark(features.text)
     return marked or may_begin_aloud(features.messages)
 
 
 def drop_thinking(messages: Messages) -> Messages:
-    """Take out thoughts: a block that may span messages, the rest after an opener, all before a closer."""
+    """Remove thoughts: a block that may span messages, the rest after an opener, all before a closer."""
     whole = SEAM.join(messages)
     if not _MARK_SIGNS.isdisjoint(whole) and (thoughts := find_thoughts(whole)):
         seams = [SEAM if SEAM in whole[start:end] else "" for start, end in thoughts]
@@ -83,15 +83,15 @@ def drop_thinking(messages: Messages) -> Messages:
 
 
 def may_hold_tokens(features: ChatFeatures) -> bool:
-    """Whether ``drop_template_tokens`` has to look closer."""
+    """Whether ``drop_template_tokens`` may change something; fast."""
     return not SIGNS.isdisjoint(features.marks) or features.may_hold_turns
 
 
 def drop_template_tokens(messages: Messages) -> Messages:
-    """Keep the reply among turns of a chat template, and take out tokens.
+    """Keep the reply among turns of a chat template, and remove template tokens.
 
     Raises:
-        UnclearTurnsError: There are turns, and not exactly one is the reply.
+        UnclearTurnsError: There are turns, but not exactly one of them is the reply.
     """
     return [
         drop_tokens(_EMPTY_THOUGHT.sub("", message)) if not SIGNS.isdisjoint(message) else message
@@ -100,35 +100,35 @@ def drop_template_tokens(messages: Messages) -> Messages:
 
 
 def unpack_json(messages: Messages) -> Messages:
-    """Return the texts that are packed in JSON, whole or in ruins; other messages as they are."""
+    """Unpack texts from JSON, also incomplete JSON; other messages stay as they are."""
     if len(messages) > 1 and messages[0].lstrip().startswith(("{", "```", "[")):
         together = unpack_messages("\n".join(messages))
         if together is not None:
             return together
     unpacked: Messages = []
     for message in messages:
-        found = unpack_messages(message) if "{" in message or "[" in message else None
-        unpacked.extend(_from_ruins(message) if found is None else found)
+        messages_inside = unpack_messages(message) if "{" in message or "[" in message else None
+        unpacked.extend(_from_ruins(message) if messages_inside is None else messages_inside)
     return unpacked
 
 
 def may_have_preamble(features: ChatFeatures) -> bool:
-    """Whether ``drop_preambles`` has to look closer."""
-    return any(_PREAMBLE.match(message) for message in [one for one in features.messages if ":" in one])
+    """Whether ``drop_preambles`` may change something; fast."""
+    return any(_PREAMBLE.match(message) for message in features.messages if ":" in message)
 
 
 def drop_preambles(messages: Messages, names: Collection[str] = ()) -> Messages:
-    """Take "Sure! Here is Luna's next message:" off the start.
+    """Remove "Sure! Here is Luna's next message:" from the start.
 
-    "here's the message he sent me: no" is how people quote, and stays.
+    "here's the message he sent me: no" is a quotation, and stays.
 
     Args:
         messages: Messages of one part.
         names: Of both speakers, from ``labels.names_of``.
     """
     return [
-        message[found.end() :]
-        if (found := _PREAMBLE.match(message)) and _announces(found["what"], names)
+        message[preamble.end() :]
+        if (preamble := _PREAMBLE.match(message)) and _announces(preamble["what"], names)
         else message
         for message in messages
     ]
@@ -144,12 +144,12 @@ def _announces(what: str, names: Collection[str]) -> bool:
 
 
 def drop_end_notes(messages: Messages) -> Messages:
-    """Take "(end of conversation)" off the end."""
+    """Remove "(end of conversation)" from the end."""
     return [END_NOTE.sub("", message) if "end" in message.lower() else message for message in messages]
 
 
 def drop_leaks(messages: Messages, grams: PromptNgramIndex) -> Messages:
-    """Take out the lines that recite the prompt."""
+    """Remove lines that recite the prompt."""
     return [
         "\n".join(line for line in message.split("\n") if not leaks_prompt(line, grams))
         if leaks_prompt(message, grams)
@@ -159,12 +159,12 @@ def drop_leaks(messages: Messages, grams: PromptNgramIndex) -> Messages:
 
 
 def _from_ruins(message: str) -> Messages:
-    """Return the texts of JSON that was cut off or taken apart: ``{"messages": ["hey`` or ``hey"]}``."""
+    """Return the texts in JSON that was cut off or split: ``{"messages": ["hey`` or ``hey"]}``."""
     head = _JSON_HEAD.match(message)
     if head and is_json(strip_fence(message)):
         return [message]
     rest = message[head.end() :] if head else message
-    # Somebody who quotes a bracket closes all quotation marks: 'it ends in "x"}'.
+    # Text that quotes a bracket closes all its quotation marks: 'it ends in "x"}'.
     torn = rest.count('"') % 2 == 1 and rest.rstrip()[-1:] in {"]", "}", "`"} and not {"[", "{"} & set(rest)
     tail = _JSON_TAIL.search(rest) if head or torn else None
     if not head and not tail:

@@ -1,6 +1,6 @@
-"""Put right what can be put right, one named repair after the other, until nothing changes any more.
+"""Applies the named repairs one after the other until nothing changes.
 
-That a cleaned chat is a fixed point of all repairs together is what makes cleaning idempotent.
+Cleaning is idempotent because a cleaned chat is a fixed point of all repairs together.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
 from soc_gen.text.templates import UnclearTurnsError
 
 MAX_PASSES = 10
-"""Passes after which a chat that still changes is given up. None is known that needs more than four."""
+"""Most passes; a chat that still changes after them is rejected. No known chat needs more than four."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one repair did to one chat part, or to the order of parts."""
+    """The change one repair made to a chat part, or to the order of parts."""
 
     repair: str
     before: str
@@ -34,10 +34,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """What is known of those who write and read a part."""
+    """Data about the writer and the reader of a part."""
 
     names: frozenset[str] = frozenset()
-    """Of both."""
+    """Names of both people."""
     reader: Reader = NOBODY
 
 
@@ -48,24 +48,24 @@ _NOTE_ENDS = frozenset(")]*-—=")
 
 @dataclass(frozen=True, slots=True)
 class PartRepair:
-    """A repair of the messages of one part, and what tells that there is nothing to repair."""
+    """A repair of the messages of one part, with fast tests that it has nothing to do."""
 
     name: str
     """Its switch in ``RepairsConfig``."""
     apply: Callable[[list[str], Writer], list[str]]
     marks: frozenset[str] = frozenset()
-    """Chats and parts in which none of these is found are spared; none: it does not go by characters."""
+    """Characters, one of which must occur for the repair to run; empty: no such test."""
     may_apply: Callable[[ChatFeatures], bool] = lambda _: True
-    """Chats for which this is False are spared."""
+    """The repair does not run for chats for which this is False."""
     finds: Callable[[ChatFeatures], bool] = lambda _: True
-    """A closer look where it often has to be made: False where nothing would be changed."""
+    """A closer test for frequent repairs: False when nothing would change."""
 
 
 def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
-    """Return the repairs of a part, in the order in which they are made.
+    """Return the repairs of a part, in the order in which they run.
 
     Args:
-        grams: What a recited prompt is found by.
+        grams: Index used to find recited prompts.
     """
     return (
         PartRepair("encoding", _each(text.fix_encoding), may_apply=text.may_be_garbled),
@@ -145,35 +145,35 @@ def _unlabel(messages: list[str], writer: Writer) -> list[str]:
 
 def _strip_unknown(messages: list[str], writer: Writer) -> list[str]:
     if writer.reader.read(messages).foreign:
-        return messages  # ``<Max>`` tells whose line it is
+        return messages  # ``<Max>`` is a label of a line
     return [markup.strip_unknown(message) for message in messages]
 
 
 _NAMING = frozenset({"preambles", "speaker_labels", "unknown_tags"})
-"""Repairs that want to know what the two are called."""
+"""Repairs that need the names of the two people."""
 
 
 class UnsettledError(Exception):
-    """A chat that changes with every pass of the repairs."""
+    """A chat still changes after ``MAX_PASSES`` passes."""
 
 
 class Repairer:
-    """The repairs of one config, ready to be made.
+    """Applies the repairs that a config enables.
 
     Args:
-        config: Which of them, and how.
+        config: Enabled repairs and their settings.
         grams: What a recited prompt is found by.
     """
 
     def __init__(self, config: CleanConfig, grams: PromptNgramIndex) -> None:
         self._config = config
-        self._repairs = [one for one in part_repairs(grams) if getattr(config.repairs, one.name)]
+        self._repairs = [repair for repair in part_repairs(grams) if getattr(config.repairs, repair.name)]
 
     def repair(self, features: ChatFeatures) -> tuple[ChatFeatures, list[Change]]:
         """Return the repaired chat and the changes made; the same object when nothing was changed.
 
         Raises:
-            UnsettledError: It does not come to rest.
+            UnsettledError: It still changes after ``MAX_PASSES`` passes.
         """
         changes: list[Change] = []
         for _ in range(MAX_PASSES):
@@ -193,12 +193,12 @@ class Repairer:
         ]
         if not any(repair.finds(features) for repair in active):
             return self._reshape(parts, changes)
-        writers = _writers(features) if any(one.name in _NAMING for one in active) else {}
+        writers = _writers(features) if any(repair.name in _NAMING for repair in active) else {}
         made = []
         for sender, messages in parts:
             writer = writers.get(sender, _NOBODY)
             made.append((sender, _repair_part(messages, writer, active, changes)))
-        # Where the talk ends is told by counting parts, so not before all that is empty is known.
+        # The end of the chat depends on the number of parts, so empty parts must be removed before.
         return made if made != parts else self._reshape(parts, changes)
 
     def _reshape(self, parts: list[Part], changes: list[Change]) -> list[Part]:
@@ -207,7 +207,7 @@ class Repairer:
         steps: tuple[tuple[str, Callable[[list[Part]], list[Part]]], ...] = (
             ("empty", shape.drop_empty_parts),
             ("merged_parts", shape.merge_parts),
-            ("end_tags", lambda found: shape.settle_end(found, self._config.min_turns)),
+            ("end_tags", lambda settled: shape.settle_end(settled, self._config.min_turns)),
         )
         for name, step in steps:
             after = step(parts) if getattr(self._config.repairs, name) else parts
@@ -220,7 +220,7 @@ class Repairer:
 def _repair_part(
     messages: list[str], writer: Writer, active: list[PartRepair], changes: list[Change]
 ) -> list[str]:
-    """Return the messages repaired; where turns in them are unclear, as far as they came, to be rejected."""
+    """Return the repaired messages; if their turns are unclear, as they are so far, to be rejected later."""
     whole = "\n".join(messages)
     for repair in active:
         if repair.marks and not _found(repair.marks, whole):

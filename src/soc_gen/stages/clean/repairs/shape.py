@@ -1,4 +1,4 @@
-"""Repairs of a chat's shape: who says what in which part, and where it ends."""
+"""Repairs of a chat's structure: parts, senders, and the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Part = tuple[str, list[str]]
 
 
 def is_settled(parts: list[Part]) -> bool:
-    """Whether parts alternate, have messages, and ``<end/>`` at most at the end: nothing is to be done."""
+    """Whether nothing needs repair: parts alternate, have messages, and ``<end/>`` is only at the end."""
     senders = [sender for sender, _ in parts]
     spoken = [messages for _, messages in parts]
     if not all(spoken) or any(map(operator.eq, senders, senders[1:])):
@@ -22,7 +22,7 @@ def is_settled(parts: list[Part]) -> bool:
 
 
 def drop_empty(messages: list[str]) -> list[str]:
-    """Return the messages that have something in them."""
+    """Return the messages that are not empty."""
     return [message for message in messages if message.strip()]
 
 
@@ -45,8 +45,8 @@ def merge_parts(parts: list[Part]) -> list[Part]:
 def settle_end(parts: list[Part], min_turns: int) -> list[Part]:
     """Leave ``<end/>`` in the last message only.
 
-    An end that talk follows is believed from part ``min_turns`` (counted from 0) on: what follows it is
-    cut. Before that the writer was in a hurry, and the end is taken out.
+    An ``<end/>`` followed by more messages counts from part ``min_turns`` (counted from 0) on: what follows
+    is cut. In an earlier part it came too early, and is removed.
     """
     settled: list[Part] = []
     for index, (sender, messages) in enumerate(parts):

@@ -1,6 +1,6 @@
-"""Text repairs: wrong encodings, characters nobody sees, and spaces around a message.
+"""Text repairs: wrong encodings, invisible characters, and spaces around a message.
 
-Emoji, kaomoji, slang, typos and typographic quotes are how people write; they stay.
+Emoji, kaomoji, slang, typos and typographic quotes are normal in chats and stay.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ftfy.badness import is_bad
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.markup import CODE
 
-# Wrongly decoded UTF-8 shows as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
+# Wrongly decoded UTF-8 appears as two or more characters of U+0080 to U+053F or U+2000 to U+2FFF in a row, or
 # as one of ÂÃâ; emoji lie elsewhere. As a pattern over UTF-8, since that is searched ten times as fast.
 _GARBLED = re.compile(rb"[\xc2-\xd4\xe2][\x80-\xbf]{1,2}[\xc2-\xd4\xe2]|\xc3[\x82\x83\xa2]")
 _ENTITY = re.compile(
@@ -26,12 +26,12 @@ _BARE = {
     "<": re.compile(r"(?<!\S)<(?!\S)"),
     ">": re.compile(r"(?<!\S)>(?!\S)"),
 }
-"""Signs that stand for themselves."""
+"""Signs that are kept as they are."""
 _SPACE = re.compile("[\xa0\u2002-\u200a]")
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d4d\u0dca"
-# Right-to-left scripts need marks of direction (not the overrides, which only deceive); scripts that have no
-# spaces part their words by U+200B. Elsewhere both hide in a text.
+# Right-to-left scripts need direction marks (but not overrides, which only deceive); scripts without spaces
+# separate words by U+200B. In other scripts both are removed.
 _RIGHT_TO_LEFT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
@@ -54,20 +54,20 @@ _GAP = re.compile(r"\n{3,}")
 
 
 def may_be_garbled(features: ChatFeatures) -> bool:
-    """Whether ``fix_encoding`` has to look closer."""
+    """Whether ``fix_encoding`` may change something; fast."""
     return "&" in features.marks or bool(_GARBLED.search(features.rare) and _GARBLED.search(features.data))
 
 
 def may_hide(features: ChatFeatures) -> bool:
-    """Whether ``drop_invisible`` has to look closer, line breaks aside."""
+    """Whether ``drop_invisible`` may change something other than line breaks; fast."""
     return not features.odd.replace("\n", "").isprintable()
 
 
 def fix_encoding(text: str) -> str:
     """Undo mojibake (``itâ€™s``) and HTML entities (``&eacute;``).
 
-    In a message with a bare ``&`` an ``&amp;`` was typed: "&amp; instead of &"; the same for ``<`` and ``>``.
-    In code, between backticks, all entities were typed.
+    In a message with a bare ``&``, an ``&amp;`` was typed on purpose and stays; the same for ``<`` and ``>``.
+    In code between backticks all entities stay.
     """
     if not text.isascii() and _GARBLED.search(text.encode("utf-8", "replace")) and is_bad(text):
         text = ftfy.fix_encoding(text)
@@ -87,7 +87,7 @@ def _decode_entities(text: str, typed: Collection[str]) -> str:
 
 
 def drop_invisible(text: str) -> str:
-    """Take out control and zero-width characters; line breaks become one kind, tabs spaces."""
+    """Remove control and zero-width characters; normalize line breaks, and replace tabs by spaces."""
     if text.isprintable():
         return text
     kept = text if _RIGHT_TO_LEFT.search(text) else _DIRECTION.sub("", text)
@@ -95,6 +95,6 @@ def drop_invisible(text: str) -> str:
 
 
 def tidy_spaces(text: str) -> str:
-    """Take spaces off the ends of the message and its lines; leave at most one empty line in a row."""
+    """Remove spaces around the message and at the ends of its lines; keep at most one empty line in a row."""
     text = text.strip()
     return _GAP.sub("\n\n", _LINE_END.sub("", text)) if "\n" in text else text

@@ -1,8 +1,8 @@
-"""How a turn is asked for and read: one small module for each reply format.
+"""Reply formats: one small module for each, with the prompts and the parser of a turn.
 
-A format has three functions. ``render`` gives the prompt for the next turn: a pure function of what has
-been said, in which everything already sent stays as it was, so that servers serve it from their prefix
-cache. ``parse`` reads a reply. ``keep`` gives the text that stands for a turn in the history.
+``render`` returns the prompt for the next turn: a pure function of the history that only appends to the
+prompt before it, so that servers take the beginning from their prefix cache. ``parse`` reads a reply.
+``render_history`` returns the text of a turn in later prompts.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ class InvalidTurnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One speaker's go, as it stands in the history."""
+    """A turn of one speaker in the history."""
 
     speaker: int
     """0 for persona1, 1 for persona2."""
     messages: tuple[str, ...]
-    kept: str
+    history_text: str
     """The reply as later prompts show it: as the model wrote it, or in its repaired form."""
     hint: str = ""
-    """What the last user line said besides whose turn it was."""
+    """Hint in the last user line, after the name of the next speaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a request is made of, besides sampling and seed."""
+    """The parts of a request besides sampling and seed."""
 
     messages: tuple[PromptMessage, ...]
     schema: dict[str, Any] | None = None
@@ -53,25 +53,25 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A reply, read."""
+    """A parsed reply."""
 
     messages: tuple[str, ...]
     ended: bool = False
-    """The model ended the talk by something else than a tag."""
-    kept: str | None = None
-    """The reply as it may stand in later prompts; None where ``keep`` has to write it anew."""
+    """The model ended the conversation by something other than a tag."""
+    history_text: str | None = None
+    """The reply as later prompts show it; None when ``render_history`` has to write it."""
     repairs: tuple[str, ...] = ()
-    """What was put right in reading it; counted."""
+    """Names of the repairs made while reading it; counted."""
 
 
 _REPAIRS = {"template_tokens": drop_template_tokens, "unescaped": unescape_unicode}
 
 
 def mend(texts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Put right in messages what the model did not mean to say.
+    """Remove template tokens and undo escapes in messages.
 
     Returns:
-        The messages, some of which may be empty now; and what was put right.
+        The messages, some of which may be empty now, and the names of the repairs made.
     """
     mended, repairs = list(texts), []
     for name, repair in _REPAIRS.items():
@@ -85,7 +85,7 @@ class Format(Protocol):
     """The functions of a format module."""
 
     REPLY_TOKENS: int
-    """Of a usual reply."""
+    """Tokens of a typical reply."""
 
     def render(self, experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
         """Return the prompt for the next turn."""
@@ -95,18 +95,18 @@ class Format(Protocol):
         """Read a reply.
 
         Raises:
-            BadTurn: It is not what was asked for.
+            InvalidTurnError: The reply is not in the format.
         """
         ...
 
     def closing_turn(self, conversation: str, min_turns: int, max_turns: int) -> int:
-        """Return the turn, from 0, that is told to let the talk come to its end."""
+        """Return the turn, from 0, whose prompt asks to end the conversation."""
         ...
 
     def usual_turns(self, conversation: str, min_turns: int, max_turns: int) -> int:
-        """Return how many turns the talk is expected to have, before anything is asked."""
+        """Return the expected number of turns, for forecasts."""
         ...
 
-    def keep(self, messages: Sequence[str]) -> str:
+    def render_history(self, messages: Sequence[str]) -> str:
         """Return the text that stands for ``messages`` in later prompts."""
         ...

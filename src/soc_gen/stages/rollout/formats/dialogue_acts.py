@@ -1,7 +1,7 @@
-"""What each line of a transcript does: a small model that is told follows it; left alone it is only polite.
+"""Dialogue acts for the lines of a transcript: small models follow them; without them they are only polite.
 
-The moves of a conversation are a walk drawn from the experience's id and the turn's number, so that the
-prompt of a turn can be written again at any time, and so that no two talks take the same course.
+The acts of a conversation are a random walk, drawn from the experience's id and the turn's number, so that
+the prompt of a turn can be reproduced at any time, and conversations differ from each other.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ _CLOSING = (
     ("ends it, with a joke", "ends it, not convinced", "ends it, has to go", "ends it, for today"),
 )
 CLOSING_LINES = len(_CLOSING)
-"""How many lines it takes to close a talk; the last of them is told that it ends it."""
+"""Number of lines that close a conversation; the prompt of the last one asks to end it."""
 
 
 def sample_acts(conversation: str, count: int, closing_from: int | None) -> list[str]:
-    """Return what each of the first ``count`` lines does; a longer walk begins with a shorter one.
+    """Return the acts of the first ``count`` lines; a longer walk begins with a shorter one.
 
     Args:
-        conversation: Names the talk; all chance comes from it.
-        count: Lines.
-        closing_from: The line at which the talk begins to close, if it does; from 0.
+        conversation: Id of the conversation, which is the seed.
+        count: Number of lines.
+        closing_from: Index, from 0, of the first closing line, or None.
     """
     moves = [FIRST[child_seed(0, conversation, 0) % len(FIRST)]]
     for number in range(1, count):
@@ -70,6 +70,6 @@ def sample_acts(conversation: str, count: int, closing_from: int | None) -> list
 
 
 def _fresh(moves: Sequence[str]) -> tuple[str, ...]:
-    """Return what may follow the last move, without what was just done, if that leaves any."""
+    """Return the acts that may follow the last one, without recent acts if any others remain."""
     choices = _AFTER[moves[-1]]
     return tuple(choice for choice in choices if choice not in moves[-5:]) or choices

@@ -25,7 +25,7 @@ from soc_gen.text.speaker_labels import names_of
 MOST_MESSAGES = 3
 REPLY_TOKENS = 45
 _LAST_TURNS = 3
-_USUAL_SHARE = 0.6  # of max_turns, where these models end a talk
+_USUAL_SHARE = 0.6  # share of max_turns after which these models typically end a conversation
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -50,9 +50,9 @@ def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: st
         {"role": "user", "content": _opening(experience, names[asked[0]])},
     ]
     hints = [turn.hint for turn in turns[1:]] + [hint]
-    for turn, following, said in zip(turns, asked[1:], hints, strict=False):
-        messages.append({"role": "assistant", "content": turn.kept})
-        messages.append({"role": "user", "content": _next(names[following], said)})
+    for turn, following, next_hint in zip(turns, asked[1:], hints, strict=False):
+        messages.append({"role": "assistant", "content": turn.history_text})
+        messages.append({"role": "user", "content": _next(names[following], next_hint)})
     return Prompt(tuple(messages), schema=SCHEMA)
 
 
@@ -74,7 +74,7 @@ def _next(name: str, hint: str) -> str:
 
 
 def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
-    """Read the messages out of a reply."""
+    """Read the messages in a reply."""
     if reply.finish_reason == THINKING:
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
     if not reply.text.strip():
@@ -90,23 +90,23 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
         raise InvalidTurnError("empty", "no message in the reply")
     if _is_repaired(answer):
         repairs = ("json", *repairs)
-    kept = reply.text.strip() if _as_asked(reply.text, spoken) else None
-    return Parsed(spoken, kept=kept, repairs=repairs)
+    history_text = reply.text.strip() if _as_asked(reply.text, spoken) else None
+    return Parsed(spoken, history_text=history_text, repairs=repairs)
 
 
 def _texts(value: object) -> list[str] | None:
-    """Return the texts of a reply, also of one that is packed in another object."""
+    """Return the texts of a reply, also when it is packed in another object."""
     texts = texts_of(value)
     return texts_of(object_with(value, ("messages",))) if texts is None else texts
 
 
 def _unpacked(texts: Sequence[str]) -> list[str]:
-    """Return the texts, and of one that is a packed reply itself the texts in it."""
+    """Return the texts; a text that is itself a packed reply is replaced by the texts in it."""
     return [inner for text in texts for inner in unpack_messages(text) or [text]]
 
 
 def _is_repaired(answer: Answer[list[str]]) -> bool:
-    """Is the reply another shape of JSON than was asked for, one text in place of a list of one aside?"""
+    """Whether the JSON has another shape than requested; one text instead of a list of one is accepted."""
     messages = answer.source.get("messages") if isinstance(answer.source, dict) else None
     return answer.repaired or messages not in (answer.value, *answer.value[:1])
 
@@ -119,15 +119,15 @@ def _as_asked(text: str, messages: tuple[str, ...]) -> bool:
 
 
 def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
-    """Return the turn that is told to wind down: late, since these models end a talk by themselves."""
+    """Return the turn whose prompt asks to end: late, since these models end conversations by themselves."""
     return max(min_turns, max_turns - _LAST_TURNS)
 
 
 def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:  # noqa: ARG001 - one signature for all formats
-    """Return the turns after which these models usually end a talk, in general."""
+    """Return the number of turns after which these models typically end a conversation."""
     return max(2, min(max_turns, max(min_turns + 1, round(max_turns * _USUAL_SHARE))))
 
 
-def keep(messages: Sequence[str]) -> str:
-    """Return the reply in the form that was asked for."""
+def render_history(messages: Sequence[str]) -> str:
+    """Return the reply in the requested form."""
     return orjson.dumps({"messages": list(messages)}).decode()

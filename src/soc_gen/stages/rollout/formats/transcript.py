@@ -1,8 +1,8 @@
 """The ``transcript`` format: the model continues a growing script. For small and base models.
 
 Prompt: system, user, and one assistant message: a few chats as examples, the experience, the transcript so
-far and the name of who writes next. The server goes on from there, so the model writes like the author of
-the examples and not like an assistant. One line is one message is one turn.
+far and the name of who writes next. The server continues that message, so the model writes like the author
+of the examples and not like an assistant. One line is one message and one turn.
 """
 
 from __future__ import annotations
@@ -32,20 +32,23 @@ _NO_WORDS = " \"'“”‘’„«»*_~`-–—,;:()[]<>"  # dots and question m
 
 
 def render(experience: Experience, turns: Sequence[Turn], speaker: int, hint: str) -> Prompt:
-    """Return the prompt for the next turn; a hint is no line of it, but turns the moves to the end."""
+    """Return the prompt for the next turn; a hint only makes the dialogue acts close the chat."""
     names = short_names(*experience.people)
     speakers = [*(turn.speaker for turn in turns), speaker]
     closing = _closing_from([*(turn.hint for turn in turns), hint])
     moves = sample_acts(experience.id, len(speakers), closing)
     labels = [f"{names[who]} ({move}):" for who, move in zip(speakers, moves, strict=True)]
-    said = "".join(f"{label} {turn.kept}\n" for label, turn in zip(labels, turns, strict=False))
+    history = "".join(f"{label} {turn.history_text}\n" for label, turn in zip(labels, turns, strict=False))
     return Prompt(
         (
             {"role": "system", "content": load_prompt("rollout_transcript_system").text},
             {"role": "user", "content": load_prompt("rollout_transcript_user").text},
-            {"role": "assistant", "content": _opening(experience) + said + labels[-1]},
+            {"role": "assistant", "content": _opening(experience) + history + labels[-1]},
         ),
-        stop=("\n", *(f"{name} (" for name in names)),  # a new line, or somebody's next without one
+        stop=(
+            "\n",
+            *(f"{name} (" for name in names),
+        ),  # a line break, or the label of a next line without one
         continue_final=True,
         closes=closing is not None and len(turns) >= closing + CLOSING_LINES - 1,
     )
@@ -58,15 +61,15 @@ def _closing_from(hints: Sequence[str]) -> int | None:
 
 @lru_cache(maxsize=1024)
 def _opening(experience: Experience) -> str:
-    """Return what stands before the talk: the examples, and who the two are and what has happened."""
-    one, two = experience.people
-    name1, name2 = short_names(one, two)
+    """Return the text before the transcript: the examples, the two people and the situation."""
+    persona1, persona2 = experience.people
+    name1, name2 = short_names(persona1, persona2)
     header = load_prompt("rollout_transcript_header").render(
         name1=name1,
         name2=name2,
-        introduction=introduction(one, two, experience.relationship),
-        style1=_first_sentence(one.chatting_style),
-        style2=_first_sentence(two.chatting_style),
+        introduction=introduction(persona1, persona2, experience.relationship),
+        style1=_first_sentence(persona1.chatting_style),
+        style2=_first_sentence(persona2.chatting_style),
         situation=experience.situation,
         topic=experience.topic,
     )
@@ -78,7 +81,7 @@ def _first_sentence(text: str) -> str:
 
 
 def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa: ARG001 - one signature for all formats
-    """Read one line; an end line, or no line at all, says that the talk is over."""
+    """Read one line; an end line, or an empty reply, ends the conversation."""
     answer = strip_thinking(reply.text)
     if reply.finish_reason == THINKING or (reply.text.strip() and not answer.strip()):
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
@@ -88,7 +91,7 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     if spoken != written:
         repairs = (*repairs, "unwrapped")
     if not spoken.strip(_NO_WORDS):
-        if reply.was_cut:  # while it thought, say: nobody has ended the talk
+        if reply.was_cut:  # for example while it was thinking: that does not end the conversation
             raise InvalidTurnError("empty", f"finish_reason {reply.finish_reason}")
         return Parsed((), ended=True)
     if END_LINE.search(line):
@@ -104,25 +107,25 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
 
 
 def copies_example(line: str) -> bool:
-    """Is ``line`` made from one of the examples: four words of it, and 60 % of all words of both?"""
-    said = set(words(line))
+    """Whether ``line`` copies an example: at least four shared words, and 60 % of all words of both."""
+    spoken = set(words(line))
     return any(
-        len(said & other) >= 4 and 2 * len(said & other) >= 0.6 * (len(said) + len(other))
+        len(spoken & other) >= 4 and 2 * len(spoken & other) >= 0.6 * (len(spoken) + len(other))
         for other in _example_lines()
     )
 
 
 @cache
 def _example_lines() -> tuple[frozenset[str], ...]:
-    """Return the words of what the people in the examples say, line by line."""
+    """Return the words of each line that people in the examples write."""
     lines = load_prompt("rollout_transcript_examples").text.splitlines()
     return tuple(frozenset(words(line.partition("): ")[2])) for line in lines if "): " in line)
 
 
 def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
-    """Return the turn at which the moves begin to close the talk: these models never would, left alone.
+    """Return the turn at which the acts begin to close the chat: these models do not end it by themselves.
 
-    Drawn for each conversation, such that the last move comes after ``min_turns`` and before ``max_turns``.
+    Drawn for each conversation, such that the last act comes after ``min_turns`` and before ``max_turns``.
     """
     latest = max_turns - CLOSING_LINES
     earliest = max(1, min(latest, min_turns + 1 - CLOSING_LINES))
@@ -130,10 +133,10 @@ def closing_turn(conversation: str, min_turns: int, max_turns: int) -> int:
 
 
 def usual_turns(conversation: str, min_turns: int, max_turns: int) -> int:
-    """Return the turns of this conversation: it ends where it is told to."""
+    """Return the number of turns of this conversation, which is known from its closing turn."""
     return min(max_turns, closing_turn(conversation, min_turns, max_turns) + CLOSING_LINES)
 
 
-def keep(messages: Sequence[str]) -> str:
-    """Return the line of a turn."""
+def render_history(messages: Sequence[str]) -> str:
+    """Return a turn as one line."""
     return " ".join(messages)
