@@ -25,7 +25,7 @@ _INDENTED = re.compile(rb"[\[{][ \t\r]*\n\s*[\"{]")
 _BUFFER = 4096  # bytes, of which a file's first buffer has more
 _GOES_ON = (b"{", b"[", b",", b":")
 
-_FOREIGN = (
+FOREIGN = (
     (b"PK\x03\x04", "a zip file (or an Excel sheet, which is one)"),
     (b"\x1f\x8b", "packed with gzip; its name should end in .gz"),
     (b"\x28\xb5\x2f\xfd", "packed with zstd; its name should end in .zst"),
@@ -57,7 +57,7 @@ def refuse_foreign(head: bytes, where: str) -> None:
     Raises:
         UsageError: The message names the format.
     """
-    for start, name in _FOREIGN:
+    for start, name in FOREIGN:
         if head.startswith(start):
             raise UsageError(f"is {name}", where=where, hint="Give JSON Lines in UTF-8, or Parquet")
 
