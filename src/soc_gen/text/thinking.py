@@ -180,6 +180,8 @@ def strip_thinking(reply: str) -> str:
         The text as it is where it holds no known mark; "" where it holds nothing but thoughts. Thoughts
         without marks are left where no known phrase says where the answer begins: see ``is_thinking_aloud``.
     """
+    if "&lt;" in reply and has_mark(unescaped := reply.replace("&lt;", "<").replace("&gt;", ">")):
+        reply = unescaped  # the server, or the model, has made HTML of the marks
     text = reply
     if any(sign in reply for sign in _MARK_SIGNS):
         text = drop_channels(_join_answer(cut_spans(reply, find_thoughts(reply))))
