@@ -72,6 +72,7 @@ class Reader:
     people: Callers = _NO_NAMES
     mine: Usage = _NO_USAGE
     theirs: Usage = _NO_USAGE
+    other_id: str = ""
     known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
     """What was read before: repairs and checks ask for the same part."""
 
@@ -85,6 +86,10 @@ class Reader:
             self.known[key] = read
         return read if read.messages != messages else Reading(messages, read.foreign)
 
+    def is_other(self, name: str) -> bool:
+        """Whether ``name`` is what the other one is called, or their id."""
+        return name == self.other_id or self.people.other.has(name_key(name))
+
 
 NOBODY = Reader()
 """Reads the parts of somebody unknown."""
@@ -96,7 +101,10 @@ def chat_readers(chat: Chat) -> dict[str, Reader]:
     first, second = names_of(one), names_of(two)
     people = {two.id: callers(second, first), one.id: callers(first, second)}
     used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
-    return {me: Reader(people[me], used[me], used[they]) for me, they in ((two.id, one.id), (one.id, two.id))}
+    return {
+        me: Reader(people[me], used[me], used[they], they)
+        for me, they in ((two.id, one.id), (one.id, two.id))
+    }
 
 
 @lru_cache(maxsize=4096)
