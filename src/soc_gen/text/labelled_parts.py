@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from soc_gen.models import Chat
-from soc_gen.text.label_names import fold_names, name_key, name_pieces
+from soc_gen.text.label_names import fold_names, is_name, name_key, name_pieces
 from soc_gen.text.lists import is_item, is_list, is_score, item_line, next_items
 from soc_gen.text.normalize import contains_any
 from soc_gen.text.speaker_labels import (
@@ -27,20 +27,47 @@ from soc_gen.text.speaker_labels import (
     names_of,
 )
 
-_ROLE_PIECES = ("user", "human", "assist", "person", "speaker", "particip", "charact")
+_ROLE_PIECES = (
+    *("user", "human", "assist", "asist", "asyst", "person", "speaker", "particip", "charact", "customer"),
+    *("usuari", "utilis", "nutzer", "utente", "gebruiker", "anvandare", "bruk", "bruger", "uzytk", "uzivat"),
+    *(
+        "kullanici",
+        "pengguna",
+        "nguoi",
+        "troly",
+        "tro ly",
+        "friend",
+        "texter",
+        "interloc",
+        "sprecher",
+        "teilnehm",
+    ),
+)
 _FOREIGN_ROLE_PIECES = (
     *(
         "пользователь",
+        "користувач",
         "ассистент",
+        "асистент",
+        "помощник",
+        "собеседник",
+        "участник",
+        "персонаж",
+    ),
+    *(
+        "человек",
         "用户",
         "用戶",
         "ユーザー",
         "사용자",
         "助手",
+        "助理",
         "アシスタント",
         "어시스턴트",
+        "人物",
+        "角色",
     ),
-    *("人物", "角色", "说话人", "話者", "화자"),
+    *("说话人", "話者", "화자", "مستخدم", "مساعد", "उपयोगकर्ता", "सहायक", "משתמש", "עוזר"),
 )
 """What the names of roles are known by."""
 
@@ -178,7 +205,7 @@ def read_part(
     labels = [label for row in rows for label in row.labels]
     if not labels:
         return Reading(list(messages))
-    foreign = _foreign(rows, labels, theirs)
+    foreign = _foreign(rows, labels, theirs) or _strangers_line(rows, labels, people)
     if foreign:
         return Reading(list(messages), foreign)
     return Reading(_stripped(messages, rows, labelled=mine.labelled or _repeats(labels)))
@@ -281,6 +308,25 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
     return ""
 
 
+def _strangers_line(rows: list[_Row], labels: list[Label], people: Callers) -> str:
+    """Return a line of somebody unknown beside labelled lines of the writer: ``Borya:`` may be Boris."""
+    if not any(label.side is Side.OWN and label.form is Form.MARKED and label.sure for label in labels):
+        return ""
+    begins = {name[:3] for name in people.other.sure if len(name) > 3}
+    for row in rows:
+        found = item_line(row.text) if not row.labels else None
+        name = found["name"].strip() if found else ""
+        if not found or not name.istitle() or not is_name(name):
+            continue
+        if _is_said(row.text[found.end() :]) or name_key(name)[:3] in begins:
+            return row.text
+    return ""
+
+
+def _is_said(text: str) -> bool:
+    return bool(text.strip()) and not is_item(text)
+
+
 def _repeats(labels: list[Label]) -> bool:
     """Do two lines of a part have the same label? Days, colours and prices come once in a list."""
     starts = Counter(label.key for label in labels if label.start == 0 and label.form is not Form.BARE)
@@ -308,8 +354,7 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
 
 
 def _is_talk(row: _Row) -> bool:
-    said = row.said(0)
-    return bool(said) and not is_item(said)
+    return _is_said(row.said(0))
 
 
 def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
