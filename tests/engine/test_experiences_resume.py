@@ -35,7 +35,7 @@ def asked_by_others(endpoint: LoopbackEndpoint) -> set[str]:
 
 
 def refuse_first(exchange: Exchange) -> str | None:
-    return "http_400" if exchange.number == 0 else None
+    return "http_451" if exchange.number == 0 else None
 
 
 def test_a_failure_that_the_next_run_makes_up_for_changes_no_other_prompt(tmp_path: Path) -> None:

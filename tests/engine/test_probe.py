@@ -126,7 +126,7 @@ def test_what_would_be_taken_is_found_by_asking() -> None:
     """In whatever words the refusal is."""
     findings, asked = check(answers(400, error("Bad template"), when=has_system))
     assert 'system_role = "user"' in of(findings, "experience").hint
-    assert [message["role"] for message in asked[1].body["messages"]] == ["user"]
+    assert ["user"] in [[message["role"] for message in one.body["messages"]] for one in asked]
     sampling = Sampling(top_k=3, extra_body={"guided": 1})
     findings, _ = check(
         answers(400, error("Bad field"), when=has("guided")), *trials(rollout={"sampling": sampling})

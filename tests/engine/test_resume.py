@@ -230,7 +230,7 @@ def test_failures_are_retried_and_come_out_in_input_order(project: Project, whol
     def plan(exchange: Exchange) -> str | None:
         if exchange.conversation not in firsts:
             firsts.append(exchange.conversation)
-        return "http_400" if exchange.conversation in firsts[:2] and exchange.turn == 3 else None
+        return "http_451" if exchange.conversation in firsts[:2] and exchange.turn == 3 else None
 
     with LoopbackEndpoint(Behaviour(end_rate=0.2, plan=plan)) as endpoint:
         report = project.rollout(endpoint.url, concurrency=1)
@@ -254,7 +254,7 @@ def test_failures_are_not_forgotten_when_the_run_ends_early(project: Project) ->
             firsts.append(exchange.conversation)
         if exchange.number >= 30:
             return "http_401"
-        return "http_400" if exchange.conversation == firsts[0] and exchange.turn == 3 else None
+        return "http_451" if exchange.conversation == firsts[0] and exchange.turn == 3 else None
 
     pending = project.folder / "chats.failures.jsonl"
     with LoopbackEndpoint(Behaviour(plan=plan)) as endpoint:

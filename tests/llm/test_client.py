@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import orjson
 import pytest
 
-from soc_gen.errors import EndpointError, UsageError
+from soc_gen.errors import UsageError
 from soc_gen.llm.client import EndpointClient, ListRefusedError, read_key
-from soc_gen.llm.faults import ContextLengthError, RequestRejectedError, TransientError
+from soc_gen.llm.faults import AccessRefusedError, ContextLengthError, RequestRejectedError, TransientError
 from soc_gen.llm.types import PromptMessage, Reply, Request
 from soc_gen.llm.wire import Capabilities, wire_body
 from soc_gen.settings import Endpoint, Sampling
@@ -226,7 +226,7 @@ def test_a_refusal_for_another_reason_is_one() -> None:
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_what_only_the_user_can_change(status: int) -> None:
     with LoopbackEndpoint(Behaviour(plan=lambda _: f"http_{status}")) as server:
-        with pytest.raises(EndpointError) as caught:
+        with pytest.raises(AccessRefusedError) as caught:
             ask(server.url)
         assert server.requests == 1
     assert str(status) in str(caught.value)
@@ -235,7 +235,7 @@ def test_what_only_the_user_can_change(status: int) -> None:
 def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
     with LoopbackEndpoint(Behaviour(key="right", echo_key=True)) as server:
         url = server.url.replace("http://", f"http://me:{KEY}@")
-        with pytest.raises(EndpointError) as caught:
+        with pytest.raises(AccessRefusedError) as caught:
             talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
         with pytest.raises(ListRefusedError) as listing:
             talk(server.url, lambda endpoint: endpoint.models(5.0), key=KEY)
@@ -244,7 +244,7 @@ def test_a_key_is_in_no_error_even_when_the_server_repeats_it() -> None:
 
 def test_a_key_in_the_query_is_sent_and_in_no_error() -> None:
     with LoopbackEndpoint(Behaviour(key="right", echo_key=True)) as server:
-        with pytest.raises(EndpointError, match=r"provided: \*\*\*\.") as caught:
+        with pytest.raises(AccessRefusedError, match=r"provided: \*\*\*\.") as caught:
             talk(f"{server.url}?key={KEY}", lambda endpoint: endpoint.ask(request()), key=KEY[::-1])
         server.behave(key=None)
         ask(f"{server.url}?key={KEY}")
@@ -296,7 +296,7 @@ def test_an_error_in_a_200_is_told_without_the_key(code: int) -> None:
     """OpenRouter has its errors there, and servers repeat what they were sent."""
     words = f"maximum context length: {KEY}"  # for 400; what is too long is written into failures
     body = orjson.dumps({"error": {"code": code, "message": words if code == 400 else KEY}})
-    with answering(body) as url, pytest.raises((EndpointError, ContextLengthError)) as caught:
+    with answering(body) as url, pytest.raises((AccessRefusedError, ContextLengthError)) as caught:
         talk(url, lambda endpoint: endpoint.ask(request()), key=KEY)
     assert "***" in str(caught.value)
     assert KEY not in str(caught.value)

@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from soc_gen.errors import EndpointError
-from soc_gen.llm.faults import RequestRejectedError, TransientError
+from soc_gen.llm.faults import (
+    AccessRefusedError,
+    NotACompletionError,
+    PromptFlaggedError,
+    RequestRejectedError,
+    TransientError,
+)
 from soc_gen.llm.rate_limit import AdaptiveRateLimiter
 from soc_gen.llm.router import Replica, Router
 from soc_gen.llm.types import Reply, Request
@@ -368,3 +374,124 @@ class Held(Scripted):
         self.asked.append(request.conversation)
         await self._answered.wait()
         return Reply("hey", endpoint=self.url)
+
+
+def flagged() -> Exception:
+    return PromptFlaggedError("flagged")
+
+
+@pytest.mark.parametrize(("count", "stops"), [(19, False), (20, True), (21, True)])
+def test_a_filter_that_refuses_every_prompt_stops_the_run(count: int, stops: bool) -> None:
+    """Twenty in a row; a flagged prompt alone does not count as a refusal of the settings."""
+
+    async def main() -> bool:
+        fleet = fleet_of(Scripted("one", flagged))
+        for number in range(count):
+            try:
+                await fleet.ask(request(str(number)))
+            except PromptFlaggedError:
+                continue
+            except EndpointError:
+                return True
+        return False
+
+    assert asyncio.run(main()) is stops
+
+
+def access(status: int, *, lasting: bool = False) -> AccessRefusedError:
+    return AccessRefusedError(
+        status, EndpointError(f"answers {status}", hint="Check the key"), lasting=lasting
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_key_that_never_worked_stops_the_run_at_once(status: int) -> None:
+    fleet = fleet_of(Scripted("one", lambda: access(status)))
+    with pytest.raises(EndpointError, match=f"answers {status}"):
+        asyncio.run(fleet.ask(request("a")))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_one_replica_that_refuses_the_key_is_left_out(status: int) -> None:
+    """The other one does all the work, and is not asked to rest by it."""
+
+    async def main() -> None:
+        bad, good = Scripted("bad", lambda: access(status)), Scripted("good")
+        fleet = fleet_of(bad, good)
+        for number in range(8):
+            await persist(fleet, str(number))
+        assert len(bad.asked) == 1
+        assert len(good.asked) == 8
+
+    asyncio.run(main())
+
+
+def test_a_key_that_has_worked_is_refused_once_and_asked_again() -> None:
+    faults = iter([None, access(401), access(404), None])
+
+    async def main() -> None:
+        fleet = fleet_of(Scripted("one", lambda: next(faults)))
+        await fleet.ask(request("a"))
+        await persist(fleet, "b")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("refusals", "seconds", "stops"), [(3, 9.0, False), (4, 2.9, False), (4, 3.1, True)])
+def test_a_key_that_stays_refused_stops_the_run(
+    refusals: int, seconds: float, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four in a row, three seconds after the last reply."""
+    now = time.monotonic()
+    faults = iter([None, *[access(401)] * refusals])
+
+    async def main() -> bool:
+        fleet = fleet_of(Scripted("one", lambda: next(faults)))
+        await fleet.ask(request("a"))
+        monkeypatch.setattr(time, "monotonic", lambda: now + 1.0 + seconds)
+        fleet._last_success = now + 1.0
+        for _ in range(refusals):
+            try:
+                await fleet.ask(request("b"))
+            except TransientError:
+                continue
+            except EndpointError:
+                return True
+        return False
+
+    assert asyncio.run(main()) is stops
+
+
+def test_an_empty_account_stops_the_run_also_after_replies() -> None:
+    faults = iter([None, access(402, lasting=True)])
+
+    async def main() -> None:
+        fleet = fleet_of(Scripted("one", lambda: next(faults)))
+        await fleet.ask(request("a"))
+        with pytest.raises(EndpointError, match="answers 402"):
+            await fleet.ask(request("b"))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("first", "stops"), [(None, False), (NotACompletionError("not_json", "<html>"), True)]
+)
+def test_what_never_sends_a_completion_stops_the_run(first: Exception | None, stops: bool) -> None:
+    """The second time, where nothing else is on its way and nothing was ever answered."""
+    faults = iter([first, *[NotACompletionError("not_json", "<html>")] * 2])
+
+    async def main() -> list[str]:
+        fleet = fleet_of(Scripted("one", lambda: next(faults)))
+        ends = []
+        for _ in range(3 - stops):
+            try:
+                await fleet.ask(request("a"))
+                ends.append("answered")
+            except TransientError:
+                ends.append("again")
+            except EndpointError as error:
+                ends.append("base-url" if "--base-url" in str(error) else "stopped")
+        return ends
+
+    assert asyncio.run(main()) == (["again", "base-url"] if stops else ["answered", "again", "again"])

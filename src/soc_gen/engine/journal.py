@@ -209,18 +209,21 @@ class Journal(JournalIndex):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                start = self._end
-                try:
-                    await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
-                except OutputError as error:
-                    for _, future in batch:
-                        future.set_exception(error)
-                    continue
-                for line, future in batch:
-                    future.set_result(start)
-                    start += len(line)
+                await self._commit_batch(batch)
         finally:
             self._committer = None
+
+    async def _commit_batch(self, batch: list[tuple[bytes, asyncio.Future[int]]]) -> None:
+        start = self._end
+        try:
+            await asyncio.to_thread(self._write, b"".join(line for line, _ in batch))
+        except OutputError as error:
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for line, future in batch:
+            future.set_result(start)
+            start += len(line)
 
     async def flush(self) -> None:
         """Wait until all lines have been written."""

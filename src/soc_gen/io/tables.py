@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,10 @@ def parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     open_input(path).close()
-    number = 0
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=256):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{path}:{number}", row
+            batches = file.iter_batches(batch_size=256)
+            rows = chain.from_iterable(batch.to_pylist() for batch in batches)
+            yield from ((f"{path}:{number}", row) for number, row in enumerate(rows, 1))
     except pa.ArrowException as error:
         raise UsageError(f"not a readable Parquet file ({error})", where=str(path)) from None

@@ -132,8 +132,8 @@ class EndpointClient:
         in_headers = [value.removeprefix("Basic ") for value in login.values()]
         own_headers, in_variables = expand_headers(config.headers)
         self._redactor = Redactor((key or "", *in_headers, *in_variables, *secrets_in(url)))
-        self._chat_url = _checked_url(join_url(url, "chat/completions"), self.url)
-        self._list_url = join_url(url, "models")
+        self._chat_url = _parsed_url(join_url(url, "chat/completions"), self.url)
+        self._list_url = _parsed_url(join_url(url, "models"), self.url)
         self._timeout_seconds = config.timeout_seconds
         self._affinity_header = config.affinity_header
         self._capabilities = capabilities
@@ -209,9 +209,10 @@ class EndpointClient:
     def _by_length(self, refusal: RequestRejectedError, request: Request) -> Exception:
         """Return what a refusal means that gives no reason known here.
 
-        Where only prompts that are longer than all that were answered are refused, they are too long.
+        Where only prompts that are longer than all that were answered are refused, they are too long. An
+        opening is not taken for that: it is as long as it was made.
         """
-        if not self._longest:
+        if not self._longest or not request.turn:
             return refusal
         self._refuses_short = self._refuses_short or _size(request) <= self._longest
         return refusal if self._refuses_short else ContextLengthError(str(refusal))
@@ -242,8 +243,11 @@ class EndpointClient:
         """Return the body as JSON, or as text where it is none, without the key that some servers repeat."""
         try:
             document = _parsed(answer.content)
-        except NotACompletionError:
-            return self._redactor.error(answer.content.decode("utf-8", "replace"))
+        except NotACompletionError as fault:
+            text: str = self._redactor.error(answer.content.decode("utf-8", "replace"))
+            if 200 <= answer.status < 300 and not text.lstrip().startswith("<"):
+                raise NotACompletionError(fault.kind, excerpt(text)) from None
+            return text
         good = 200 <= answer.status < 300 and not (isinstance(document, dict) and document.get("error"))
         return self._redactor.data(document) if good else self._redactor.error(document)
 
@@ -290,17 +294,17 @@ def _parsed(content: bytes) -> object:
     try:
         return json.loads(content)  # takes half a surrogate pair, which a model may well write
     except (ValueError, RecursionError):
-        raise NotACompletionError("bad_body", excerpt(content.decode("utf-8", "replace"))) from None
+        raise NotACompletionError("bad_body") from None
 
 
-def _checked_url(url: str, shown: str) -> str:
-    """Return ``url`` if the HTTP client takes it.
+def _parsed_url(url: str, shown: str) -> httpx2.URL:
+    """Return ``url`` as the HTTP client has it: parsing it for each request costs more than all the rest.
 
     Raises:
         UsageError: It takes it for none: a host that no name can be, say.
     """
     try:
-        return str(httpx2.URL(url))
+        return httpx2.URL(url)
     except httpx2.InvalidURL:
         raise UsageError(f"{shown} is no URL", hint="It looks like http://host:8000/v1") from None
 

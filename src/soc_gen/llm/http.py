@@ -64,7 +64,12 @@ class HttpClient:
             raise UsageError(what, hint="Mend or unset it; it looks like http://host:3128") from None
 
     async def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], seconds: float, body: bytes | None = None
+        self,
+        method: str,
+        url: httpx2.URL,
+        headers: dict[str, str],
+        seconds: float,
+        body: bytes | None = None,
     ) -> Answer:
         """Send a request, and return the answer whatever its status.
 
@@ -92,16 +97,20 @@ class HttpClient:
         except (httpx2.HTTPError, aiohttp.ClientError) as error:
             raise _transport_fault(error) from None
 
-    async def _follow(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def _follow(
+        self, method: str, url: httpx2.URL, headers: dict[str, str], body: bytes | None
+    ) -> Answer:
         for _ in range(_MOST_REDIRECTS):
             answer = await self._send(method, url, headers, body)
             if "location" not in answer.headers or not 300 <= answer.status < 400:
                 return answer
-            url = _redirected(method, url, answer)
-        raise EndpointError(f"{public_url(url)} redirects in a circle", hint=_ADDRESS)
+            url = httpx2.URL(_redirected(method, str(url), answer))
+        raise EndpointError(f"{public_url(str(url))} redirects in a circle", hint=_ADDRESS)
 
-    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        sent = self.client.stream(method, url, content=body, headers=dict(headers), follow_redirects=False)
+    async def _send(
+        self, method: str, url: httpx2.URL, headers: dict[str, str], body: bytes | None
+    ) -> Answer:
+        sent = self.client.stream(method, url, content=body, headers=headers, follow_redirects=False)
         async with sent as answer:
             most = LARGEST_BODY if answer.is_success else _LARGEST_ERROR
             parts, size = [], 0

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import orjson
+
 from soc_gen.text.loose_json import FoundJson, find_json, is_encodable, unescape_json
 from soc_gen.text.speaker_labels import callers, line_label
 from soc_gen.text.template_tokens import TURN_TOKEN
@@ -61,6 +63,8 @@ def find_answer(
         other_names: What a label calls the other side by, from ``speaker_labels.names_of``.
     """
     spoken = strip_thinking(text)
+    if (whole := _read_whole(spoken, read)) is not None:
+        return whole
     inner = None
     try:
         candidates = _candidates(spoken, read)
@@ -72,6 +76,16 @@ def find_answer(
     if chosen is None or chosen.value is None or not is_encodable(chosen.found.value):
         return None
     return Answer(chosen.value, chosen.found.value, chosen.found.repaired or inner is not None)
+
+
+def _read_whole(text: str, read: Callable[[Any], T | None]) -> Answer[T] | None:
+    """Return the answer where ``text`` is one JSON value and nothing else, as most replies are."""
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    value = read(found) if isinstance(found, dict) else None
+    return None if value is None else Answer(value, found, repaired=False)
 
 
 def parse_json_object(text: str) -> dict[str, Any] | None:

@@ -10,9 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from soc_gen.display import excerpt
 from soc_gen.errors import EndpointError
@@ -41,6 +38,8 @@ _ACCESS = {
 RESPONSE_FORMAT = "response_format"
 _NOT_TO_BE_DROPPED = frozenset({"model", "messages", "continue_final_message", "add_generation_prompt"})
 _ECHOES = frozenset({"input", "flagged_input", "body", "request", "prompt", "messages"})
+_USUAL_KEYS = frozenset({"error", "message", "msg", "detail", "details", "object", "type", "code", "param"})
+_DEEPEST = 20  # levels of a body
 _MOST_WORDS = 4000  # characters of a body that are looked at
 _MAX_TOKENS = ("max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens")
 
@@ -65,7 +64,7 @@ _CONTEXT = _words(
     r"(length|limit|tokens?|maximum|max\b|\d{3})",
     r"reduce (the )?(length|size|number of) .{0,20}(message|prompt|input|token)",
     r"too many (input |prompt )?tokens|(maximum|max) (prompt|input|sequence|number of (input )?tokens)",
-    r"`?inputs`? (tokens )?(must|should) (have|be) (less|fewer|at most)|request too large",
+    r"`?inputs`? (tokens )?(must|should) (have|be) (less|fewer|at most)|`inputs` tokens|request too large",
     r"tokens? .{0,60}(greater|longer|larger|more) than .{0,40}(context|maximum|limit|model)",
     r"(输入|上下文|提示).{0,12}(过长|超长|超过|超出)",
 )
@@ -275,22 +274,19 @@ def error_message(body: object) -> str:
 
 
 def _text(body: object) -> str:
-    """Return all words of a body, keys included, with JSON that stands inside of it unescaped."""
-    text = body if isinstance(body, str) else _dumped(_without_input(body))
-    return text.replace('\\"', '"')[:_MOST_WORDS]
+    """Return all words of a body, with the keys that say something, and JSON inside of it unescaped."""
+    return "\n".join(_words_in(body, _DEEPEST)).replace('\\"', '"')[:_MOST_WORDS]
 
 
-def _without_input(body: object) -> object:
-    """Return ``body`` without what it repeats of the request: a chat may have any words in it."""
-    if isinstance(body, list):
-        return [_without_input(item) for item in body[:20]]
-    if not isinstance(body, dict):
-        return body
-    return {name: _without_input(value) for name, value in body.items() if name not in _ECHOES}
-
-
-def _dumped(body: Any) -> str:  # noqa: ANN401 - any JSON value
-    try:
-        return orjson.dumps(body).decode()
-    except (orjson.JSONEncodeError, TypeError, RecursionError):
-        return str(body)
+def _words_in(body: object, levels: int) -> Iterator[str]:
+    """Yield the texts of ``body``, but for what it repeats of the request: a chat may have any words."""
+    if isinstance(body, dict) and levels:
+        for name, value in body.items():
+            if name not in _ECHOES:
+                yield "" if name in _USUAL_KEYS else str(name)
+                yield from _words_in(value, levels - 1)
+    elif isinstance(body, list) and levels:
+        for item in body[:20]:
+            yield from _words_in(item, levels - 1)
+    elif body is not None:
+        yield str(body)

@@ -177,6 +177,8 @@ def _called(message: dict[str, Any], keys: frozenset[str]) -> str:
     )
     for call in (*made, message.get("function_call")):
         arguments = call.get("arguments") if isinstance(call, dict) else None
+        if arguments is None:
+            continue
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         if _holds(text, keys):
             return _encodable(text)

@@ -30,7 +30,7 @@ _FAULTS_ALONE = 8  # in a row, before the only replica counts as down
 
 _REFUSALS_IN_A_ROW = 8  # before it is not the conversations but the settings
 _FLAGGED_IN_A_ROW = 20  # before it is not the conversations but the subject
-_STRAY_REFUSALS, _STRAY_SECONDS = 4, 5.0  # of a key or model that worked, before they are believed
+_STRAY_REFUSALS, _STRAY_SECONDS = 4, 3.0  # of a key or model that worked, before they are believed
 _NO_COMPLETIONS = 2  # where nothing was ever answered
 _LOOK_AGAIN_SECONDS = 1.0
 _LOOK_FOR_REPLY_SECONDS = 0.05

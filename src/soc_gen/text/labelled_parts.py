@@ -178,13 +178,20 @@ def foreign_line(messages: Sequence[str], own: frozenset[str], other: frozenset[
         own: The ``names_of`` who writes.
         other: The ``names_of`` who is written to.
     """
-    return read_part(messages, callers(own, other)).foreign
+    return _read_once(tuple(messages), own, other).foreign
 
 
 def labels_itself(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
     """Return the first of ``messages`` that has a label of the one who writes, or ""."""
-    read = read_part(messages, callers(own, other)).messages
+    read = _read_once(tuple(messages), own, other).messages
     return next((was for was, now in zip(messages, read, strict=True) if was != now), "")
+
+
+@lru_cache(maxsize=256)  # two checks ask for the same turn
+def _read_once(messages: tuple[str, ...], own: frozenset[str], other: frozenset[str]) -> Reading:
+    people = callers(own, other)
+    named = may_name("\n".join(messages), people.names)
+    return read_part(messages, people) if named else Reading(list(messages))
 
 
 def read_part(

@@ -154,6 +154,8 @@ HEADINGS = (
     Heading(
         "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
     ),
+    # Without its closer it is how somebody labels a line.
+    Heading("roles as tags", "<", rf"(?i:<({_TAGS})>)(?=[^<>]*</)", rf"(?i:</(?:{_TAGS})>)", alone=False),
 )
 """Families whose marks are words."""
 

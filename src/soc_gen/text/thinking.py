@@ -133,6 +133,7 @@ def _either(side: int) -> str:
 
 
 _MARK_SIGNS = "<[◁＜⟨【"
+_MAY_BE_MARK = re.compile(r"[<◁＜⟨]|[\[【]\s*+/?\s*+[^\W\d_]")  # a list of texts in JSON is none
 _NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
 _INDENT = 40  # spaces that may stand before a mark that begins a message
 _MARK = re.compile(
@@ -183,7 +184,7 @@ def strip_thinking(reply: str) -> str:
     if "&lt;" in reply and has_mark(unescaped := reply.replace("&lt;", "<").replace("&gt;", ">")):
         reply = unescaped  # the server, or the model, has made HTML of the marks
     text = reply
-    if any(sign in reply for sign in _MARK_SIGNS):
+    if _MAY_BE_MARK.search(reply):
         text = drop_channels(_join_answer(cut_spans(reply, find_thoughts(reply))))
         text = _ANSWER_ENDS.sub("", _ANSWER_OPENS.sub("", text))
         if text != reply:

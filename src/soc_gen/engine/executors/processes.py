@@ -81,8 +81,7 @@ def _in_processes(
             while waiting:
                 chunk, future = waiting.popleft()
                 result = future.result()
-                for following in islice(chunks, 1):
-                    waiting.append((following, pool.submit(_work_on, following)))
+                waiting.extend((more, pool.submit(_work_on, more)) for more in islice(chunks, 1))
                 yield chunk, result
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

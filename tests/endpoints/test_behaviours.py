@@ -1,7 +1,6 @@
 """What has to come of each behaviour of a server, in a real process against a real server.
 
-The target of the work on endpoints, of which not all rows hold yet: so it is no ``test_`` file and not part
-of the suite. Run it with ``pytest tests/endpoints/check_behaviours.py``; ``-k`` takes a row's name.
+``-k`` takes a row's name or its point: ``pytest tests/endpoints -k "07 or Groq"``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import pytest
 
 from tests.endpoints.behaviours import CASES
 from tests.endpoints.cases import Case
+from tests.endpoints.document import PAGE, page
 from tests.endpoints.play import differences, play, summary
 from tests.support.soc_process import SocProcesses
 
@@ -42,3 +42,8 @@ def test_every_point_has_rows() -> None:
     assert set(rows) == set(range(1, 17))
     assert min(rows.values()) >= 4
     assert len({case.id for case in CASES}) == len(CASES)
+
+
+def test_the_page_is_the_table() -> None:
+    """``python -m tests.endpoints.document`` writes it."""
+    assert PAGE.read_text("utf-8") == page()
