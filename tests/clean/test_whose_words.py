@@ -117,3 +117,23 @@ def test_what_is_told_of_others_stays(words: str) -> None:
 )
 def test_a_label_goes_whole(label: str) -> None:
     assert _becomes(f"{label}i come at six") == ["i come at six"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deliberate",
+        "hypothesis",
+        "persona_check",
+        "verify",
+        "рассуждение",
+        "考え",
+        "pensiero",
+        "überlegung",
+        "सोच",
+    ],
+)
+@pytest.mark.parametrize("brackets", ["<{}>", "&lt;{}&gt;"])
+def test_thoughts_in_tags_of_more_names_are_dropped(name: str, brackets: str) -> None:
+    opener, closer = brackets.format(name), brackets.format(f"/{name}")
+    assert _becomes(f"{opener}be dry{closer}behind the bikes") == ["behind the bikes"]

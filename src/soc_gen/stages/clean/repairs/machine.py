@@ -32,7 +32,7 @@ from soc_gen.text.thinking import (
 
 Messages = list[str]
 
-_MARK_SIGNS = frozenset("<[◁＜⟨【")
+_MARK_SIGNS = frozenset("<[{◁＜⟨【")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
 _EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
