@@ -189,3 +189,25 @@ def test_the_draft_in_a_thought_is_not_said() -> None:
     """The answer stands after it."""
     text = '[THINK]could send {"messages":["draft"]} but no[/THINK]{"messages":["real answer"]}'
     assert json_turns.parse(Reply(text, "stop"), MEETING, 0).messages == ("real answer",)
+
+
+def test_of_echoed_turns_in_a_message_the_reply_is_read_and_nothing_else() -> None:
+    """Not the prompt that stands before it; a prompt alone is no reply."""
+    prompt = "<|start_header_id|>system<|end_header_id|>You are Luna.<|eot_id|>"
+    reply = f"{prompt}<|start_header_id|>assistant<|end_header_id|>behind the bikes<|eot_id|>"
+    read = json_turns.parse(Reply(json_turns.render_history([reply]), "stop"), MEETING, 0)
+    assert read.messages == ("behind the bikes",)
+    with pytest.raises(InvalidTurnError, match="template_turns"):
+        json_turns.parse(Reply(json_turns.render_history([prompt]), "stop"), MEETING, 0)
+
+
+@pytest.mark.parametrize("speaker", [0, 1])
+def test_a_reply_that_names_the_other_one_as_its_sender_is_refused(speaker: int) -> None:
+    """One that names the writer is read."""
+    own, other = (MEETING.people[side].name for side in (speaker, 1 - speaker))
+    told = [
+        orjson.dumps({"sender": name, "messages": ["behind the bikes"]}).decode() for name in (own, other)
+    ]
+    assert json_turns.parse(Reply(told[0], "stop"), MEETING, speaker).messages == ("behind the bikes",)
+    with pytest.raises(InvalidTurnError, match="speaks_for_other"):
+        json_turns.parse(Reply(told[1], "stop"), MEETING, speaker)

@@ -211,7 +211,23 @@ def test_what_the_model_did_not_mean_to_say_is_put_right(
     assert (parsed.messages, parsed.repairs) == (spoken, repairs)
 
 
-@pytest.mark.parametrize("marks", ["<think>be dry</think>", "[THINK]be dry[/THINK]", "◁think▷be dry◁/think▷"])
+def test_of_echoed_turns_the_reply_is_read_and_nothing_else() -> None:
+    """Not the prompt that stands before it; of two replies nobody can say which is meant."""
+    echo = "<|im_start|>system\nYou are Luna.<|im_end|>\n<|im_start|>assistant\nbehind the bikes<|im_end|>"
+    assert parse(Reply(echo, "stop"), MEETING, 0).messages == ("behind the bikes",)
+    with pytest.raises(InvalidTurnError, match="template_turns"):
+        parse(Reply(f"{echo}<|im_start|>user\nwhen?<|im_end|>{echo}", "stop"), MEETING, 0)
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "&lt;think&gt;be dry&lt;/think&gt;",
+        "<think>be dry</think>",
+        "[THINK]be dry[/THINK]",
+        "◁think▷be dry◁/think▷",
+    ],
+)
 def test_a_line_after_a_thought_is_what_is_said(marks: str) -> None:
     """The thought itself is not said."""
     assert parse(Reply(f" {marks}behind the bikes", "stop"), MEETING, 0).messages == ("behind the bikes",)

@@ -59,6 +59,13 @@ TEMPLATES = {
     "ChatML without tokens": ("user\n{}\n", "assistant\n{}"),
     "Llama 3 without tokens": ("user\n\n{}", "assistant\n\n{}"),
     "roles as tags": ("<user>{}</user>\n", "<assistant>{}</assistant>"),
+    "roles as tags with colons": ("<human>: {}\n", "<bot>: {}"),
+    "roles as attributes": ('<turn role="user">{}</turn>\n', '<turn role="assistant">{}</turn>'),
+    "a token that nobody knows": (
+        "<|turn_start|>user\n{}<|turn_end|>\n",
+        "<|turn_start|>assistant\n{}<|turn_end|>",
+    ),
+    "roles in tokens": ("<|beginofuser|>{}<|endofuser|>", "<|beginofassistant|>{}<|endofassistant|>"),
 }
 PAIRS = pytest.mark.parametrize(("ask", "say"), TEMPLATES.values(), ids=TEMPLATES)
 

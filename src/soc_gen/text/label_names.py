@@ -94,6 +94,13 @@ def name_key(name: str) -> str:
     return "".join(_bare(_words(name)))
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` may be what somebody unknown is called: one or two words that are names alone."""
+    words = _bare(_words(text))
+    everyday = WORD_NAMES | _EVERYDAY
+    return 0 < len(words) < 3 and not any(one in everyday or one.endswith("ly") for one in words)
+
+
 def is_titled(name: str) -> bool:
     """Whether ``name`` begins with a title."""
     words = _words(name)

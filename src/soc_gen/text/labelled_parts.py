@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from soc_gen.models import Chat
-from soc_gen.text.label_names import fold_names, name_key, name_pieces
+from soc_gen.text.label_names import fold_names, is_name, name_key, name_pieces
 from soc_gen.text.lists import is_item, is_list, is_score, item_line, next_items
 from soc_gen.text.normalize import contains_any
 from soc_gen.text.speaker_labels import (
@@ -27,20 +27,47 @@ from soc_gen.text.speaker_labels import (
     names_of,
 )
 
-_ROLE_PIECES = ("user", "human", "assist", "person", "speaker", "particip", "charact")
+_ROLE_PIECES = (
+    *("user", "human", "assist", "asist", "asyst", "person", "speaker", "particip", "charact", "customer"),
+    *("usuari", "utilis", "nutzer", "utente", "gebruiker", "anvandare", "bruk", "bruger", "uzytk", "uzivat"),
+    *(
+        "kullanici",
+        "pengguna",
+        "nguoi",
+        "troly",
+        "tro ly",
+        "friend",
+        "texter",
+        "interloc",
+        "sprecher",
+        "teilnehm",
+    ),
+)
 _FOREIGN_ROLE_PIECES = (
     *(
         "пользователь",
+        "користувач",
         "ассистент",
+        "асистент",
+        "помощник",
+        "собеседник",
+        "участник",
+        "персонаж",
+    ),
+    *(
+        "человек",
         "用户",
         "用戶",
         "ユーザー",
         "사용자",
         "助手",
+        "助理",
         "アシスタント",
         "어시스턴트",
+        "人物",
+        "角色",
     ),
-    *("人物", "角色", "说话人", "話者", "화자"),
+    *("说话人", "話者", "화자", "مستخدم", "مساعد", "उपयोगकर्ता", "सहायक", "משתמש", "עוזר"),
 )
 """Strings of which one occurs in every label of a role."""
 
@@ -72,6 +99,7 @@ class Reader:
     people: Callers = _NO_NAMES
     mine: Usage = _NO_USAGE
     theirs: Usage = _NO_USAGE
+    other_id: str = ""
     known: dict[tuple[str, ...], Reading] = field(default_factory=dict)
     """Cache of results: repairs and checks read the same part."""
 
@@ -85,20 +113,24 @@ class Reader:
             self.known[key] = read
         return read if read.messages != messages else Reading(messages, read.foreign)
 
+    def is_other(self, name: str) -> bool:
+        """Whether ``name`` is what the other one is called, or their id."""
+        return name == self.other_id or self.people.other.has(name_key(name))
+
 
 NOBODY = Reader()
 """Reader for parts of an unknown person."""
 
 
 def chat_readers(chat: Chat) -> dict[str, Reader]:
-    """Return the reader for the parts of each person in ``chat``, by id."""
-    persona1, persona2 = chat.experience.people
-    first, second = names_of(persona1), names_of(persona2)
-    people = {persona2.id: callers(second, first), persona1.id: callers(first, second)}
-    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, persona1.id)
+    """Return who reads the parts of each of the two in ``chat``."""
+    one, two = chat.experience.people
+    first, second = names_of(one), names_of(two)
+    people = {two.id: callers(second, first), one.id: callers(first, second)}
+    used = chat_usage([(part.sender, part.messages) for part in chat.chat_parts], people, one.id)
     return {
-        me: Reader(people[me], used[me], used[they])
-        for me, they in ((persona2.id, persona1.id), (persona1.id, persona2.id))
+        me: Reader(people[me], used[me], used[they], they)
+        for me, they in ((two.id, one.id), (one.id, two.id))
     }
 
 
@@ -180,7 +212,7 @@ def read_part(
     labels = [label for row in rows for label in row.labels]
     if not labels:
         return Reading(list(messages))
-    foreign = _foreign(rows, labels, theirs)
+    foreign = _foreign(rows, labels, theirs) or _strangers_line(rows, labels, people)
     if foreign:
         return Reading(list(messages), foreign)
     return Reading(_stripped(messages, rows, labelled=mine.labelled or _repeats(labels)))
@@ -283,6 +315,25 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
     return ""
 
 
+def _strangers_line(rows: list[_Row], labels: list[Label], people: Callers) -> str:
+    """Return a line of somebody unknown beside labelled lines of the writer: ``Borya:`` may be Boris."""
+    if not any(label.side is Side.OWN and label.form is Form.MARKED and label.sure for label in labels):
+        return ""
+    begins = {name[:3] for name in people.other.sure if len(name) > 3}
+    for row in rows:
+        found = item_line(row.text) if not row.labels else None
+        name = found["name"].strip() if found else ""
+        if not found or not name.istitle() or not is_name(name):
+            continue
+        if _is_said(row.text[found.end() :]) or name_key(name)[:3] in begins:
+            return row.text
+    return ""
+
+
+def _is_said(text: str) -> bool:
+    return bool(text.strip()) and not is_item(text)
+
+
 def _repeats(labels: list[Label]) -> bool:
     """Whether two lines of a part have the same label. In a list each name occurs once."""
     starts = Counter(label.key for label in labels if label.start == 0 and label.form is not Form.BARE)
@@ -311,8 +362,7 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
 
 
 def _is_talk(row: _Row) -> bool:
-    text = row.text_after(0)
-    return bool(text) and not is_item(text)
+    return _is_said(row.text_after(0))
 
 
 def _goes(row: _Row, place: int, *, labelled: bool) -> bool:

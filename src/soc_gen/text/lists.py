@@ -38,9 +38,22 @@ _TALK_LIST = """
     sono sei grazie io tu ma bene dove quando perche ancora gia ola oi sim nao obrigado obrigada eu voce mas
     da net nyet privet hoi hej tak nie czesc dzieki jestem evet hayir merhaba ben sen
     да нет привет я ты мы он она это там тут что где когда почему спасибо уже еще не и
+    نعم لا انا أنا انت أنت هو هي هنا هناك وين اين أين متى شو ماذا ليش لماذا كيف شكرا
+    مرحبا طيب تمام ورا بعد الان هلق
+    כן לא אני אתה את הוא היא כאן שם איפה מתי מה למה איך תודה שלום טוב עכשיו אחרי
+    ναι οχι εγω εσυ ειναι ειμαι εδω εκει που ποτε τι γιατι πως ευχαριστω γεια καλα τωρα πισω
+    हां हाँ नहीं मैं तुम आप वह यह यहाँ वहाँ कहाँ कब क्या क्यों कैसे है हूँ हो नमस्ते ठीक अभी पीछे
+    igen nem itt ott hol mikor mit miert hogyan koszi szia szervusz jo rendben
+    khong toi anh dau roi chua duoc
+    iya tidak gak aku saya kamu kau ini itu disini disana kapan apa kenapa gimana makasih
+    halo sudah belum
+    tak nie ja ty jest gdzie kiedy dlaczego dobrze teraz juz jeszcze cześć
+    evet hayir nerede ne zaman neden nasil tamam simdi henuz burada orada yok
+    joo mina sina missa milloin mita miksi kiitos moi hyva nyt ano kde kdy proc diky ahoj dobre jsem
     네 아니 응 나 너 안녕 고마워 어디 언제 왜 はい うん いいえ ううん
 """
-_TALK = frozenset(_TALK_LIST.split())
+_TALK = frozenset(fold(_TALK_LIST).split())
+_SAID = re.compile("[?!？！…؟՞՜፧⸮]|(?<=[\u0370-\u03ff])[;\u037e]\\s*$")
 _NO_THING = re.compile(r"(?:in|at|on|to|from|near|next|by|with|for) ")
 _TALK_SIGNS = re.compile(
     "[我你您他她它们是不了吗呢吧啊好在有来去就也还这那么]|です|ます|した|ない|だよ|だね|요$|다$|어$"
@@ -63,7 +76,7 @@ def is_list(items: Sequence[tuple[str, str]], *, expected: bool = False) -> bool
 def is_item(text: str, most: int = _FEW_WORDS) -> bool:
     """Whether ``text`` can be a list item (a thing, a number, a time): a few words, none of speech."""
     first = _SENTENCE_END.split(text.strip(" \t,;/|&"), maxsplit=1)[0]
-    if not first or any(mark in first for mark in "?!？！…"):
+    if not first or _SAID.search(first):
         return False
     words = [word.replace("'", "") for word in WORD.findall(fold(first).replace("’", "'"))]
     if not words or not _TALK.isdisjoint(words) or _TALK_SIGNS.search(first) or _NO_THING.match(first):

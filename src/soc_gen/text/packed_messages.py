@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from soc_gen.text.loose_json import read_json
 
-_KEYS = ("messages", "message", "content", "text", "reply", "response", "arguments", "parameters")
-"""Keys for the texts of a reply; the first one present counts."""
-_SPEAKERS = ("sender", "speaker", "name", "from", "persona", "role")
-# Other keys that a reply may have; JSON with any other key was pasted by a person.
+_KEYS = (
+    "messages",
+    "message",
+    "content",
+    "text",
+    "reply",
+    "response",
+    "value",
+    "body",
+    "arguments",
+    "parameters",
+)
+"""Under which a reply has its texts; the first that is there."""
+_SPEAKERS = (
+    *("sender", "speaker", "name", "from", "persona", "role", "author", "username", "sender_name"),
+    *("sender_id", "speaker_name", "persona_name", "nickname", "user", "character"),
+)
+# What else a reply may say of itself; JSON with other keys is something that a person pastes.
 _BESIDE = """
-    messages message content text reply response sender speaker name from to role persona turn type end
+    messages message content text reply response value body sender speaker name from to role persona turn
+    type end author username sender_name sender_id speaker_name persona_name nickname user character id
     thoughts mood emotion time timestamp thought thinking reasoning arguments parameters
 """
 
@@ -46,6 +63,32 @@ def texts_of(value: object) -> list[str] | None:
             return None
         texts.extend(own_texts)
     return texts
+
+
+def packed_speakers(text: str) -> list[str]:
+    """Return who is said to speak in ``text``, which is JSON; [] where it is none or nobody is named.
+
+    ``{"sender": "Max", "messages": […]}`` and ``{"Max": "hey"}`` both name Max.
+    """
+    found = read_json(text) if "{" in text or "[" in text else None
+    return list(speakers_of(found.value)) if found else []
+
+
+def speakers_of(value: object) -> Iterator[str]:
+    """Yield who is said to speak in JSON, in order: the speakers of objects, and keys that have texts."""
+    if isinstance(value, list):
+        for item in value:
+            yield from speakers_of(item)
+    if not isinstance(value, dict):
+        return
+    speaker = _speaker(value)
+    if isinstance(speaker, str):
+        yield speaker
+    for key, inner in value.items():
+        if key not in _BESIDE.split() and isinstance(inner, str | list):
+            yield str(key)
+        if isinstance(inner, dict | list):
+            yield from speakers_of(inner)
 
 
 def _is_heard(item: object) -> bool:

@@ -27,13 +27,14 @@ _CLOCK = re.compile(
 )
 _DATE = re.compile(
     r"\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}T?|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b|\b\d{1,2}/\d{1,2}\b"
-    r"|\d{4}年\d{1,2}月\d{1,2}日"
+    r"|\d{4}年\d{1,2}月\d{1,2}日|\d{4}년 ?\d{1,2}월 ?\d{1,2}일|\b\d{4}\. \d{1,2}\. \d{1,2}\.?"
     r"|\b\d{1,2}(?:st|nd|rd|th)?\.? [^\W\d_]{3,9}\.?,? \d{4}\b"
     r"|\b[^\W\d_]{3,9}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}\b",
     re.IGNORECASE,
 )
 _STAMP_WORDS = re.compile(
     r"\b(?:today|yesterday|at|on|am|pm|heute|gestern|um|uhr|hoy|ayer|a las|aujourd['’]hui|hier|oggi"
+    r"|à|kl|klo|saat|lúc|pukul|jam|в|о"
     r"|ieri|alle|hoje|ontem|às|vandaag|gisteren|om|mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?\b"
     r"|今天|昨天|上午|下午|今日|昨日|午前|午後|오늘|어제|오전|오후",
     re.IGNORECASE,
@@ -55,7 +56,8 @@ _MARKED_LINE = re.compile(
     r"\s*(?:#{1,6}\s|(?:\*{2,3}|_{2,3}|[\[<【［＜〔〖{]).*(?:\*{2,3}|_{2,3}|[\]>】］＞〕〗}])\s*$)"
 )
 _BOLD = re.compile(r"\s*(\*{2,3}|_{2,3})(?P<name>[^*\n]{1,60}?)\1[ \t]+(?=\S)")
-_ARROW = re.compile(r"\s*(?P<name>[^>»<\n]{0,40}[^\s>»<])[>»]\s+(?=\S)")
+_ARROW = re.compile(r"\s*(?P<name>[^>»<\n]{0,40}[^\s>»<])(?:>|\s?[»›→⇒])\s+(?=\S)")
+_ROUND = re.compile(r"\s*[(（](?P<name>[^()（）\n]{1,60})[)）]\s+(?=\S)")
 _DASH = re.compile(r"\s(?:[-–—|]{1,2}|~)\s+|\s?[—―]\s?")
 # The writer's own handle before the text, but not "@luna_x is my handle".
 _OWN_HANDLE = re.compile(
@@ -64,16 +66,31 @@ _OWN_HANDLE = re.compile(
 )
 _STAMPED = re.compile(r"\s*[^\n]{1,60}?[\[(][^\[\]()\n]{0,25}\d[:.]\d\d[^\[\]()\n]{0,12}[\])]\s+(?=\S)")
 _AFTER_DASH = re.compile(r"(?:today|yesterday)?(?: at)? ?\d{1,2}:\d{2}(?: ?[ap]m)?\s+", re.IGNORECASE)
+# "[Luna] [12:31] hey": the time is the other half of the label.
+_STAMP_BEHIND = re.compile(r"[\[(【][^\[\]()【】\n]{0,16}\d[:.]\d\d[^\[\]()【】\n]{0,12}[\])】]\s*[:：-]?\s*")
 _MOUTH = re.compile(r"['’]?[-^o]?[)(\[\]{}/\\|<>*$@DPpOoSsXxc30](?!\w)")
 _NO_NAME = re.compile(r"[?!;=…。！？:：,，]|\.\.")
+# "Luna says:", "Luna's reply:" is told of others too: it counts as much as a dash does.
+_SPEAKING = re.compile(
+    r"(?<=\w)(?:\s+(?:says?|said|writes?|wrote|repl(?:y|ies|ied)|texts?|texted|types?|typed|answers?|answered"
+    r"|responds?|responded|asks?|asked|sends?|sent|adds?|added|sagt|schreibt|dice|escribe|dit|écrit|говорит|пишет)"
+    r"|['’]s\s+(?:reply|repl(?:y|ies)|message|messages|response|answer|turn|text|texts))\s*$",
+    re.IGNORECASE,
+)
 _TAG_WORDS = frozenset({"image", "gif", "video", "audio", "delay", "end"})
 _LOGIN = re.compile(r"\b(?:pass(?:word|code|wd)?|pwd?|pin)\s?[:=]", re.IGNORECASE)
 
-_NUMBERED = "(?:persona|person|speaker|participant|character|user|human|人物|角色|说话人|話者|화자)"
+_NUMBERED = (
+    "(?:persona|person|speaker|participant|character|user|human|friend|texter|personaje|personagem|personne"
+    "|interlocutor|interlocuteur|sprecher|teilnehmer|собеседник|участник|персонаж|человек|人物|角色|说话人|話者|화자)"
+)
 _ROLE = re.compile(
     rf"{_NUMBERED}(?P<one>0|1|a|one|i)|{_NUMBERED}(?P<two>2|b|two|ii)"
-    r"|(?P<user>user|human|пользователь|用户|用戶|ユーザー|사용자)"
-    r"|(?P<assistant>assistant|assistente|assistent|ассистент|助手|アシスタント|어시스턴트)"
+    r"|(?P<user>user|human|customer|usuari[oa]|utilisateur|benutzer|nutzer|utente|gebruiker|anvandare|bruger"
+    r"|bruker|uzytkownik|uzivatel|kullanici|pengguna|nguoidung|пользователь|користувач|用户|用戶|ユーザー"
+    r"|사용자|مستخدم|المستخدم|उपयोगकर्ता|משתמש)"
+    r"|(?P<assistant>assistant|assistante|asistente|assistente|assistent|asystent|asistent|asistan|asisten"
+    r"|troly|agent|ассистент|помощник|асистент|助手|助理|アシスタント|어시스턴트|مساعد|المساعد|सहायक|עוזר)"
     r"|(?P<machine>ai|bot|chatbot|char)"
 )
 
@@ -233,7 +250,7 @@ def _heads(line: str) -> Iterator[tuple[str, int, Form]]:
 def _weak_heads(line: str, start: str) -> Iterator[tuple[str, int, Form]]:
     if match := _ARROW.match(start):
         yield match["name"], match.end(), Form.MARKED
-    for pattern, form in ((_BOLD, Form.DASH), (_OWN_HANDLE, Form.HANDLE)):
+    for pattern, form in ((_BOLD, Form.DASH), (_ROUND, Form.DASH), (_OWN_HANDLE, Form.HANDLE)):
         if match := pattern.match(start):
             yield match["name"], match.end(), form
     for match in _DASH.finditer(start):
@@ -255,6 +272,9 @@ def _line_form(line: str) -> Form | None:
 
 
 def _label(line: str, head: str, end: int, form: Form, people: Callers) -> Label | None:
+    told = _SPEAKING.search(head) if form is Form.MARKED else None
+    if told:
+        head, form = head[: told.start()], Form.DASH
     key = _name_in(head)
     side = _side(key, people)
     if side is None or (side is Side.ROLE and _LOGIN.search(line)):
@@ -263,6 +283,9 @@ def _label(line: str, head: str, end: int, form: Form, people: Callers) -> Label
         if side is not Side.OWN:
             return None
         form = Form.DASH
+    stamp = _STAMP_BEHIND.match(line, end)
+    if stamp and _is_stamp(stamp.group()):
+        end = stamp.end()
     names = people.own if side is Side.OWN else people.other
     sure = key not in names.words or is_titled(_unstamped(head)) or bool(_UNLIKE_WORDS.search(line[:end]))
     if "@" in head and side is Side.OTHER and form is Form.MARKED and "<" not in line[:end]:

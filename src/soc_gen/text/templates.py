@@ -107,6 +107,8 @@ FAMILIES = (
 _LINE = rf"(?<![^\n{SEAM}])"
 _LINE_ENDS = rf"(?=[\n{SEAM}]|\Z)"
 _GLUED = r"(?<=[A-Za-z0-9.,;!?…)’”~\u00c0-\u052f\U0001f300-\U0001faff])"
+_KNOWN = "|".join(sorted(_KINDS, key=len, reverse=True))
+_IN_TOKENS = "system|user|human|prompter|assistant|chatbot|bot"
 _TAGS = "system|user|human|assistant|model|ai|bot|response|answer|reply|output"
 
 
@@ -155,11 +157,24 @@ HEADINGS = (
         "any without tokens", "suamt", rf"{_LINE}(system|user|assistant|model|tool){_LINE_ENDS}", alone=False
     ),
     # Without its closer it is how somebody labels a line.
+    Heading("roles as tags with colons", "<", rf"(?i:<({_TAGS})>:)", alone=False),
+    Heading(
+        "roles as attributes",
+        "<",
+        rf"""(?i:<(?:turn|message|msg|utterance)\s[^<>]{{0,40}}(?:role|from|speaker)=["']?({_KNOWN})\b[^<>]{{0,40}}>)""",
+        r"(?i:</(?:turn|message|msg|utterance)>)",
+    ),
+    Heading("any other token before a role", "<|", rf"(?i:<\|\w{{2,30}}\|>\s*({_KNOWN})(?=:?[ \t]*[\n<]))"),
+    Heading(
+        "any other token with a role in it",
+        "<|",
+        rf"(?i:<\|(?!end|eo|/)[a-z]{{0,12}}_?({_IN_TOKENS})_?(?:start|begin|turn|message|token)?\|>)",
+        rf"(?i:<\|(?:/|end|eo)[a-z_]{{0,12}}(?:{_IN_TOKENS})(?:_[a-z]{{1,12}})?\|>)",
+    ),
     Heading("roles as tags", "<", rf"(?i:<({_TAGS})>)(?=[^<>]*</)", rf"(?i:</(?:{_TAGS})>)", alone=False),
 )
 """Families whose marks are words."""
 
-_KNOWN = "|".join(sorted(_KINDS, key=len, reverse=True))
 _ANY = rf"[^<>|\n{SEAM}]{{0,40}}"
 # After the role: "assistant name=luna", Kimi's role names, a colon, empty lines.
 _TAIL = (
@@ -216,7 +231,7 @@ def _signs() -> Iterator[_Sign]:
         for token in family.ends:
             yield _Sign(_first(token), f"((?i:{re.escape(token)}))", "end", family.alone)
     for heading in HEADINGS:
-        first = "<[^|]" if heading.first == "<" else f"[{re.escape(heading.first)}]"
+        first = _first(heading.first) if heading.first in {"<", "<|"} else f"[{re.escape(heading.first)}]"
         yield _Sign(first, heading.pattern + _TAIL, None, heading.alone)
         if heading.end:
             yield _Sign(first, f"({heading.end})", "end", heading.alone)

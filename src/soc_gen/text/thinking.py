@@ -21,6 +21,8 @@ _THOUGHT_WORD = (
 _ASIDE = (
     r"(?:draft(?:ing)?|notes?|strateg(?:y|ies)|critique|context|goals?|intent(?:ion)?s?|mood|emotions?|ooc"
     r"|feelings?|states?|meta|metadata|assessment|evaluation|observations?|approach|outline|understanding"
+    r"|hypothes[ei]s|verif(?:y|ication)|deliberate|(?:re)?consider|contemplate|ponder|rethink|check|assess"
+    r"|evaluate|review|examine|decide|decision|strategi[sz]e|inference|deduction|impression|interpretation"
     r"|considerations?|steps?|internal|hidden|private|inner|mind)"
 )
 """Names that people use too: such a tag marks a thought only if it is closed."""
@@ -30,6 +32,8 @@ TAG_NAMES = (
     rf"|(?:inner|internal|hidden|private|my|self|character){_THOUGHT_WORD}"
     r"|(?:inner|internal)[ _-]?(?:voice|dialog(?:ue)?|speech|world)|mind[ _-]?voice"
     r"|思考(?:过程)?|思维|内心(?:独白|想法)?|心理活动|想法|分析|推理|思索|心の声|생각|мысли|размышлени[ея]|gedanken"
+    r"|考え|考察|推論|思案|독백|추론|рассуждени[ея]|анализ|düşünce(?:ler)?|pensier[oi]|ragionamento|racioc[ií]nio"
+    r"|[üu]berlegung(?:en)?|nachdenken|tankar|myśli|تفكير|सोच"
     r"|pens[ée]es?|pensamientos?|pensamentos?|r[ée]flexion|razonamiento"
     r"|think(?:ing)?(?:[ _-]process)?|thoughts?(?:[ _-]process)?|reason(?:ing)?(?:[ _-]process)?|rationale"
     r"|reflect(?:ion)?|self[ _-]reflection|scratch[ _-]?pad|analysis|plan(?:ning)?|brainstorm(?:ing)?"
@@ -125,7 +129,7 @@ def _either(side: int) -> str:
     return "|".join(re.escape(pair[side]) for pair in _PAIRS)
 
 
-_MARK_SIGNS = "<[◁＜⟨【"
+_MARK_SIGNS = "<[{◁＜⟨【"
 _MAY_BE_MARK = re.compile(r"[<◁＜⟨]|[\[【]\s*+/?\s*+[^\W\d_]")  # a list of texts in JSON is none
 _NEEDS_BOTH = re.compile(rf"\[.*|{_ASIDE}")
 _INDENT = 40  # most spaces before a mark at the start of a message
@@ -136,8 +140,8 @@ _MARK = re.compile(
     r"|(?P<ends><\|end\|>)"
     r"|(?i:[<◁＜⟨]\s*+(?P<slash>/?)\s*+(?:\w{1,20}:)?"
     rf"(?P<name>{TAG_NAMES})(?:\s++(?:[\w:-]++\s*=[^<>\n]{{0,200}}|hidden|private|internal))?\s*+[>▷＞⟩])"
-    # Brackets that people use too.
-    rf"|(?i:[\[【]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】]))"
+    # Brackets that people write too.
+    rf"|(?i:[\[【{{]\s*+(?P<bracket_slash>/?)\s*+(?P<bracketed>{TAG_NAMES})\s*+[\]】}}]))"
 )
 
 
@@ -174,6 +178,8 @@ def strip_thinking(reply: str) -> str:
         The text unchanged if it has no known mark; "" if it has only thoughts. Thoughts without marks stay
         if no known phrase tells where the answer begins: see ``is_thinking_aloud``.
     """
+    if "&lt;" in reply and has_mark(unescaped := reply.replace("&lt;", "<").replace("&gt;", ">")):
+        reply = unescaped  # the server, or the model, has made HTML of the marks
     text = reply
     if _MAY_BE_MARK.search(reply):
         text = drop_channels(_join_answer(cut_spans(reply, find_thoughts(reply))))

@@ -12,6 +12,7 @@ from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import breaks_character, is_assistant_speak, is_refusal
 from soc_gen.text.farewell import is_farewell, may_be_farewell
 from soc_gen.text.language import language_of
+from soc_gen.text.packed_messages import packed_speakers
 from soc_gen.text.repetition import is_near_duplicate, said_over, words
 from soc_gen.text.tags import END
 from soc_gen.text.templates import UnclearTurnsError, keep_reply
@@ -46,10 +47,11 @@ REASONS = {
 }
 """Code and meaning of each reason."""
 
-_WORTH_A_LOOK = 0.1  # share of repeated runs below which echoes are not looked for
-_FEW_WORDS = 4  # most words of a part between two goodbyes ("haha you too")
-_ENOUGH_WORDS = 20  # fewest words to detect a language
-
+_WORTH_A_LOOK = 0.1  # share of repeated runs under which nothing echoes
+_FEW_WORDS = 4  # of a part that may stand between two goodbyes ("haha you too")
+_ENOUGH_WORDS = 20  # to tell a language
+_ROLES = frozenset({"user", "human", "system", "assistant", "gpt"})
+"""Who speaks in JSON of an API, of which nobody can say whose words are whose."""
 
 Check = Callable[[ChatFeatures, CleanConfig], str | None]
 """Returns what is wrong, or None."""
@@ -107,11 +109,18 @@ def _talks_like(test: Callable[[str, frozenset[bytes]], bool]) -> Check:
 
 
 def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
-    if not features.names_somebody:
+    may_be_packed = "{" in features.marks
+    if not (features.names_somebody or may_be_packed):
         return None
     for part in features.chat.chat_parts:
-        if foreign := features.readers[part.sender].read(part.messages).foreign:
+        reader = features.readers[part.sender]
+        if foreign := features.names_somebody and reader.read(part.messages).foreign:
             return _quote(foreign)
+        packed = [one for one in part.messages if may_be_packed and one.startswith(("{", "[", "```"))]
+        for message in [*packed, "\n".join(part.messages)] if packed else []:
+            speakers = packed_speakers(message)
+            if any(map(reader.is_other, speakers)) or not _ROLES.isdisjoint(speakers):
+                return _quote(message)
     return None
 
 

@@ -13,8 +13,9 @@ from soc_gen.io.jsonl import is_json
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.assistant_speak import QUOTES
 from soc_gen.text.end_notes import END_NOTE
+from soc_gen.text.labelled_parts import NOBODY, Reader
 from soc_gen.text.loose_json import strip_fence
-from soc_gen.text.packed_messages import unpack_messages
+from soc_gen.text.packed_messages import packed_speakers, unpack_messages
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
 from soc_gen.text.special_tokens import SIGNS, drop_tokens
 from soc_gen.text.templates import keep_reply
@@ -31,7 +32,7 @@ from soc_gen.text.thinking import (
 
 Messages = list[str]
 
-_MARK_SIGNS = frozenset("<[◁＜⟨【")
+_MARK_SIGNS = frozenset("<[{◁＜⟨【")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
 _EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
@@ -99,17 +100,30 @@ def drop_template_tokens(messages: Messages) -> Messages:
     ]
 
 
-def unpack_json(messages: Messages) -> Messages:
-    """Unpack texts from JSON, also incomplete JSON; other messages stay as they are."""
+def unpack_json(messages: Messages, reader: Reader = NOBODY) -> Messages:
+    """Return the texts that are packed in JSON, whole or in ruins; other messages as they are.
+
+    What is said to be the other one's is left as it is.
+    """
+    if is_others(["\n".join(messages)], reader):
+        return messages
     if len(messages) > 1 and messages[0].lstrip().startswith(("{", "```", "[")):
         together = unpack_messages("\n".join(messages))
         if together is not None:
             return together
     unpacked: Messages = []
     for message in messages:
-        messages_inside = unpack_messages(message) if "{" in message or "[" in message else None
-        unpacked.extend(_from_ruins(message) if messages_inside is None else messages_inside)
+        if is_others([message], reader):
+            unpacked.append(message)
+            continue
+        found = unpack_messages(message) if "{" in message or "[" in message else None
+        unpacked.extend(_from_ruins(message) if found is None else found)
     return unpacked
+
+
+def is_others(messages: Messages, reader: Reader) -> bool:
+    """Whether one of ``messages`` is JSON in which the other one speaks, or begins to."""
+    return any(reader.is_other(name) for message in messages for name in packed_speakers(message)[:1])
 
 
 def may_have_preamble(features: ChatFeatures) -> bool:

@@ -77,7 +77,11 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
             finds=machine.may_hold_thoughts,
         ),
         PartRepair("template_tokens", _all(machine.drop_template_tokens), may_apply=machine.may_hold_tokens),
-        PartRepair("json_leftovers", _all(machine.unpack_json), frozenset('"')),
+        PartRepair(
+            "json_leftovers",
+            lambda messages, writer: machine.unpack_json(messages, writer.reader),
+            frozenset('"{'),
+        ),
         PartRepair(
             "preambles",
             lambda messages, writer: machine.drop_preambles(messages, writer.names),
@@ -140,7 +144,8 @@ def _all(change: Callable[[list[str]], list[str]]) -> Callable[[list[str], Write
 
 
 def _unlabel(messages: list[str], writer: Writer) -> list[str]:
-    return writer.reader.read(messages).messages
+    made = writer.reader.read(messages).messages
+    return messages if made is not messages and machine.is_others(messages, writer.reader) else made
 
 
 def _strip_unknown(messages: list[str], writer: Writer) -> list[str]:
@@ -149,8 +154,8 @@ def _strip_unknown(messages: list[str], writer: Writer) -> list[str]:
     return [markup.strip_unknown(message) for message in messages]
 
 
-_NAMING = frozenset({"preambles", "speaker_labels", "unknown_tags"})
-"""Repairs that need the names of the two people."""
+_NAMING = frozenset({"json_leftovers", "preambles", "speaker_labels", "unknown_tags"})
+"""Repairs that want to know what the two are called."""
 
 
 class UnsettledError(Exception):

@@ -7,7 +7,7 @@ prompt before it, so that servers take the beginning from their prefix cache. ``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.text.garbled import unescape_unicode
 from soc_gen.text.template_tokens import drop_template_tokens
+from soc_gen.text.templates import UnclearTurnsError, keep_reply
 
 
 class InvalidTurnError(Exception):
@@ -64,21 +65,43 @@ class Parsed:
     """Names of the repairs made while reading it; counted."""
 
 
-_REPAIRS = {"template_tokens": drop_template_tokens, "unescaped": unescape_unicode}
-
-
 def mend(texts: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """Remove template tokens and undo escapes in messages.
 
     Returns:
-        The messages, some of which may be empty now, and the names of the repairs made.
+        The messages, some of which may be empty now; and what was put right.
+
+    Raises:
+        InvalidTurnError: They hold turns of a chat template, and not exactly one is the reply.
     """
     mended, repairs = list(texts), []
     for name, repair in _REPAIRS.items():
-        before, mended = mended, list(map(repair, mended))
+        before, mended = mended, repair(mended)
         if mended != before:
             repairs.append(name)
     return mended, tuple(repairs)
+
+
+def only_reply(texts: Sequence[str]) -> list[str]:
+    """Return ``texts`` with nothing but the reply among turns of a chat template.
+
+    Raises:
+        InvalidTurnError: Not exactly one turn is the reply.
+    """
+    try:
+        return keep_reply(list(texts))
+    except UnclearTurnsError:
+        raise InvalidTurnError("template_turns", " ".join(texts)[:80]) from None
+
+
+def _drop_tokens(texts: Sequence[str]) -> list[str]:
+    return list(map(drop_template_tokens, only_reply(texts)))
+
+
+_REPAIRS: dict[str, Callable[[Sequence[str]], list[str]]] = {
+    "template_tokens": _drop_tokens,
+    "unescaped": lambda texts: list(map(unescape_unicode, texts)),
+}
 
 
 class Format(Protocol):

@@ -18,8 +18,9 @@ from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import persona_card
 from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn, mend
+from soc_gen.text.label_names import label_names, name_key
 from soc_gen.text.names import short_names
-from soc_gen.text.packed_messages import texts_of, unpack_messages
+from soc_gen.text.packed_messages import speakers_of, texts_of, unpack_messages
 from soc_gen.text.speaker_labels import names_of
 
 MOST_MESSAGES = 3
@@ -84,6 +85,9 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:
     answer = find_answer(reply.text, _texts, names_of(experience.people[1 - speaker]))
     if answer is None:
         raise InvalidTurnError("broken_json", reply.text[:80])
+    other = label_names(names_of(experience.people[1 - speaker]))
+    if any(other.has(name_key(name)) for name in [*speakers_of(answer.source)][:1]):
+        raise InvalidTurnError("speaks_for_other", reply.text[:80])
     texts, repairs = mend(_unpacked(answer.value))
     spoken = tuple(text.strip() for text in texts if text.strip())[:MOST_MESSAGES]
     if not spoken:

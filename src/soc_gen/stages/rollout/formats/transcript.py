@@ -17,7 +17,7 @@ from soc_gen.models import Experience
 from soc_gen.prompts.loader import load_prompt
 from soc_gen.prompts.personas import introduction
 from soc_gen.seeding import child_seed
-from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn, mend
+from soc_gen.stages.rollout.formats.base import InvalidTurnError, Parsed, Prompt, Turn, mend, only_reply
 from soc_gen.stages.rollout.formats.dialogue_acts import CLOSING_LINES, sample_acts
 from soc_gen.text.end_notes import END_LINE
 from soc_gen.text.names import short_names
@@ -85,7 +85,10 @@ def parse(reply: Reply, experience: Experience, speaker: int) -> Parsed:  # noqa
     answer = strip_thinking(reply.text)
     if reply.finish_reason == THINKING or (reply.text.strip() and not answer.strip()):
         raise InvalidTurnError("thinking", "nothing but thoughts in the reply")
-    (line,), repairs = mend([answer.strip().partition("\n")[0]])
+    (said,) = only_reply([answer.strip()])
+    (line,), repairs = mend([said.strip().partition("\n")[0]])
+    if said != answer.strip():
+        repairs = tuple(dict.fromkeys(("template_tokens", *repairs)))
     written = END_LINE.sub(" ", line).strip()
     spoken = unwrap_line(written)
     if spoken != written:
