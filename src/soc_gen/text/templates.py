@@ -254,10 +254,9 @@ _MARK = re.compile(
 )
 _SIGNS = frozenset("<[]#：")
 _ROLE_LINES = frozenset({"system", "user", "assistant", "model", "tool"})
-_WORDS = re.compile(
-    r"(?:ASSISTANT|USER|GPT|BOT|Correct \w+|Instruct|Answer|Ассистент):"
-    r"|(?:assistant|user|model|system)(?:\n|\Z)"
-)
+_COLON_WORDS = ("ASSISTANT", "USER", "GPT", "BOT", "Instruct", "Answer", "Ассистент")
+_LINE_WORDS = ("assistant", "user", "model", "system")
+_WORDS = re.compile(rf"(?:{'|'.join(_COLON_WORDS)}|Correct \w+):|(?:{'|'.join(_LINE_WORDS)})(?:\n|\Z)")
 
 
 def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
@@ -270,9 +269,16 @@ def may_hold_turns(signs: Collection[str], messages: list[str]) -> bool:
     if not _SIGNS.isdisjoint(signs) or not _ROLE_LINES.isdisjoint(messages):
         return True
     parted = [
-        message for message in messages if "\n" in message or ":" in message or message.endswith("assistant")
+        message for message in messages if ":" in message or "\n" in message or message[-9:] == "assistant"
     ]
-    return any(map(_WORDS.search, parted))
+    return any(_WORDS.search(message) for message in parted if may_have_word(message))
+
+
+def may_have_word(message: str) -> bool:
+    """Whether ``message`` may have a word that marks a turn: no misses, and faster than ``_WORDS``."""
+    if "\n" in message or "Correct " in message or message.endswith(_LINE_WORDS):
+        return True
+    return any(piece.endswith(_COLON_WORDS) for piece in message.split(":"))
 
 
 def find_marks(text: str) -> list[Mark]:
