@@ -20,6 +20,7 @@ COMMANDS = [
     ("clean",),
     ("push-to-hub",),
     ("export",),
+    ("mix",),
     ("run",),
     ("serve",),
     ("check",),

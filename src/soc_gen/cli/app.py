@@ -20,6 +20,7 @@ from soc_gen.cli.console import err, settle, show_logs
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
+from soc_gen.cli.mix import mix
 from soc_gen.cli.publish import push_to_hub
 from soc_gen.cli.rollout import rollout
 from soc_gen.cli.run import run
@@ -59,7 +60,7 @@ def _root(
     pass
 
 
-_RESUMABLE = (experiences, rollout, run)
+_RESUMABLE = (experiences, rollout, run, mix)
 
 
 def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
@@ -84,7 +85,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 generate = typer.Typer(cls=SettingsGroup, help="Make what a rollout starts from.", no_args_is_help=True)
 generate.command()(plain(_interruptible(experiences)))
 app.add_typer(generate, name="generate")
-for command in (run, rollout, clean, push_to_hub, export, serve, check, init):
+for command in (run, rollout, clean, push_to_hub, export, mix, serve, check, init):
     app.command()(plain(_interruptible(command)))
 
 

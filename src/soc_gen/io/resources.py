@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 _PACKAGE = Path(__file__).parents[1]
+_MIX = "mix-"
 
 
 def shipped(folder: Literal["seeds", "configs"]) -> Path:
@@ -15,5 +16,14 @@ def shipped(folder: Literal["seeds", "configs"]) -> Path:
 
 
 def preset_names() -> list[str]:
-    """Return the names of the shipped presets, sorted."""
-    return sorted(path.stem for path in shipped("configs").glob("*.toml"))
+    """Return the names of the shipped presets of a run, sorted."""
+    return sorted(name for name in _all_presets() if not name.startswith(_MIX))
+
+
+def mix_preset_names() -> list[str]:
+    """Return the names of the shipped presets of ``soc mix``, sorted."""
+    return sorted(name for name in _all_presets() if name.startswith(_MIX))
+
+
+def _all_presets() -> list[str]:
+    return [path.stem for path in shipped("configs").glob("*.toml")]
