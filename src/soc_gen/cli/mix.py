@@ -43,7 +43,8 @@ def mix(
         bool, typer.Option("--preferences", help="Also write preferences.jsonl out of the Arena's battles.")
     ] = False,
     from_recipe: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Build the mix of a recipe again from its sources.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Build a mix again by its recipe; paths: --config."),
     ] = None,
     restart: Restart = False,
     as_json: AsJson = False,
@@ -63,14 +64,14 @@ def mix(
 
       soc mix --from-recipe downloaded/recipe --out data/mix
     """
-    from soc_gen.mix.config import load_mix, with_soc
+    from soc_gen.mix.config import load_mix, with_paths, with_soc
     from soc_gen.mix.recipe import read_recipe
     from soc_gen.mix.run import MixJob, make_mix
 
     output_folder("--out", folder)
     recipe = read_recipe(from_recipe) if from_recipe else None
     if recipe:
-        settings: Mix = recipe.mix
+        settings: Mix = with_paths(recipe.mix, load_mix(config, {}) if config.endswith(".toml") else None)
     else:
         given = {"total": _total(total), "license_profile": license_profile, "test_size": test_size}
         settings = load_mix(config, given, seed)

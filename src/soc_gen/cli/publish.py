@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def push_to_hub(
-    file: Path = typer.Argument(help="Clean chats, one a line.", show_default=False),
+    file: Path = typer.Argument(help="Clean chats, one a line, or the folder of a mix.", show_default=False),
     repo: str = typer.Argument(metavar="USER/NAME", help="Dataset to push to.", show_default=False),
     *,
     private: bool = typer.Option(False, "--private", help="Only you, or your organisation, can see it."),
@@ -37,6 +37,9 @@ def push_to_hub(
     parquet: bool = typer.Option(False, "--parquet", help="Also upload the rows as data.parquet."),
     card_only: bool = typer.Option(
         False, "--card-only", help="Write the card of data that is there already."
+    ),
+    recipe_only: bool = typer.Option(
+        False, "--recipe-only", help="Of a mix: ids, hashes and config, enough to build it again; no text."
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="Write all files beside FILE and send nothing."),
     token_env: str | None = typer.Option(
@@ -64,6 +67,8 @@ def push_to_hub(
 
     wanted = PushOptions(repo, private, create_pr, tag, revision, licence, card_only, tuple(language))
     check_wanted(wanted)
+    if _push_as_mix(file, wanted, token_env, recipe_only=recipe_only, dry_run=dry_run, as_json=as_json):
+        return
     if dry_run:
         _rehearse(file, wanted, parquet=parquet, as_json=as_json)
         return
@@ -73,6 +78,47 @@ def push_to_hub(
         staged = _stage(file, Path(folder), parquet=parquet)
         pushed = push(api, staged, wanted)
         _report(pushed, staged, wanted, as_json=as_json)
+
+
+def _push_as_mix(
+    file: Path, wanted: PushOptions, token_env: str | None, *, recipe_only: bool, dry_run: bool, as_json: bool
+) -> bool:
+    """Push FILE if it is a mix; return whether it was one."""
+    from soc_gen.errors import UsageError
+    from soc_gen.io.datasets import quiet_hub_clients
+    from soc_gen.io.file_set import replaced_folder
+    from soc_gen.io.files import wrap_write_errors
+    from soc_gen.mix.publication import check_publishable, check_rehearsal, find_mix, stage_mix
+    from soc_gen.publish.hub import connect, push_folder, read_token
+
+    mix = find_mix(file)
+    if mix is None:
+        if recipe_only:
+            raise UsageError("is no mix, so it has no recipe", where=str(file))
+        return False
+    check_publishable(mix, recipe_only=recipe_only)
+    if dry_run:
+        aside = mix.with_name(f"{mix.name}.hub")
+        check_rehearsal(aside)
+        with wrap_write_errors(aside), replaced_folder(aside) as folder:
+            sizes = stage_mix(mix, folder, recipe_only=recipe_only)
+        if as_json:
+            print_json({"repo": wanted.repo, "folder": str(aside), "files": sizes})
+        else:
+            table(f"would be pushed to {wanted.repo}", ("file", "bytes"), _shown(sizes))
+        return True
+    quiet_hub_clients()
+    api = connect(wanted, read_token(token_env))
+    with tempfile.TemporaryDirectory(prefix="soc-push-") as name:
+        sizes = stage_mix(mix, Path(name), recipe_only=recipe_only)
+        pushed = push_folder(api, Path(name), wanted, "Push a mix with soc_gen")
+    if as_json:
+        fields = {"repo": wanted.repo, "url": pushed.url, "commit": pushed.commit, "changed": pushed.changed}
+        print_json(fields | {"tag": wanted.tag})
+    else:
+        table(f"pushed to {wanted.repo}", ("file", "bytes"), _shown(sizes))
+        out.print(pushed.url)
+    return True
 
 
 def _rehearse(file: Path, wanted: PushOptions, *, parquet: bool, as_json: bool) -> None:

@@ -112,6 +112,15 @@ def with_soc(mix: Mix, share: float, path: str | None) -> Mix:
     )
 
 
+def with_paths(mix: Mix, other: Mix | None) -> Mix:
+    """Return ``mix`` with the paths that ``other`` has for sources of the same name."""
+    paths = {label_of(source): source.path for source in other.sources if source.path} if other else {}
+    sources = (
+        source.model_copy(update={"path": paths.get(label_of(source), source.path)}) for source in mix.sources
+    )
+    return mix.model_copy(update={"sources": tuple(sources)})
+
+
 def exact(share: float) -> Fraction:
     """Return ``share`` as it was written: 0.1 is a tenth."""
     return Fraction(repr(share))
@@ -159,9 +168,6 @@ def _check_sources(sources: list[SourceSettings], where: str) -> None:
     for label in labels:
         if labels.count(label) > 1:
             raise UsageError(f"two sources are called {label!r}", where=where, hint="Give one a label")
-    for source in sources:
-        if source.name == "generic" and not source.path:
-            raise UsageError("generic has no path", where=where, hint="Set path to a file, folder or Hub id")
     total = sum((exact(source.share) for source in sources), Fraction(0))
     if abs(total - 1) > Fraction(1, 10**6):
         hint = "; ".join(f"{label_of(source)} {source.share:g}" for source in sources)

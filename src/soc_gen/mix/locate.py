@@ -8,7 +8,7 @@ from pathlib import Path
 from soc_gen.errors import HubError, UsageError
 from soc_gen.io.datasets import is_hub_id, quiet_hub_clients
 from soc_gen.io.hub import fault_reason, hub_faults
-from soc_gen.mix.config import source_of
+from soc_gen.mix.config import label_of, source_of
 from soc_gen.mix.sources.base import SourceSettings
 
 _NO_ROWS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "README.json")
@@ -27,6 +27,9 @@ def locate(settings: SourceSettings) -> list[Path]:
         HubError: The Hub cannot be reached, or does not give the data set.
     """
     source = source_of(settings)
+    if not settings.path and not source.hub_id:
+        hint = "Set path to a file, a folder or a Hub id"
+        raise UsageError(f"the source {label_of(settings)} has no path", hint=hint)
     if is_local(settings):
         place = Path(settings.path)
     else:

@@ -144,6 +144,32 @@ def push(api: HfApi, staged: StagedDataset, options: PushOptions) -> PushResult:
     return PushResult(info.pr_url or info.commit_url, info.oid, info.oid != head)
 
 
+def push_folder(api: HfApi, folder: Path, options: PushOptions, message: str) -> PushResult:
+    """Upload a folder as it is, with a card of its own, in one commit; tag it.
+
+    Files that are on the Hub and not in ``folder`` go, since they are of an earlier version.
+
+    Raises:
+        HubError: The Hub refused or could not be reached; the same push can be run again.
+    """
+    with _translate_hub_errors(options.repo, str(api.token)):
+        head = _open_repo(api, options)
+        _check_tag(api, options, head)
+        info = api.upload_folder(
+            repo_id=options.repo,
+            repo_type="dataset",
+            folder_path=folder,
+            delete_patterns="*",
+            revision=options.revision,
+            create_pr=options.create_pr or None,
+            parent_commit=head,
+            commit_message=message,
+        )
+        if options.tag:
+            _tag(api, options, info.oid)
+    return PushResult(info.pr_url or info.commit_url, info.oid, info.oid != head)
+
+
 def _open_repo(api: HfApi, options: PushOptions) -> str:
     """Create the repo and branch if needed; return the commit on which the push is based."""
     from huggingface_hub.errors import RevisionNotFoundError  # noqa: PLC0415 - heavy
