@@ -27,16 +27,11 @@ def quotas(total: int, shares: Sequence[Fraction]) -> list[int]:
 
 
 def feasible(capacities: Sequence[int], shares: Sequence[Fraction]) -> Feasible:
-    """Return the largest total whose quotas no source falls short of."""
+    """Return the largest total of which no source's share is more than it has."""
     whole = sum(shares)
-    limits = [int((capacity + 1) * whole / share) for capacity, share in zip(capacities, shares, strict=True)]
-    limited_by = min(range(len(limits)), key=lambda place: (capacities[place] * whole / shares[place], place))
-    total = min(limits)
-    while total and any(
-        quota > capacity for quota, capacity in zip(quotas(total, shares), capacities, strict=True)
-    ):
-        total -= 1
-    return Feasible(total, limited_by)
+    limits = [capacity * whole / share for capacity, share in zip(capacities, shares, strict=True)]
+    limited_by = min(range(len(limits)), key=limits.__getitem__)
+    return Feasible(int(limits[limited_by]), limited_by)
 
 
 def take(order: Sequence[int], weights: Sequence[int], quota: int) -> list[int]:
