@@ -33,6 +33,7 @@ from tests.mix.rows import (
     write_rows,
 )
 from tests.support.command import soc
+from tests.support.people import chat
 
 KEYS = [
     "messages",
@@ -357,6 +358,49 @@ def test_a_share_of_soc_scales_the_others(tmp_path: Path) -> None:
     mix = with_soc(load_mix(str(config), {}), 0.2, "x.jsonl")
     assert [source.share for source in mix.sources] == pytest.approx([0.4, 0.24, 0.16, 0.2])
     assert mix.sources[-1].path == "x.jsonl"
+
+
+def test_a_source_may_be_named_by_its_hub_id_and_is_called_so(tmp_path: Path) -> None:
+    sources = three_sources(tmp_path)
+    sources[0]["name"] = "lmsys/lmsys-chat-1m"
+    sources[2]["name"] = "openhermes_2.5"
+    assert list(told(make(tmp_path, sources))["sources"]) == [source["name"] for source in sources]
+
+
+def test_the_form_of_any_other_set_is_shown(tmp_path: Path) -> None:
+    rows = [{"question": sentence(random.Random(n)), "answer": sentence(random.Random(-n))} for n in range(5)]
+    path = str(write_rows(tmp_path / "x.jsonl", rows))
+    heard: list[str] = []
+    make(tmp_path, [{"name": "generic", "label": "mine", "path": path, "share": 1.0}], {"tell": heard.append})
+    assert heard == ["Reading mine", "mine is read as prompt/response (prompt = question, response = answer)"]
+
+
+def test_a_gated_source_that_cannot_be_fetched_says_how_to_get_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "nothing"))
+    done = soc("mix", "--out", str(tmp_path / "out"))
+    assert done.returncode == 1
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "lmsys/lmsys-chat-1m" in error
+    assert "ask for access at https://huggingface.co/datasets/lmsys/lmsys-chat-1m" in error
+
+
+def test_chats_of_soc_give_both_sides_in_one_split(tmp_path: Path) -> None:
+    rng = random.Random(8)
+    chats = [
+        json.loads(chat(*([sentence(rng)] for _ in range(4)), chat_id=f"c-{number}").to_json())
+        for number in range(12)
+    ]
+    path = str(write_rows(tmp_path / "clean.jsonl", chats))
+    out = make(tmp_path, [{"name": "soc", "path": path, "share": 1.0}], test_size=0.4)
+    sides = {
+        split: {_dialogue(row)[1] for row in lines(out / f"{split}.jsonl")} for split in ("train", "test")
+    }
+    assert sides["train"]
+    assert sides["test"]
+    assert not sides["train"] & sides["test"]
 
 
 def test_the_preset_has_the_shares_of_the_note() -> None:

@@ -87,7 +87,7 @@ def mix(
         restart,
         preferences,
         recipe,
-        tell=lambda label: tell(f"Reading {label}"),
+        tell=tell,
     )
     _report(make_mix(job), folder, plan=plan, as_json=as_json)
 

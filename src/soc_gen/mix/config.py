@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -35,7 +35,7 @@ class MixConfig(Settings):
     when_short: Literal["shrink", "fail"] = "shrink"
     decontaminate: tuple[str, ...] = ()
     """Files of benchmarks: what shares 13 words in a row with one is left out."""
-    near_duplicates: float | None = Field(0.8, ge=0.5, le=1.0)
+    near_duplicates: Annotated[float, Field(ge=0.5, le=1.0)] | Literal["off"] = 0.8
     """Similarity from which two conversations count as one."""
     format: Literal["jsonl", "parquet"] = "jsonl"
 
@@ -148,7 +148,10 @@ def _source(entry: object, number: int, where: str, random_seed: object) -> Sour
     if "random_seed" in source.settings.model_fields:
         entry = {"random_seed": random_seed} | entry
     try:
-        return source.settings.model_validate(entry | {"name": source.name})
+        own = (
+            {"label": name} | entry | {"name": source.name}
+        )  # in the outputs it is called what the user calls it
+        return source.settings.model_validate(own)
     except ValidationError as error:
         raise UsageError(_explain(error, f"{place}."), where=where) from None
 

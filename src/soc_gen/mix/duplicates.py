@@ -113,15 +113,15 @@ class _Index:
             self._near.add(str(number), minhash)
 
     def _exact(self, number: int, fact: Any, group: int) -> Found | None:  # noqa: ANN401
-        original = self._numbers.get(int(fact["number"]))
-        if original is not None:
-            return Found("duplicate_id", original)
         join = int(fact["join"])
         if join and (first := self._joins[join]) != number:
             return Found("duplicate_id", self._kept(first))
         original = self._texts.get(int(fact["text"]))
         if original is not None and not self._same_group(original, group):
             return Found("duplicate_text", original)
+        original = self._numbers.get(int(fact["number"]))
+        if original is not None:
+            return Found("duplicate_id", original)
         original = self._masked.get(int(fact["masked"]))
         if original is None or not (fact["redacted"] or original in self._redacted):
             return None

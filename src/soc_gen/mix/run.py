@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soc_gen.errors import SocError, UsageError
-from soc_gen.io.files import remove
+from soc_gen.io.files import open_input, remove
 from soc_gen.mix.config import Mix, exact, label_of, source_of
 from soc_gen.mix.duplicates import Judged, find_duplicates
 from soc_gen.mix.licences import refused
@@ -20,6 +20,7 @@ from soc_gen.mix.recipe import Recipe, chosen_by
 from soc_gen.mix.report import MixReport, SourceReport
 from soc_gen.mix.selection import Chosen, Pool, Selection, pools, select
 from soc_gen.mix.sources.base import SourceSettings
+from soc_gen.mix.sources.generic import GenericSettings, describe, first_form
 from soc_gen.mix.spool import Spool, make_spool
 from soc_gen.mix.write import Outcome, check_folder, write_mix
 
@@ -40,7 +41,7 @@ class MixJob:
     preferences: bool = False
     recipe: Recipe | None = None
     tell: Callable[[str], None] = lambda _: None
-    """Told which source is read."""
+    """Told which source is read, and how."""
 
 
 def make_mix(job: MixJob) -> MixReport:
@@ -52,6 +53,8 @@ def make_mix(job: MixJob) -> MixReport:
         OutputError: ``job.out`` cannot be written.
     """
     report = MixReport(job.mix.mix.unit, job.mix.mix.tokenizer)
+    for name in job.mix.mix.decontaminate:
+        open_input(Path(name)).close()
     mix = _allowed(job, report)
     if not job.plan:
         check_folder(job.out)
@@ -132,11 +135,14 @@ def _spools(job: MixJob, mix: Mix, folder: Path, report: MixReport) -> dict[str,
 
 def _spool(job: MixJob, settings: SourceSettings, folder: Path) -> Spool:
     label = label_of(settings)
-    job.tell(label)
+    job.tell(f"Reading {label}")
     options = job.mix.mix
     work = Job(settings, options.tokenizer, options.license_profile, options.decontaminate)
     name = "".join(letter if letter.isalnum() or letter in _SAFE else "_" for letter in label)
-    return make_spool(folder / name, work, locate(settings), job.workers)
+    paths = locate(settings)
+    if isinstance(settings, GenericSettings) and (form := first_form(paths, settings)):
+        job.tell(f"{label} is {describe(form)}")
+    return make_spool(folder / name, work, paths, job.workers)
 
 
 def _tell(told: SourceReport, spool: Spool) -> None:
@@ -166,7 +172,8 @@ def _mixed(job: MixJob, mix: Mix, spools: Sequence[Spool], report: MixReport) ->
     order = _scarcest_first(mix, spools)
     ranked = [spools[place] for place in order]
     caps = [mix.sources[place].max_per_prompt for place in order]
-    judged = find_duplicates(ranked, caps, mix.mix.near_duplicates)
+    near = None if mix.mix.near_duplicates == "off" else mix.mix.near_duplicates
+    judged = find_duplicates(ranked, caps, near)
     by_rank = pools(ranked, judged, mix)
     given = [by_rank[order.index(place)] for place in range(len(spools))]
     _count_pools(mix, given, ranked, order, judged, report)

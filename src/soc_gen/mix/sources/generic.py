@@ -104,6 +104,16 @@ def describe(form: Form) -> str:
     return f"read as {form.name} ({used})"
 
 
+def first_form(paths: Sequence[Path], settings: GenericSettings) -> Form | None:
+    """Return the form of the first row, or None where there is no row.
+
+    Raises:
+        UsageError: As ``read``.
+    """
+    first = next((unit for unit in read(paths, settings) if unit.data is not None), None)
+    return first.data["form"] if first else None
+
+
 def read(paths: Sequence[Path], settings: GenericSettings) -> Iterator[Unit]:
     """Yield one unit for each row, with the form of its file.
 

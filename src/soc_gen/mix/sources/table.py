@@ -37,7 +37,12 @@ SOURCES: dict[str, Source] = {module.SOURCE.name.lower(): module.SOURCE for modu
 
 
 def find_source(name: str) -> Source | None:
-    """Return the source called ``name``, also by its Hub id, in any case."""
-    short = name.lower()
-    by_hub = {source.hub_id.lower(): source for source in SOURCES.values() if source.hub_id}
-    return SOURCES.get(short) or by_hub.get(short)
+    """Return the source called ``name``, also by its Hub id; case, and ``-`` or ``_``, make no difference."""
+    known = {
+        _plain(spelled): source for source in SOURCES.values() for spelled in (source.name, source.hub_id)
+    }
+    return known.get(_plain(name)) if name else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
