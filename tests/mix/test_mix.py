@@ -326,6 +326,28 @@ def test_a_source_that_fails_loses_nothing_of_the_others(tmp_path: Path) -> None
     assert told(out)["total"] > 0
 
 
+def test_a_source_that_was_killed_in_the_middle_is_read_again(tmp_path: Path) -> None:
+    """What has no note that it is finished does not count."""
+    sources = three_sources(tmp_path)
+    wanted = {path.name: path.read_bytes() for path in make(tmp_path, sources).iterdir()}
+    torn = tmp_path / "out" / ".mix-spool" / "lmsys-chat-1m"
+    torn.mkdir(parents=True)
+    (torn / "conversations.jsonl").write_bytes(b'{"messages": [')
+    (torn / "facts.bin").write_bytes(b"x")
+    assert {path.name: path.read_bytes() for path in make(tmp_path, sources).iterdir()} == wanted
+
+
+def test_the_folder_is_loaded_by_its_card(tmp_path: Path) -> None:
+    import datasets
+
+    out = make(tmp_path, three_sources(tmp_path), test_size=0.2)
+    found = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in found.items()} == {
+        name: len(lines(out / f"{name}.jsonl")) for name in ("train", "test")
+    }
+    assert found["train"].column_names == KEYS
+
+
 def test_preferences_are_the_battles_of_train(tmp_path: Path) -> None:
     path = str(write_rows(tmp_path / "a.jsonl", arena(30)))
     sources = [{"name": "chatbot_arena_conversations", "path": path, "share": 1.0}]
@@ -351,6 +373,28 @@ def test_shares_may_be_of_tokens(tmp_path: Path) -> None:
     sources = told(out)["sources"]
     for source in three_sources(tmp_path):
         assert sources[source["name"]]["achieved_share_tokens"] == pytest.approx(source["share"], abs=0.02)
+
+
+def test_a_tokenizer_counts_tokens(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106 - no password
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    path = str(write_rows(tmp_path / "o.jsonl", openhermes(10)))
+    sources = [{"name": "OpenHermes-2.5", "path": path, "share": 1.0}]
+    out = make(tmp_path, sources, tokenizer=str(tmp_path / "tokenizer.json"))
+    assert told(out)["sources"]["OpenHermes-2.5"]["tokens"] == 10 * 2 * 12
+    assert "are counted with" in (out / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", [None, "no JSON", "{}"])
+def test_what_is_no_tokenizer_is_told(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "tokenizer.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match="tokenizer"):
+        make(tmp_path, three_sources(tmp_path), tokenizer=str(path))
 
 
 def test_a_share_of_soc_scales_the_others(tmp_path: Path) -> None:

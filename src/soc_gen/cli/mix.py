@@ -16,36 +16,47 @@ if TYPE_CHECKING:
     from soc_gen.mix.report import MixReport
 
 
+Config = Annotated[str, typer.Option(metavar="PRESET|FILE", help="A preset, or a TOML file with [mix].")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write to.")]
+Total = Annotated[
+    str | None, typer.Option(metavar="N|max", help="Conversations (or tokens), train and test together.")
+]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what would come out, and write nothing.")]
+LicenseProfile = Annotated[
+    Literal["research", "commercial", "publish"] | None,
+    typer.Option(help="Drop the sources whose licence does not allow it, and say why."),
+]
+TestSize = Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Share of test.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="All chance comes from it.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes; the same result for any number.")]
+SocShare = Annotated[
+    float | None, typer.Option(min=0.0, help="Share of SOC; the other shares scale by what is left.")
+]
+Soc = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Clean chats for --soc-share; else data/clean.jsonl.")
+]
+Preferences = Annotated[
+    bool, typer.Option("--preferences", help="Also write preferences.jsonl out of the Arena's battles.")
+]
+FromRecipe = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Build a mix again by its recipe; paths: --config.")
+]
+
+
 def mix(
-    config: Annotated[
-        str, typer.Option(metavar="PRESET|FILE", help="A preset, or a TOML file with [mix].")
-    ] = "mix-linguist",
-    folder: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("data/mix"),
+    config: Config = "mix-linguist",
+    folder: Out = Path("data/mix"),
     *,
-    total: Annotated[
-        str | None, typer.Option(metavar="N|max", help="Conversations (or tokens), train and test together.")
-    ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would come out, and write nothing.")] = False,
-    license_profile: Annotated[
-        Literal["research", "commercial", "publish"] | None,
-        typer.Option(help="Drop the sources whose licence does not allow it, and say why."),
-    ] = None,
-    test_size: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Share of test.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="All chance comes from it.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the same result for any number.")] = 1,
-    soc_share: Annotated[
-        float | None, typer.Option(min=0.0, help="Share of SOC; the other shares scale by what is left.")
-    ] = None,
-    soc: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Clean chats for --soc-share; else data/clean.jsonl.")
-    ] = None,
-    preferences: Annotated[
-        bool, typer.Option("--preferences", help="Also write preferences.jsonl out of the Arena's battles.")
-    ] = False,
-    from_recipe: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Build a mix again by its recipe; paths: --config."),
-    ] = None,
+    total: Total = None,
+    plan: Plan = False,
+    license_profile: LicenseProfile = None,
+    test_size: TestSize = None,
+    seed: Seed = None,
+    workers: Workers = 1,
+    soc_share: SocShare = None,
+    soc: Soc = None,
+    preferences: Preferences = False,
+    from_recipe: FromRecipe = None,
     restart: Restart = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,16 +90,7 @@ def mix(
         raise UsageError("--soc names the chats for --soc-share, which is not given")
     if soc_share is not None:
         settings = with_soc(settings, soc_share, soc)
-    job = MixJob(
-        settings,
-        folder,
-        workers,
-        plan,
-        restart,
-        preferences,
-        recipe,
-        tell=tell,
-    )
+    job = MixJob(settings, folder, workers, plan, restart, preferences, recipe, tell)
     _report(make_mix(job), folder, plan=plan, as_json=as_json)
 
 

@@ -22,6 +22,7 @@ from soc_gen.mix.selection import Chosen, Pool, Selection, pools, select
 from soc_gen.mix.sources.base import SourceSettings
 from soc_gen.mix.sources.generic import GenericSettings, describe, first_form
 from soc_gen.mix.spool import Spool, make_spool
+from soc_gen.mix.tokens import token_counter
 from soc_gen.mix.write import Outcome, check_folder, write_mix
 
 SPOOL = ".mix-spool"
@@ -53,6 +54,7 @@ def make_mix(job: MixJob) -> MixReport:
         OutputError: ``job.out`` cannot be written.
     """
     report = MixReport(job.mix.mix.unit, job.mix.mix.tokenizer)
+    token_counter(job.mix.mix.tokenizer)
     for name in job.mix.mix.decontaminate:
         open_input(Path(name)).close()
     mix = _allowed(job, report)
