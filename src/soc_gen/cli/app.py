@@ -17,6 +17,7 @@ import typer
 from soc_gen.cli.check import check
 from soc_gen.cli.clean import clean
 from soc_gen.cli.console import err, settle, show_logs
+from soc_gen.cli.evaluate import evaluate
 from soc_gen.cli.export import export
 from soc_gen.cli.generate import experiences
 from soc_gen.cli.init import init
@@ -85,7 +86,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 generate = typer.Typer(cls=SettingsGroup, help="Make what a rollout starts from.", no_args_is_help=True)
 generate.command()(plain(_interruptible(experiences)))
 app.add_typer(generate, name="generate")
-for command in (run, rollout, clean, push_to_hub, export, mix, serve, check, init):
+for command in (run, rollout, clean, evaluate, push_to_hub, export, mix, serve, check, init):
     app.command()(plain(_interruptible(command)))
 
 

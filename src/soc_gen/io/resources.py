@@ -7,6 +7,8 @@ from typing import Literal
 
 _PACKAGE = Path(__file__).parents[1]
 _MIX = "mix-"
+GATES = ("quality",)
+"""Files of ``configs`` that are no presets: bounds for ``soc evaluate --gate``."""
 
 
 def shipped(folder: Literal["seeds", "configs"]) -> Path:
@@ -17,7 +19,7 @@ def shipped(folder: Literal["seeds", "configs"]) -> Path:
 
 def preset_names() -> list[str]:
     """Return the names of the shipped presets of a run, sorted."""
-    return sorted(name for name in _all_presets() if not name.startswith(_MIX))
+    return sorted(name for name in _all_presets() if not name.startswith(_MIX) and name not in GATES)
 
 
 def mix_preset_names() -> list[str]:

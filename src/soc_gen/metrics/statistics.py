@@ -12,7 +12,8 @@ from soc_gen.text.tags import Tag, parse, spoken_text
 
 _SAMPLES = 1000
 _SAMPLE_LETTERS = 2000
-_MOST_UNSPACED = 0.1  # share of the letters up to which words are counted
+MOST_UNSPACED = 0.1
+"""Share of the letters, of scripts without spaces, up to which figures of words mean something."""
 DISTINCT_WORDS = 200_000
 """Most words used for distinct-n: the ratio falls with the length of a text, so the length is bounded."""
 
@@ -63,7 +64,7 @@ class Statistics:
     @property
     def has_words(self) -> bool:
         """Whether spaces separate the words, so that figures about words have a meaning."""
-        return self.unspaced <= _MOST_UNSPACED * self.letters
+        return self.unspaced <= MOST_UNSPACED * self.letters
 
     @property
     def languages(self) -> list[str]:
