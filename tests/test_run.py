@@ -37,6 +37,7 @@ def test_200_conversations_go_through_all_stages(endpoint: LoopbackEndpoint, tmp
     assert len(rows(data / "clean.jsonl")) + len(rows(data / "clean.rejected.jsonl")) == 200
     for name in ("experiences.jsonl", "chats.jsonl", "clean.jsonl"):
         assert f"data/{name}" in done.stdout
+    assert "figures like people's" in done.stdout
 
 
 def test_each_stage_asks_its_own_endpoint(tmp_path: Path) -> None:

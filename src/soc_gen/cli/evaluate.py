@@ -142,6 +142,8 @@ def _show(found: Evaluation, failed: list[Broken] | None) -> None:
         if not reading.inside:
             furthest = f" Furthest out: {', '.join(reading.chats[:_IDS_SHOWN])}." if reading.chats else ""
             out.print(f"{name}: {reading.advice}{furthest}")
+    for title, columns, cells in found.tables():
+        table(title, columns, cells)
     out.print(found.headline())
     if failed:
         rows = [

@@ -105,8 +105,23 @@ def _show(reports: list[StageResult], cleaned: CleanReport | None, *, as_json: b
     written = [report.out for report in reports] + ([cleaned.out] if cleaned else [])
     out.print(f"Written: {', '.join(map(str, written))}")
     if cleaned and cleaned.kept:
+        out.print(f"{_headline(cleaned.out)}; soc evaluate says more")
         file = as_word(cleaned.out)
         out.print(f"Next: soc push-to-hub {file} USER/NAME, or soc export {file}")
+
+
+def _headline(path: Path) -> str:
+    """Return how like people's the chats of ``path`` are, in one line."""
+    from soc_gen.io.jsonl import read_jsonl
+    from soc_gen.metrics.evaluation import Evaluator
+    from soc_gen.metrics.people import messaging
+    from soc_gen.models import Chat
+
+    evaluator = Evaluator(messaging())
+    for record in read_jsonl(path, Chat):
+        if isinstance(record, Chat):
+            evaluator.add(record)
+    return evaluator.result().headline()
 
 
 def most_diverse_chat(path: Path) -> Chat | None:

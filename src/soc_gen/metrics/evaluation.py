@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from soc_gen.metrics.cards import Cards
 from soc_gen.metrics.figures import FIGURES
 from soc_gen.metrics.people import People
 from soc_gen.metrics.scorecard import Score, Scorecard
 from soc_gen.metrics.talk import talk_of
 from soc_gen.models import Chat
 
+_GROUPS_SHOWN = 10
+Shown = tuple[str, Sequence[str], Sequence[tuple[str, ...]]]
 BOUNDABLE = (*FIGURES, "inside", "inside_share", "distance", "told_from_people")
 """What a gate can bound."""
 
@@ -19,6 +23,8 @@ class Evaluation:
     """What was found."""
 
     score: Score
+    cards: Cards
+    """Whether people write as their cards say."""
     told_from_people: float | None = None
     """How well a classifier tells the turns from people's; .5 is not at all."""
 
@@ -32,6 +38,17 @@ class Evaluation:
         if self.told_from_people is not None:
             found["told_from_people"] = self.told_from_people
         return found
+
+    def tables(self) -> list[Shown]:
+        """Return what there is to show beside the figures: title, columns and rows."""
+        kept = [(name, f"{tally.share:.2f}", f"{tally.total:,}") for name, tally in self.cards.rules.items()]
+        apart = list(self.cards.told_apart().items())[:_GROUPS_SHOWN]
+        groups = [(name, f"{tally.share:.2f}", f"{tally.total:,}") for name, tally in apart]
+        tables = [
+            ("What the cards say, kept", ("rule", "share", "messages"), kept),
+            ("Writers told apart worst (people: .33 to .75)", ("of", "share", "messages"), groups),
+        ]
+        return [table for table in tables if table[2]]
 
     def headline(self) -> str:
         """Return what there is to say in one line."""
@@ -50,11 +67,14 @@ class Evaluator:
 
     def __init__(self, people: People) -> None:
         self._scorecard = Scorecard(people)
+        self._cards = Cards()
 
     def add(self, chat: Chat) -> None:
         """Look at one chat."""
-        self._scorecard.add(talk_of(chat))
+        talk = talk_of(chat)
+        self._scorecard.add(talk)
+        self._cards.add(chat, talk)
 
     def result(self) -> Evaluation:
         """Return what was found."""
-        return Evaluation(self._scorecard.score())
+        return Evaluation(self._scorecard.score(), self._cards)

@@ -123,7 +123,8 @@ def _reply_gap(block: Block) -> float | None:
 
 
 def _voices(block: Block) -> float | None:
-    return _ratio(*map(sum, zip(*(talk.voices for talk in block), strict=True)))
+    tallies = [tally for talk in block for tally in talk.voices.values()]
+    return _ratio(sum(right for right, _ in tallies), sum(total for _, total in tallies))
 
 
 def _nothing_new(block: Block) -> float | None:

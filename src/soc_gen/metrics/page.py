@@ -36,6 +36,8 @@ def page(found: Evaluation, failed: Sequence[Broken] | None) -> str:
         f"<p>{score.chats:,} chats, {score.messages:,} messages.</p>",
         _table(("figure", "value", "people", "is", "what to do", "furthest out"), rows),
     ]
+    for title, columns, cells in found.tables():
+        parts += [f"<h2>{_text(title)}</h2>", _table(columns, cells)]
     if score.missing:
         parts.append("<h2>Does not apply</h2>")
         parts.append(_table(("figure", "for want of"), score.missing.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -170,26 +170,27 @@ class Talk:
         return stale, total
 
     @cached_property
-    def voices(self) -> tuple[int, int]:
-        """How many of every fifth message are given to the right one of two writers, and of how many.
+    def voices(self) -> Mapping[str, tuple[int, int]]:
+        """By writer, of every fifth message, how many are given to the right one of two, and of how many.
 
         By the trigrams of characters of the writers' other messages; chance is half.
         """
         writers = sorted({message.writer for message in self.messages})
         if len(writers) != 2:
-            return 0, 0
+            return {}
         asked = [m for m in self.messages[2::_HELD_OUT] if len(m.text) > 8]
         known: dict[str, list[str]] = {writer: [] for writer in writers}
         for i, message in enumerate(self.messages):
             if i % _HELD_OUT != 2:
                 known[message.writer] += _trigrams(message.text)
         models = {writer: (Counter(grams), len(grams) + _UNSEEN) for writer, grams in known.items()}
-        right = 0
+        found = dict.fromkeys(writers, (0, 0))
         for message in asked:
             grams = Counter(_trigrams(message.text))
             scores = {writer: _likeness(grams, *model) for writer, model in models.items()}
-            right += max(scores, key=scores.__getitem__) == message.writer
-        return right, len(asked)
+            right, total = found[message.writer]
+            found[message.writer] = right + (max(scores, key=scores.__getitem__) == message.writer), total + 1
+        return found
 
     @cached_property
     def letters(self) -> tuple[int, int]:
