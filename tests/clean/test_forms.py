@@ -221,3 +221,12 @@ def test_a_chat_without_an_end_is_cut_off_where_an_end_is_required(
     assert (report.kept, report.rejected) == (kept, {} if kept else {"cut_off": 1})
     if not kept:
         assert orjson.loads(report.rejected_out.read_bytes())["detail"] == "it has no <end/>"
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [("<!DOCTYPE html>\n<p>", "a web page"), ("<?xml version='1.0'?>", "XML"), ("---\na: b", "YAML")],
+)
+def test_a_text_that_is_no_json_is_told_by_name(tmp_path: Path, start: str, name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        clean(written(tmp_path, "x.jsonl", start))

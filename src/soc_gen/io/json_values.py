@@ -33,6 +33,11 @@ FOREIGN = (
     (b"\xff\xff\xff\xff", "an Arrow stream, as datasets keeps them"),
     (b"SQLite format 3", "an SQLite database"),
     (b"%PDF", "a PDF"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<!doctype", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?xml", "XML"),
+    (b"---\n", "YAML"),
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )

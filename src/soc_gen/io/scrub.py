@@ -14,7 +14,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_WORDS = frozenset({
     "auth", "authentication", "authorization", "bearer", "cookie", "cookies", "credential", "credentials",
     "jwt", "pass", "passphrase", "passwd", "password", "passwords", "pwd", "secret", "secrets", "session",
-    "signature",
+    "signature", "creds",
 })  # fmt: skip
 _SECRET_ENDS = ("key", "keys", "token", "secret", "password")
 _SECRET_TOKENS = frozenset({"access", "api", "bot", "refresh"})  # access_tokens, but not max_tokens

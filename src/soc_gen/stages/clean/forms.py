@@ -32,13 +32,21 @@ _BY_KEYS = (
     ({"index", "reason", "detail"}, Form("failures of a run", "The run that wrote it tries them again")),
     ({"persona1", "persona2", "relationship"}, Form("experiences", "Run: soc rollout {file}")),
     ({"name", "background"}, Form("personas", "Run: soc generate experiences --personas {file}")),
+    ({"persona"}, Form("personas", "Run: soc generate experiences --personas {file}")),
+    ({"custom_id", "response"}, Form("answers of a batch of requests", "soc asks and reads answers itself")),
     ({"chosen", "rejected"}, Form("preference rows", "Trainers take them: trl dpo --dataset_name {file}")),
     ({"instruction", "output"}, Form("instruction rows", _TRAINERS)),
+    ({"question", "answer"}, Form("questions with answers", _TRAINERS)),
+    ({"query", "response"}, Form("questions with answers", _TRAINERS)),
+    ({"prompt", "response"}, Form("prompts with completions", _TRAINERS)),
     ({"prompt", "completion"}, Form("prompts with completions", _TRAINERS)),
 )
 # The keys of the first item of a list in a row.
 _BY_ITEMS = (
     ({"role", "content"}, Form("messages rows", _EXPORTED)),
+    ({"role", "parts"}, Form("messages rows", _EXPORTED)),
+    ({"human", "assistant"}, Form("messages rows", _EXPORTED)),
+    ({"user", "assistant"}, Form("messages rows", _EXPORTED)),
     ({"from", "value"}, Form("ShareGPT rows", _EXPORTED)),
 )
 _TEXTS = Form("rows of text for trainers", _EXPORTED)

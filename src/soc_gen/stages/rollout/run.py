@@ -38,7 +38,7 @@ def check_experiences(source: Path) -> None:
     raise UsageError(
         f"no line of it is an experience ({first.why})",
         where=first.where,
-        hint="Take a file that soc generate experiences wrote",
+        hint="Take a file that soc generate experiences wrote: JSON Lines, no Parquet, no JSON array",
     )
 
 
