@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc_gen.text.special_tokens import drop_tokens
-from soc_gen.text.templates import UnclearTurnsError, keep_reply
+from soc_gen.text.templates import _WORDS, UnclearTurnsError, keep_reply, may_have_word
 
 ASKED, SAID = "where is it?", "behind the bikes"
 TEMPLATES = {
@@ -144,3 +144,13 @@ def test_tokens_go_and_words_do_not_grow_together(written: str, words: str) -> N
 def test_no_word_of_a_prompt_is_kept(templates: list[tuple[str, str]], between: list[str]) -> None:
     text = "".join(between).join(ask.format(ASKED) + say.format(SAID) for ask, say in templates)
     assert ASKED not in " ".join(kept(text) or [])
+
+
+@given(
+    st.lists(
+        st.sampled_from([*"abc :\n", "USER", "BOT", "Correct ", "Ассистент", "user", "assistant", "model"]),
+        max_size=8,
+    ).map("".join)
+)
+def test_no_word_of_a_turn_is_missed(message: str) -> None:
+    assert may_have_word(message) or not _WORDS.search(message)

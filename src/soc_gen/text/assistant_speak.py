@@ -91,7 +91,7 @@ _ASSISTS = _phrases(
         r"let me know if you(?:'d| would) like me to (?:continue|adjust|revise|change|modif)",
     ),
 )
-MODEL_WORDS = frozenset(
+_MODEL_WORDS = frozenset(
     word for phrases in (_BREAKS, _REFUSES, _ASSISTS) for needed, _ in phrases for word in needed
 )
 _NO_WORDS: frozenset[bytes] = frozenset()
@@ -100,7 +100,7 @@ _NO_WORDS: frozenset[bytes] = frozenset()
 def model_words(words: Collection[bytes]) -> frozenset[bytes]:
     """Return those of ``words`` (as ``tokens`` gives them) without which the next three checks say no."""
     # Nearly always there are none, which is found out faster than which there are.
-    return _NO_WORDS if MODEL_WORDS.isdisjoint(words) else MODEL_WORDS.intersection(words)
+    return _NO_WORDS if _MODEL_WORDS.isdisjoint(words) else _MODEL_WORDS.intersection(words)
 
 
 def breaks_character(text: str, there: frozenset[bytes] | None = None) -> bool:

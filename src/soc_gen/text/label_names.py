@@ -86,8 +86,6 @@ def name_pieces(names: frozenset[str]) -> tuple[str, ...]:
 
 def fold_names(text: str) -> str:
     """Return ``text`` in the form in which ``name_pieces`` are looked for."""
-    if text.isascii() and "'" not in text and "`" not in text:
-        return text.lower()
     return _APOSTROPHES.sub("", fold(text))
 
 

@@ -149,7 +149,6 @@ def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes
     )
 
 
-@lru_cache(maxsize=1024)  # repairs, checks and the next pass ask for the same lines
 def may_name(text: str, names: frozenset[str]) -> bool:
     """Whether ``text`` may contain a label; ``names`` are ``names_of`` both people. Fast."""
     plain, beyond = label_pieces(names)

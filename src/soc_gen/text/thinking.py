@@ -108,7 +108,7 @@ _OF_TASK = re.compile(
     r"|\b(?:next|short|casual|brief|dry) (?:message|repl(?:y|ies)|response|turn)\b",
     re.IGNORECASE,
 )
-TASK_WORDS = frozenset(
+_TASK_WORDS = frozenset(
     rb"process reasoning persona personas role roleplay roleplaying playing json prompt character respond"
     rb" responding reply replying write writing answer answering speak speaking talk talking continue"
     rb" continuing message replies response turn".split()  # every match of _OF_TASK contains one of these
@@ -248,7 +248,7 @@ def join_apart(pieces: list[str]) -> str:
 
 def may_think_of_task(words: Collection[bytes]) -> bool:
     """Whether ``thinks_of_task`` of a text with ``words`` (as ``tokens`` gives them): no misses, and fast."""
-    return not TASK_WORDS.isdisjoint(words)
+    return not _TASK_WORDS.isdisjoint(words)
 
 
 def thinks_of_task(text: str) -> bool:

@@ -7,7 +7,7 @@ import string
 from functools import cached_property
 
 from soc_gen.models import Chat
-from soc_gen.text.assistant_speak import MODEL_WORDS, is_assistant_speak, model_words
+from soc_gen.text.assistant_speak import is_assistant_speak, model_words
 from soc_gen.text.labelled_parts import Reader, chat_readers, label_pieces, may_name
 from soc_gen.text.ngrams import ngrams
 from soc_gen.text.normalize import contains_any
@@ -15,7 +15,6 @@ from soc_gen.text.repetition import OVER_AND_OVER
 from soc_gen.text.speaker_labels import names_of
 from soc_gen.text.tags import END, WELL_WRITTEN
 from soc_gen.text.templates import may_hold_turns
-from soc_gen.text.thinking import TASK_WORDS
 from soc_gen.text.tokens import tokenize_bytes
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
@@ -26,7 +25,6 @@ _LOWER = bytes(range(256)).lower()
 _LETTERS = re.compile(
     rb"[\xc2-\xe1\xe3-\xee]|\xef[\xbb-\xbe]|\xe2\x80[\x8b-\x8f]"
 )  # no emoji, no punctuation
-_TELLING = MODEL_WORDS | TASK_WORDS
 _FEWEST_RUNS = 60  # below which repetition says nothing
 
 
@@ -109,14 +107,9 @@ class ChatFeatures:
         return len(lines) - len(set(lines)) >= OVER_AND_OVER - 1
 
     @cached_property
-    def telling_words(self) -> frozenset[bytes]:
-        """Those of ``words`` that checks for a model's talk go by: looked for in all words only once."""
-        return _TELLING.intersection(self.words)
-
-    @cached_property
     def model_words(self) -> frozenset[bytes]:
         """Words without which nobody talks like an assistant."""
-        return model_words(self.telling_words)
+        return model_words(self.words)
 
     @cached_property
     def talks_like_a_model(self) -> bool:

@@ -125,7 +125,7 @@ def _speaks_for_other(features: ChatFeatures, _: CleanConfig) -> str | None:
 
 
 def _thinking_aloud(features: ChatFeatures, config: CleanConfig) -> str | None:
-    if not config.repairs.thinking or not may_think_of_task(features.telling_words):
+    if not config.repairs.thinking or not may_think_of_task(features.words):
         return None
     return next((_quote(message) for message in features.messages if thinks_of_task(message)), None)
 
