@@ -310,6 +310,12 @@ def test_a_plan_writes_nothing_and_says_what_runs_out_first(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+def test_a_plan_of_what_is_on_the_hub_says_so_and_fetches_nothing(tmp_path: Path) -> None:
+    done = soc("mix", "--plan", "--json", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert all(source["note"] for source in json.loads(done.stdout)["sources"].values())
+
+
 def test_a_source_that_fails_loses_nothing_of_the_others(tmp_path: Path) -> None:
     sources = three_sources(tmp_path)
     good = Path(sources[2]["path"])

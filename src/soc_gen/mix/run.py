@@ -62,6 +62,8 @@ def make_mix(job: MixJob) -> MixReport:
         check_folder(job.out)
     with _spool_folder(job) as folder:
         spools = _spools(job, mix, folder, report)
+        if not spools:  # of a plan: all of it is on the Hub
+            return report
         mix = mix.model_copy(update={"sources": tuple(s for s in mix.sources if label_of(s) in spools)})
         outcome = _mixed(job, mix, [spools[label_of(source)] for source in mix.sources], report)
         if not job.plan:
@@ -128,10 +130,6 @@ def _spools(job: MixJob, mix: Mix, folder: Path, report: MixReport) -> dict[str,
             errors.append(_nothing_left(label, spool))
     if errors:
         raise errors[0]
-    if not made:
-        raise UsageError(
-            "no source is here, so there is nothing to plan with", hint="Set a path for each source"
-        )
     return made
 
 
