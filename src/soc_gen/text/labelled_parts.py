@@ -13,63 +13,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from soc_gen.models import Chat
-from soc_gen.text.label_names import fold_names, is_name, name_key, name_pieces
-from soc_gen.text.lists import is_item, is_list, is_score, item_line, next_items
-from soc_gen.text.normalize import contains_any
-from soc_gen.text.speaker_labels import (
-    Callers,
-    Form,
-    Label,
-    Side,
-    callers,
-    later_labels,
-    line_label,
-    names_of,
-)
-
-_ROLE_PIECES = (
-    *("user", "human", "assist", "asist", "asyst", "person", "speaker", "particip", "charact", "customer"),
-    *("usuari", "utilis", "nutzer", "utente", "gebruiker", "anvandare", "bruk", "bruger", "uzytk", "uzivat"),
-    *(
-        "kullanici",
-        "pengguna",
-        "nguoi",
-        "troly",
-        "tro ly",
-        "friend",
-        "texter",
-        "interloc",
-        "sprecher",
-        "teilnehm",
-    ),
-)
-_FOREIGN_ROLE_PIECES = (
-    *(
-        "пользователь",
-        "користувач",
-        "ассистент",
-        "асистент",
-        "помощник",
-        "собеседник",
-        "участник",
-        "персонаж",
-    ),
-    *(
-        "человек",
-        "用户",
-        "用戶",
-        "ユーザー",
-        "사용자",
-        "助手",
-        "助理",
-        "アシスタント",
-        "어시스턴트",
-        "人物",
-        "角色",
-    ),
-    *("说话人", "話者", "화자", "مستخدم", "مساعد", "उपयोगकर्ता", "सहायक", "משתמש", "עוזר"),
-)
-"""Strings of which one occurs in every label of a role."""
+from soc_gen.text.label_names import is_name, name_key
+from soc_gen.text.label_rows import Row, drop_lists, drop_unsaid, read_rows
+from soc_gen.text.label_search import may_name
+from soc_gen.text.label_types import Callers, Form, Label, Side
+from soc_gen.text.lists import is_item, is_score, item_line
+from soc_gen.text.speaker_labels import callers, line_label, names_of
 
 
 class Reading(NamedTuple):
@@ -134,42 +83,6 @@ def chat_readers(chat: Chat) -> dict[str, Reader]:
     }
 
 
-@lru_cache(maxsize=4096)
-def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return UTF-8 strings, ASCII and others, of which a text with a label contains one.
-
-    Args:
-        names: ``names_of`` both people, together or separate.
-    """
-    pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
-    pieces = [piece for piece in pieces if not any(other in piece for other in pieces if other != piece)]
-    return (
-        tuple(piece.encode() for piece in pieces if piece.isascii()),
-        tuple(piece.encode() for piece in pieces if not piece.isascii()),
-    )
-
-
-def may_name(text: str, names: frozenset[str]) -> bool:
-    """Whether ``text`` may contain a label; ``names`` are ``names_of`` both people. Fast."""
-    plain, beyond = label_pieces(names)
-    data = fold_names(text).encode("utf-8", "replace")
-    return contains_any(plain, data) or (not data.isascii() and contains_any(beyond, data))
-
-
-@dataclass(slots=True)
-class _Row:
-    """One line of a part."""
-
-    message: int
-    text: str
-    labels: list[Label]
-
-    def text_after(self, place: int) -> str:
-        """Return the text between the label at ``place`` and the next one."""
-        ends = [label.start for label in self.labels[place + 1 :]]
-        return self.text[self.labels[place].end : ends[0] if ends else None].strip()
-
-
 def foreign_line(messages: Sequence[str], own: frozenset[str], other: frozenset[str]) -> str:
     """Return a line of ``messages`` that is labelled as the other person's, or "".
 
@@ -206,9 +119,9 @@ def read_part(
         theirs: The other person's use of labels.
     """
     people = people._replace(own_roles=mine.own_roles, other_roles=mine.other_roles)
-    rows = _rows(messages, people)
-    _drop_lists(rows)
-    _drop_unsaid(rows)
+    rows = read_rows(messages, people)
+    drop_lists(rows)
+    drop_unsaid(rows)
     labels = [label for row in rows for label in row.labels]
     if not labels:
         return Reading(list(messages))
@@ -218,88 +131,7 @@ def read_part(
     return Reading(_stripped(messages, rows, labelled=mine.labelled or _repeats(labels)))
 
 
-def _rows(messages: Sequence[str], people: Callers) -> list[_Row]:
-    rows: list[_Row] = []
-    for number, message in enumerate(messages):
-        rows += [_Row(number, line, _labels(line, people)) for line in message.split("\n")]
-    return rows
-
-
-def _labels(line: str, people: Callers) -> list[Label]:
-    if not may_name(line, people.names):
-        return []
-    first = line_label(line, people)
-    return [*([first] if first else []), *later_labels(line, people, first)]
-
-
-def _drop_lists(rows: list[_Row]) -> None:
-    """Remove the labels of rows that are lists, or items of one."""
-    run: list[tuple[_Row, str, str]] = []
-    expected = False
-    for row in [*rows, _Row(-1, "", [])]:
-        item = _item(row)
-        if item and not _one_line_list(row):
-            run.append((row, *item))
-            continue
-        if row.text.strip() or row.message < 0:
-            strangers = any(not item_row.labels for item_row, _, _ in run)
-            if is_list([(name, text) for _, name, text in run], expected=expected or strangers):
-                for item_row, _, _ in run:
-                    item_row.labels = []
-            run = []
-            expected = row.text.rstrip().endswith((":", "：")) and not row.labels
-
-
-def _item(row: _Row) -> tuple[str, str] | None:
-    """Return the name at the start of a row, of anybody, and the text after it; None if there is none."""
-    if any(
-        label.form is Form.MARKED and not _is_plain(row.text[label.start : label.end]) for label in row.labels
-    ):
-        return None
-    if row.labels and row.labels[0].start == 0:
-        return row.labels[0].key, row.text_after(0) if len(row.labels) == 1 else "?"
-    item = item_line(row.text)
-    return (name_key(item["name"]), row.text[item.end() :]) if item and not row.labels else None
-
-
-def _is_plain(label: str) -> bool:
-    """Whether ``label`` is written as in a list, and not as in a chat log."""
-    return not any(mark in label for mark in "[]<>【】") and not is_score(label)
-
-
-def _one_line_list(row: _Row) -> bool:
-    """Remove the labels of a row such as "Luna: salad / Max: drinks"; return whether it was a list."""
-    if not row.labels:
-        return False
-    first = row.labels[0].end
-    known = [(label.start, label.end, label.key) for label in row.labels]
-    strangers = [
-        (first + item.start("name"), first + item.end(), name_key(item["name"]))
-        for item in next_items(row.text[first:])
-        if not any(start <= first + item.start("name") < end for start, end, _ in known)
-    ]
-    places = sorted(known + strangers)
-    ends = [*(start for start, _, _ in places[1:]), len(row.text)]
-    items = [(key, row.text[end:until]) for (_, end, key), until in zip(places, ends, strict=True)]
-    if not is_list(items, expected=bool(strangers)):
-        return False
-    row.labels = []
-    return True
-
-
-def _drop_unsaid(rows: list[_Row]) -> None:
-    """Remove labels without a text: a name below a text is a signature."""
-    for place, row in enumerate(rows):
-        after = next((later for later in rows[place + 1 :] if later.text.strip()), None)
-        followed = after is not None and not after.labels
-        row.labels = [
-            label
-            for number, label in enumerate(row.labels)
-            if row.text_after(number) or followed or label.form is Form.MARKED
-        ]
-
-
-def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
+def _foreign(rows: list[Row], labels: list[Label], theirs: Usage) -> str:
     """Return the first line that is the other person's, or ""."""
     own = any(label.side is Side.OWN for label in labels)
     roles = {label.key for label in labels if label.side is Side.ROLE}
@@ -315,7 +147,7 @@ def _foreign(rows: list[_Row], labels: list[Label], theirs: Usage) -> str:
     return ""
 
 
-def _strangers_line(rows: list[_Row], labels: list[Label], people: Callers) -> str:
+def _strangers_line(rows: list[Row], labels: list[Label], people: Callers) -> str:
     """Return a line of somebody unknown beside labelled lines of the writer: ``Borya:`` may be Boris."""
     if not any(label.side is Side.OWN and label.form is Form.MARKED and label.sure for label in labels):
         return ""
@@ -340,7 +172,7 @@ def _repeats(labels: list[Label]) -> bool:
     return max(starts.values(), default=0) > 1
 
 
-def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> list[str]:
+def _stripped(messages: Sequence[str], rows: list[Row], *, labelled: bool) -> list[str]:
     made = []
     for number, message in enumerate(messages):
         mine = [row for row in rows if row.message == number]
@@ -361,11 +193,11 @@ def _stripped(messages: Sequence[str], rows: list[_Row], *, labelled: bool) -> l
     return made
 
 
-def _is_talk(row: _Row) -> bool:
+def _is_talk(row: Row) -> bool:
     return _is_said(row.text_after(0))
 
 
-def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
+def _goes(row: Row, place: int, *, labelled: bool) -> bool:
     """Whether a label of the writer, or of a role, is taken off."""
     label = row.labels[place]
     if label.side is Side.OTHER or not (label.sure or labelled):
@@ -379,7 +211,7 @@ def _goes(row: _Row, place: int, *, labelled: bool) -> bool:
     return not is_item(row.text_after(place))
 
 
-def _without(row: _Row, places: Iterable[int]) -> str:
+def _without(row: Row, places: Iterable[int]) -> str:
     text = row.text
     for place in sorted(places, reverse=True):
         label = row.labels[place]

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
 
 from soc_gen.models import Persona
-from soc_gen.text.label_names import LabelNames, is_titled, label_names, name_key
+from soc_gen.text.label_names import is_titled, label_names, name_key
+from soc_gen.text.label_types import Callers, Form, Label, Side
 from soc_gen.text.names import first_name
 
 _LONGEST = 100  # most characters of a label with its time stamps
@@ -98,53 +97,6 @@ _REPORT_WORDS = (
     "told tell telling to with from and asked ask hey hi dear is by for about of the my said cc or"
 )
 _REPORTS = frozenset(_REPORT_WORDS.split())
-
-
-class Side(Enum):
-    """The owner of a label."""
-
-    OWN = "own"
-    OTHER = "other"
-    ROLE = "role"
-    """One of the two, but unclear which."""
-
-
-class Form(Enum):
-    """How a name is marked as a label."""
-
-    MARKED = "marked"
-    """By a colon, brackets, a time stamp: a label for any name."""
-    DASH = "dash"
-    """By signs that also follow the name of an addressed person: a dash, bold letters, an @."""
-    HANDLE = "handle"
-    """By an @ alone: a label for the writer's own name, otherwise a mention."""
-    BARE = "bare"
-    """By a line with nothing else."""
-
-
-class Label(NamedTuple):
-    """A label in a line."""
-
-    start: int
-    end: int
-    """Index where the text after the label begins."""
-    side: Side
-    key: str
-    """The name, normalized for comparison."""
-    sure: bool
-    """Whether the name is not a word that is often followed by a colon."""
-    form: Form
-
-
-class Callers(NamedTuple):
-    """Names of the two people in labels, from the view of the writer."""
-
-    names: frozenset[str] = frozenset()
-    """``names_of`` both people."""
-    own: LabelNames = LabelNames()
-    other: LabelNames = LabelNames()
-    own_roles: frozenset[str] = frozenset()
-    other_roles: frozenset[str] = frozenset()
 
 
 def names_of(persona: Persona) -> frozenset[str]:

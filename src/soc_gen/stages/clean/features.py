@@ -8,7 +8,8 @@ from functools import cached_property
 
 from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import is_assistant_speak, model_words
-from soc_gen.text.labelled_parts import Reader, chat_readers, label_pieces, may_name
+from soc_gen.text.label_search import label_pieces, may_name
+from soc_gen.text.labelled_parts import Reader, chat_readers
 from soc_gen.text.ngrams import ngrams
 from soc_gen.text.normalize import contains_any
 from soc_gen.text.repetition import OVER_AND_OVER
