@@ -70,9 +70,8 @@ def stage_mix(mix: Path, folder: Path, *, recipe_only: bool) -> dict[str, int]:
                 handle.writelines(recipe_lines(mix))
             (folder / _CARD).write_text(_recipe_card((mix / _CARD).read_text("utf-8")), "utf-8")
         else:
-            for name in (*_NOTES, *_DATA):
-                if (mix / name).is_file():
-                    shutil.copyfile(mix / name, folder / name)
+            for path in filter(Path.is_file, (mix / name for name in (*_NOTES, *_DATA))):
+                shutil.copyfile(path, folder / path.name)
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 

@@ -126,6 +126,11 @@ def _results(job: Job, paths: Sequence[Path], workers: int) -> Iterator[tuple[in
             yield unit.rows, made
 
 
+def _refusal_line(item: Rejected) -> bytes:
+    told = {"id": item.source_id, "reason": item.reason, "detail": item.detail}
+    return orjson.dumps(told) + b"\n"
+
+
 def _write(folder: Path, results: Iterator[tuple[int, list[Result]]]) -> tuple[int, Counter[str]]:
     rows, offset, sketch, rejected = 0, 0, 0, Counter[str]()
     with (
@@ -136,12 +141,10 @@ def _write(folder: Path, results: Iterator[tuple[int, list[Result]]]) -> tuple[i
     ):
         for count, made in results:
             rows += count
-            for item in made:
-                if isinstance(item, Rejected):
-                    rejected[item.reason] += 1
-                    told = {"id": item.source_id, "reason": item.reason, "detail": item.detail}
-                    refused.write(orjson.dumps(told) + b"\n")
-                    continue
+            bad = [item for item in made if isinstance(item, Rejected)]
+            rejected.update(item.reason for item in bad)
+            refused.writelines(map(_refusal_line, bad))
+            for item in [item for item in made if not isinstance(item, Rejected)]:
                 conversations.write(item.line + b"\n")
                 sketches.write(item.minhash)
                 hashes = (item.number, item.text, item.masked, item.prompt, item.group, item.join)

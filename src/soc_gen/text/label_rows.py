@@ -51,12 +51,17 @@ def drop_lists(rows: list[Row]) -> None:
             run.append((row, *item))
             continue
         if row.text.strip() or row.message < 0:
-            strangers = any(not item_row.labels for item_row, _, _ in run)
-            if is_list([(name, text) for _, name, text in run], expected=expected or strangers):
-                for item_row, _, _ in run:
-                    item_row.labels = []
+            _drop_list(run, expected=expected)
             run = []
             expected = row.text.rstrip().endswith((":", "：")) and not row.labels
+
+
+def _drop_list(run: list[tuple[Row, str, str]], *, expected: bool) -> None:
+    """Remove the labels of consecutive rows that are the items of one list."""
+    strangers = any(not row.labels for row, _, _ in run)
+    if is_list([(name, text) for _, name, text in run], expected=expected or strangers):
+        for row, _, _ in run:
+            row.labels = []
 
 
 def _item(row: Row) -> tuple[str, str] | None:

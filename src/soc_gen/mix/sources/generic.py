@@ -126,14 +126,18 @@ def read(paths: Sequence[Path], settings: GenericSettings) -> Iterator[Unit]:
             if unit.data is None:
                 yield unit
                 continue
-            if form is None:
-                check_columns(unit.data, settings.columns.values(), unit.where)
-                form = recognise(unit.data, settings.columns)
-                if form is None:
-                    there = ", ".join(map(str, unit.data))[:200]
-                    hint = f"Say which is which under columns; there are: {there}"
-                    raise UsageError("its form is not recognised", where=unit.where, hint=hint)
+            form = form or _form_of(unit, settings)
             yield unit._replace(data={"row": unit.data, "form": form})
+
+
+def _form_of(unit: Unit, settings: GenericSettings) -> Form:
+    check_columns(unit.data, settings.columns.values(), unit.where)
+    form = recognise(unit.data, settings.columns)
+    if form is None:
+        there = ", ".join(map(str, unit.data))[:200]
+        hint = f"Say which is which under columns; there are: {there}"
+        raise UsageError("its form is not recognised", where=unit.where, hint=hint)
+    return form
 
 
 def convert(unit: Unit, _: GenericSettings) -> Iterator[Conversation]:
