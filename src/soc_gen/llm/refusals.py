@@ -1,7 +1,7 @@
 """Which fault an answer stands for that is no reply: by its status, and by the words of its body.
 
-Servers agree on few statuses and on no words, so each kind of refusal is told by pieces of words that are in
-all bodies of that kind seen so far. The kinds are tried in one order, ``_KINDS``: a body may have words of
+Servers agree on few statuses and on no sentence, so each kind of refusal is told by the words of
+``soc_gen.llm.refusal_words``. The kinds are tried in one order, ``_KINDS``: a body may have words of
 several, and the first is the one that decides.
 """
 
@@ -23,6 +23,7 @@ from soc_gen.llm.faults import (
     TransientError,
     UnsupportedFieldError,
 )
+from soc_gen.llm.refusal_words import CONTEXT, DAY, FLAGGED, GENERATION, MINUTE, NO_MONEY, PASSING, SCHEMA
 from soc_gen.llm.retry_after import parse_retry_after
 
 _TRANSIENT = frozenset({408, 409, 424, 425, 429, 498, 499})
@@ -42,56 +43,6 @@ _USUAL_KEYS = frozenset({"error", "message", "msg", "detail", "details", "object
 _DEEPEST = 20  # levels of a body
 _MOST_WORDS = 4000  # characters of a body that are looked at
 _MAX_TOKENS = ("max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_tokens")
-
-
-def _words(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
-
-
-_FLAGGED = _words(
-    r"flagged|moderation|guardrail|content[ _-]?(filter|polic|management|inspection)|data_inspection",
-    r"usage (guideline|polic)|inappropriate|content exists risk|high risk",
-    r"sensitive (content|word|information)",
-    r"unsafe|censored|responsible_?ai|prohibited|safety[ _](check|polic|system|filter|setting)",
-    r"violat\w+ (our|the|of|usage|content)|harmful|content .{0,40}\bblocked|blocked .{0,40}\bcontent",
-)
-_CONTEXT = _words(
-    r"context[ _-]?(length|size|window|limit)|exceed_context|max_seq_len|max_model_len|max_position",
-    r"(range|length) of input|input[ _]length|prompt[ _]length|sequence[ _]length|model token limit",
-    r"(prompt|input|inputs|messages?|conversation|sequence|request)\b.{0,80}?\b(is|are|was)? ?"
-    r"too (long|large|many tokens)",
-    r"(prompt|input|message|sequence|request)s?\b.{0,80}?(exceed|longer than|greater than|more than).{0,60}"
-    r"(length|limit|tokens?|maximum|max\b|\d{3})",
-    r"reduce (the )?(length|size|number of) .{0,20}(message|prompt|input|token)",
-    r"too many (input |prompt )?tokens|(maximum|max) (prompt|input|sequence|number of (input )?tokens)",
-    r"`?inputs`? (tokens )?(must|should) (have|be) (less|fewer|at most)|`inputs` tokens|request too large",
-    r"tokens? .{0,60}(greater|longer|larger|more) than .{0,40}(context|maximum|limit|model)",
-    r"(输入|上下文|提示).{0,12}(过长|超长|超过|超出)",
-)
-_CONTEXT_OF_REPLY = _words(r"max_(completion_|output_|new_)?tokens")
-_PROMPT_WORDS = _words(r"prompt|input|message|context|requested|sequence")
-_GENERATION = _words(
-    r"json_validate_failed|tool_use_failed|incomplete_json_output|failed_generation|generation_error",
-    r"failed to (generate|call|parse|validate) .{0,30}(json|function|tool|output|generat)",
-    r"(produced|generated|returned) (an )?(invalid|malformed|incomplete|unparsable) ",
-    r"(output|generation|response|completion) .{0,30}(did|does) not (match|conform|validate|follow)",
-)
-_NO_MONEY = _words(
-    r"insufficient[ _](quota|balance|fund|credit)|exceeded.{0,20}\bquota|quota.{0,20}(exceeded|exhausted)",
-    r"billing|recharge|payment|out of credits?|no credits?|arrears|overdue|suspended|余额|欠费",
-)
-_DAY = _words(
-    r"per[ _-]?(day|week|month)|\b(daily|weekly|monthly)\b|\((tpd|rpd)\)|\b[rt]pd\b|PerDay|24 ?h(ours)?\b"
-)
-_MINUTE = _words(r"per[ _-]?(min|sec|hour)|\b[rt]p[ms]\b|/ ?(min|sec|m|s)\b|PerMinute|PerSecond")
-_SCHEMA = _words(
-    r"response_format|json_schema|json_object|json schema|guided|structured[ _-]?output|grammar",
-    r"invalid format|requested parameters",
-)
-_PASSING = _words(
-    r"provider returned error|upstream|unloaded|crashed|try again|temporar|overloaded|timed? ?out|busy",
-    r"is (still )?loading|capacity|connection (error|reset|refused|closed)|unavailable|not ready",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +86,17 @@ def from_status(
 
 
 def _flagged(refusal: _Refusal) -> Exception | None:
-    flagged = refusal.status in {400, 403, 422} and _FLAGGED.search(refusal.text)
+    flagged = refusal.status in {400, 403, 422} and FLAGGED.are_in(refusal.text)
     return PromptFlaggedError(refusal.told) if flagged or refusal.status == 451 else None
 
 
 def _too_long(refusal: _Refusal) -> Exception | None:
-    told = refusal.status in {400, 422, 500} and is_context_length(refusal.text)
+    told = refusal.status in {400, 422, 500} and CONTEXT.are_in(refusal.text)
     return ContextLengthError(refusal.told) if told or refusal.status == 413 else None
 
 
 def _badly_generated(refusal: _Refusal) -> Exception | None:
-    found = refusal.status in {400, 422, 500} and _GENERATION.search(refusal.text)
+    found = refusal.status in {400, 422, 500} and GENERATION.are_in(refusal.text)
     return BadGenerationError(refusal.told) if found else None
 
 
@@ -153,7 +104,7 @@ def _unknown_field(refusal: _Refusal) -> Exception | None:
     status, text = refusal.status, refusal.text
     if status in {400, 422} and (name := unsupported_field(refusal.body, text, refusal.sent)):
         return UnsupportedFieldError(name, refusal.told, _instead(name, text))
-    known = status in {400, 404, 415, 422, 500} and _SCHEMA.search(text)
+    known = status in {400, 404, 415, 422, 500} and SCHEMA.are_in(text)
     return UnsupportedFieldError(RESPONSE_FORMAT, refusal.told) if known or status in {415, 501} else None
 
 
@@ -169,7 +120,7 @@ def _no_access(refusal: _Refusal) -> Exception | None:
 
 def _passing(refusal: _Refusal) -> Exception | None:
     status = refusal.status
-    if status in _TRANSIENT or status >= 500 or (status == 400 and _PASSING.search(refusal.text)):
+    if status in _TRANSIENT or status >= 500 or (status == 400 and PASSING.are_in(refusal.text)):
         seconds, overload = parse_retry_after(refusal.headers), status in _OVERLOAD
         return TransientError(f"http_{status}", refusal.words, retry_after=seconds, overload=overload)
     return None
@@ -205,12 +156,6 @@ def from_error_body(error: object, url: str, sent: Collection[str] = ()) -> Exce
     return fault
 
 
-def is_context_length(text: str) -> bool:
-    """Whether the words of a refusal say that the prompt, or prompt and reply, are too long."""
-    about_reply = _CONTEXT_OF_REPLY.search(text) and not _PROMPT_WORDS.search(text)
-    return bool(_CONTEXT.search(text)) and not about_reply
-
-
 def unsupported_field(body: object, text: str, sent: Collection[str]) -> str | None:
     """Return the field of the request that a refusal names, or None.
 
@@ -230,7 +175,9 @@ def _mention(name: str) -> re.Pattern[str]:
     word = rf"(?:{re.escape(name)}|{re.escape(camel)})"
     if "_" in name or name not in {"stop", "seed"}:
         return re.compile(rf"(?<!\w){word}(?!\w)")
-    return re.compile(rf"[\"'`]{word}[\"'`]|(?:parameters?|arguments?|fields?|supplied)\W+{word}\b")
+    return re.compile(
+        rf"[\"'`]{word}[\"'`]|(?:parameters?|arguments?|fields?|supplied)\W+{word}\b|^{word}:", re.M
+    )
 
 
 def _places(value: object) -> Iterator[str]:
@@ -256,9 +203,7 @@ def _instead(field: str, text: str) -> str:
 
 def _will_not_pass(text: str) -> bool:
     """Whether a 429 is for a day, a plan or a balance, and not for a minute."""
-    if _DAY.search(text):
-        return True
-    return bool(_NO_MONEY.search(text)) and not _MINUTE.search(text)
+    return DAY.are_in(text) or (NO_MONEY.are_in(text) and not MINUTE.are_in(text))
 
 
 def error_message(body: object) -> str:
@@ -274,8 +219,12 @@ def error_message(body: object) -> str:
 
 
 def _text(body: object) -> str:
-    """Return all words of a body, with the keys that say something, and JSON inside of it unescaped."""
-    return "\n".join(_words_in(body, _DEEPEST)).replace('\\"', '"')[:_MOST_WORDS]
+    """Return all words of a body, with the keys that say something, and JSON inside of it unescaped.
+
+    A web page has none: it is of something before the server, and has words for everything.
+    """
+    text = "\n".join(_words_in(body, _DEEPEST)).replace('\\"', '"')
+    return "" if text.lstrip().startswith("<") else text[:_MOST_WORDS]
 
 
 def _words_in(body: object, levels: int) -> Iterator[str]:
