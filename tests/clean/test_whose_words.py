@@ -137,3 +137,15 @@ def test_a_label_goes_whole(label: str) -> None:
 def test_thoughts_in_tags_of_more_names_are_dropped(name: str, brackets: str) -> None:
     opener, closer = brackets.format(name), brackets.format(f"/{name}")
     assert _becomes(f"{opener}be dry{closer}behind the bikes") == ["behind the bikes"]
+
+
+@pytest.mark.parametrize("apostrophe", "'’‘ʼ`´")
+def test_an_apostrophe_of_any_form_hides_no_label(apostrophe: str) -> None:
+    """Also where nothing else in the chat is beyond ASCII."""
+    parts = ["where were you", "at home all day", f"O{apostrophe}Neil: i was there\nLuna: me too"]
+    talk = chat(*[[part] for part in parts], ["that is odd"])
+    other = talk.experience.persona2.model_copy(update={"name": "Siobhan O'Neil", "username": None})
+    experience = talk.experience.model_copy(update={"persona2": other})
+    (made,) = clean_chats([talk.model_copy(update={"experience": experience})], CleanConfig())
+    assert not isinstance(made, Chat)
+    assert made.reason == "speaks_for_other"

@@ -15,8 +15,12 @@ from soc_gen.llm.faults import (
 )
 from soc_gen.llm.refusals import from_status
 
-SENT = ("model", "messages", "max_tokens", "seed", "temperature", "top_p", "stop", "response_format")
-SENT += ("top_k", "min_p", "presence_penalty")
+SENT = frozenset(
+    (
+        *("model", "messages", "max_tokens", "seed", "temperature", "top_p", "top_k", "min_p", "stop"),
+        *("presence_penalty", "response_format"),
+    )
+)
 REFUSALS: dict[type[Exception], list[tuple[int, object]]] = {
     TransientError: [
         (400, "The model is currently loading, retry in 20 s"),

@@ -19,7 +19,8 @@ from soc_gen.llm.faults import (
     TransientError,
 )
 from soc_gen.llm.router import Router
-from soc_gen.llm.types import LLM, PromptMessage, Reply, Request, Usage
+from soc_gen.llm.types import LLM, Reply, Request, Usage
+from soc_gen.llm.wire import fold_system
 from soc_gen.log import log
 from soc_gen.settings import Endpoint, Sampling
 
@@ -175,7 +176,7 @@ async def _remedy(fault: Exception, trial: Trial, asker: _Asker) -> str:
     fields = ", ".join(_more_than(plain.sampling, refused.sampling))
     if await _is_taken(plain, refused, asker):
         return f"It takes the request without {fields}: leave out what it names of [{trial.stage}.sampling]"
-    if await _is_taken(_without_system(refused), refused, asker):
+    if await _is_taken(replace(refused, messages=fold_system(refused.messages)), refused, asker):
         return 'It takes the request without a system message: set system_role = "user" under [endpoint]'
     return trial.otherwise if refused.continue_final else _REFUSED
 
@@ -207,15 +208,6 @@ def _more_than(plain: Sampling, sampling: Sampling) -> list[str]:
     """Return the names of fields that ``sampling`` sends and ``plain`` does not."""
     names = [name for name in type(sampling).model_fields if getattr(sampling, name) != getattr(plain, name)]
     return [*(name for name in names if name != "extra_body"), *sampling.extra_body]
-
-
-def _without_system(request: Request) -> Request:
-    """Return ``request`` with the system text moved to the start of the first user message."""
-    system, *others = request.messages
-    if system["role"] != "system" or not others or others[0]["role"] != "user":
-        return request
-    first: PromptMessage = {"role": "user", "content": f"{system['content']}\n\n{others[0]['content']}"}
-    return replace(request, messages=(first, *others[1:]))
 
 
 # --- figures -----------------------------------------------------------------------------------------

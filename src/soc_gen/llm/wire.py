@@ -97,7 +97,7 @@ def wire_body(
     sampling = request.sampling
     body: dict[str, Any] = {
         "model": model,
-        "messages": request.messages if system_role == "system" else _folded(request.messages),
+        "messages": request.messages if system_role == "system" else fold_system(request.messages),
         "max_tokens": sampling.max_tokens,
         "seed": request.seed,
     }
@@ -119,8 +119,8 @@ def wire_body(
     return body
 
 
-def _folded(messages: Sequence[PromptMessage]) -> list[PromptMessage]:
-    """Return ``messages`` without a system role: what it said opens the user's message that follows."""
+def fold_system(messages: Sequence[PromptMessage]) -> tuple[PromptMessage, ...]:
+    """Return ``messages`` without a system role: its text opens the user's message that follows."""
     folded: list[PromptMessage] = []
     for message in messages:
         role = "user" if message["role"] == "system" else message["role"]
@@ -129,7 +129,7 @@ def _folded(messages: Sequence[PromptMessage]) -> list[PromptMessage]:
             folded[-1] = {"role": role, "content": content}
         else:
             folded.append({"role": role, "content": message["content"]})
-    return folded
+    return tuple(folded)
 
 
 def _response_format(schema: dict[str, Any], response_format: ResponseFormat) -> dict[str, Any]:

@@ -30,7 +30,9 @@ _EVERYDAY_LIST = """
 """
 _EVERYDAY = frozenset(_EVERYDAY_LIST.split())
 _NICKNAME = re.compile(r"[\"“'‘(]([^\"“”'‘’()]{2,30})[\"”'’)]")
-_APOSTROPHES = re.compile("['’‘ʼʻ`´′]")
+APOSTROPHES = "'’‘ʼʻ`´′"
+"""Characters of names that labels leave out or write otherwise."""
+_APOSTROPHES = re.compile(f"[{APOSTROPHES}]")
 _INITIALS = re.compile(r"(?<=\b\w)\.(?=\w)")
 _DISCRIMINATOR = re.compile(r"#\d{1,5}[\W_]*$")
 _EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from soc_gen.models import Chat
 from soc_gen.text.assistant_speak import is_assistant_speak, model_words
+from soc_gen.text.label_names import APOSTROPHES
 from soc_gen.text.label_search import label_pieces, may_name
 from soc_gen.text.labelled_parts import Reader, chat_readers
 from soc_gen.text.ngrams import ngrams
@@ -20,7 +21,6 @@ from soc_gen.text.tokens import tokenize_bytes
 
 _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})
-_APOSTROPHES = b"'`"
 _ENDS = b"!?., "
 _LOWER = bytes(range(256)).lower()
 _LETTERS = re.compile(
@@ -76,11 +76,9 @@ class ChatFeatures:
     def names_somebody(self) -> bool:
         """Whether the text may contain a speaker label."""
         persona1, persona2 = self.chat.experience.people
-        if _LETTERS.search(self.rare):
+        if _LETTERS.search(self.rare) or not self.marks.isdisjoint(APOSTROPHES):
             return may_name(self.text, names_of(persona1) | names_of(persona2))
-        data = self.data.lower()
-        if b"'" in data or b"`" in data:
-            data = data.translate(None, _APOSTROPHES)
+        data = self.data.lower().replace(b"'", b"")
         return contains_any(label_pieces(names_of(persona1), names_of(persona2))[0], data)
 
     @cached_property
