@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from soc_gen.llm.json_reply import find_answer, object_with, parse_json_object
+from soc_gen.llm.json_reply import find_answer, object_with
 from soc_gen.text.thinking import strip_thinking
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -17,6 +17,11 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
+
+
+def parse_json_object(text: str) -> dict[str, Any] | None:
+    answer = find_answer(text, object_with)
+    return answer.value if answer else None
 
 
 @pytest.mark.parametrize(

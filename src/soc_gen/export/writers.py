@@ -16,11 +16,11 @@ from soc_gen.export.split import Participants, Split, SplitBy, split
 from soc_gen.io.file_set import FileSet, of_unfinished_run
 from soc_gen.io.files import make_folder, remove_leftovers, wrap_write_errors
 from soc_gen.io.jsonl import BadLine
+from soc_gen.io.tables import parquet_writer
 from soc_gen.models import Chat
 
 Read = Callable[[], Iterable[Chat | BadLine]]
 Write = Callable[[Row], None]
-_ROWS_AT_ONCE = 1000
 _ROWS = {"train.jsonl", "test.jsonl", "train.parquet", "test.parquet"}
 _FIRST, _LAST = "dataset_info.json", "axolotl.yaml"
 _NOTES = (_FIRST, _LAST)
@@ -170,40 +170,21 @@ def _rows_of(chat: Chat, plan: ExportPlan, parts: Split, done: ExportResult) -> 
 
 @contextmanager
 def _writer(handle: IO[bytes], form: Format) -> Iterator[Write]:
-    if form == "parquet":
-        with _parquet_writer(handle) as write:
-            yield write
+    if form != "parquet":
+        yield lambda row: _write_line(handle.write, fields(row, form))
         return
-    yield lambda row: _write_line(handle.write, fields(row, form))
-
-
-def _write_line(write: Callable[[bytes], object], columns: dict[str, object]) -> None:
-    write(orjson.dumps(columns) + b"\n")
-
-
-@contextmanager
-def _parquet_writer(handle: IO[bytes]) -> Iterator[Write]:
     import pyarrow as pa  # noqa: PLC0415 - heavy
-    import pyarrow.parquet as pq  # noqa: PLC0415
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])
     schema = pa.schema(
         [("messages", pa.list_(message)), ("chat_id", pa.string()), ("perspective", pa.string())]
     )
-    waiting: list[dict[str, object]] = []
-    with pq.ParquetWriter(handle, schema) as writer:
+    with parquet_writer(handle, schema) as write:
+        yield lambda row: write(fields(row, "parquet"))
 
-        def write(row: Row) -> None:
-            waiting.append(fields(row, "parquet"))
-            if len(waiting) == _ROWS_AT_ONCE:
-                flush()
 
-        def flush() -> None:
-            writer.write_table(pa.Table.from_pylist(waiting, schema))
-            waiting.clear()
-
-        yield write
-        flush()
+def _write_line(write: Callable[[bytes], object], columns: dict[str, object]) -> None:
+    write(orjson.dumps(columns) + b"\n")
 
 
 def _write_notes(files: FileSet, folder: Path, names: list[str], plan: ExportPlan) -> set[str]:

@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soc_gen.io.tables import parquet_writer
 from soc_gen.models import Chat
 
 if TYPE_CHECKING:
     from datasets import Features
-
-_ROWS_AT_ONCE = 1000
 
 
 def features() -> Features:
@@ -37,15 +36,6 @@ def features() -> Features:
 
 def write_parquet(path: Path, chats: Iterable[Chat]) -> None:
     """Write ``chats`` to a Parquet file with the columns of ``features``."""
-    import pyarrow as pa  # noqa: PLC0415 - heavy
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    schema = features().arrow_schema
-    with pq.ParquetWriter(path, schema) as writer:
-        rows: list[dict[str, object]] = []
+    with parquet_writer(path, features().arrow_schema) as write:
         for chat in chats:
-            rows.append(chat.model_dump())
-            if len(rows) == _ROWS_AT_ONCE:
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                rows.clear()
-        writer.write_table(pa.Table.from_pylist(rows, schema))
+            write(chat.model_dump())

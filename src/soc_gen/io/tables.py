@@ -1,19 +1,24 @@
-"""Reads rows of tables, CSV in several dialects and Parquet, each with its position."""
+"""Reads rows of tables, CSV in several dialects and Parquet, each with its position; writes Parquet."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 from soc_gen.errors import UsageError
 from soc_gen.io.files import open_input
 from soc_gen.io.jsonl import BadLine
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 CSV = frozenset({".csv", ".tsv"})
 """Suffixes of text tables."""
+_ROWS_AT_ONCE = 1000  # of a group in Parquet
 _SEPARATORS = ",;\t|"
 
 
@@ -58,3 +63,32 @@ def parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
             yield from ((f"{path}:{number}", row) for number, row in enumerate(rows, 1))
     except pa.ArrowException as error:
         raise UsageError(f"not a readable Parquet file ({error})", where=str(path)) from None
+
+
+@contextmanager
+def parquet_writer(
+    target: Path | IO[bytes], schema: pa.Schema
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Give a function that writes one row to a Parquet file; the rows are written in groups.
+
+    Args:
+        target: Path or open file.
+        schema: Columns of the file.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - heavy
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    waiting: list[Mapping[str, Any]] = []
+    with pq.ParquetWriter(target, schema) as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(waiting, schema))
+            waiting.clear()
+
+        def write(row: Mapping[str, Any]) -> None:
+            waiting.append(row)
+            if len(waiting) == _ROWS_AT_ONCE:
+                flush()
+
+        yield write
+        flush()

@@ -88,12 +88,6 @@ def _read_whole(text: str, read: Callable[[Any], T | None]) -> Answer[T] | None:
     return None if value is None else Answer(value, found, repaired=False)
 
 
-def parse_json_object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that is the answer in ``text``, or None: see ``find_answer``."""
-    answer = find_answer(text, object_with)
-    return answer.value if answer else None
-
-
 def object_with(value: object, keys: Collection[str] = ()) -> dict[str, Any] | None:
     """Return the object that has all of ``keys``: ``value``, or the one that it holds, however deep.
 

@@ -14,6 +14,7 @@ from soc_gen.errors import UsageError
 from soc_gen.io.file_set import FileSet, of_unfinished_run
 from soc_gen.io.files import make_folder, wrap_write_errors
 from soc_gen.io.manifest import manifest_bytes
+from soc_gen.io.tables import parquet_writer
 from soc_gen.mix.card import card
 from soc_gen.mix.config import Mix, label_of
 from soc_gen.mix.licences import licence
@@ -25,7 +26,6 @@ from soc_gen.models import content_id
 
 MANIFEST = "mix.manifest.json"
 PREFERENCES = "preferences.jsonl"
-_ROWS_AT_ONCE = 1000
 _ALL = (
     "train.jsonl",
     "test.jsonl",
@@ -201,27 +201,14 @@ def _writer(handle: IO[bytes], form: str) -> Iterator[Callable[[dict[str, Any]],
         yield lambda row: _write_line(handle, row)
         return
     import pyarrow as pa  # noqa: PLC0415 - heavy
-    import pyarrow.parquet as pq  # noqa: PLC0415
 
     text = pa.string()
     names = ("id", "source", "source_id", "cluster_id", "license", "lang", "task", "split")
     message = pa.struct([("role", text), ("content", text)])
     columns = [("messages", pa.list_(message)), *((name, text) for name in names)]
     schema = pa.schema([*columns, ("loss_weight", pa.float64()), ("meta", text)])
-    waiting: list[dict[str, Any]] = []
-    with pq.ParquetWriter(handle, schema) as writer:
-
-        def write(row: dict[str, Any]) -> None:
-            waiting.append(row)
-            if len(waiting) == _ROWS_AT_ONCE:
-                flush()
-
-        def flush() -> None:
-            writer.write_table(pa.Table.from_pylist(waiting, schema))
-            waiting.clear()
-
+    with parquet_writer(handle, schema) as write:
         yield write
-        flush()
 
 
 def _write_line(handle: IO[bytes], row: dict[str, Any]) -> None:
