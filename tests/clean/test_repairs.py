@@ -11,7 +11,7 @@ from soc_gen.stages.clean.config import CleanConfig, RepairsConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.repairer import Repairer, UnsettledError, Writer, part_repairs
-from soc_gen.text import quotes
+from soc_gen.text import quotes, templates
 from soc_gen.text.labelled_parts import NOBODY
 from soc_gen.text.prompt_leak import index_prompts
 from soc_gen.text.speaker_labels import names_of
@@ -102,7 +102,7 @@ def test_thinking_goes_also_unclosed_and_with_no_opener(written: list[str], kept
     ],
 )
 def test_chat_template_tokens_go_and_what_follows_the_turn(written: str, kept: str) -> None:
-    assert machine.drop_template_tokens([written]) == [kept]
+    assert templates.drop_template_tokens([written]) == [kept]
 
 
 @pytest.mark.parametrize(

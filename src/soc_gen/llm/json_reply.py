@@ -11,7 +11,7 @@ import orjson
 
 from soc_gen.text.loose_json import FoundJson, find_json, is_encodable, unescape_json
 from soc_gen.text.speaker_labels import callers, line_label
-from soc_gen.text.template_tokens import TURN_TOKEN
+from soc_gen.text.templates import blocks
 from soc_gen.text.thinking import is_thinking_aloud, strip_thinking
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ T = TypeVar("T")
 # No other tag: ``{…}</draft><answer>{…}``.
 _NEXT_TURN = re.compile(
     r"[\s,\]]*(?:now\b[^\n]{0,80}\bturn\b[^\n{]{0,40}\s*)?"
-    rf"|(?:\s*(?:{TURN_TOKEN})\s*|\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{{0,80}}\bturn\b\.?\s*)+",
+    r"|(?:\s*\b(?:user|assistant|model|human)\b:?\s*|\s*now\b[^\n]{0,80}\bturn\b\.?\s*)+",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```\w*")
@@ -122,7 +122,8 @@ def _choose(text: str, candidates: list[_Candidate[T]], other_names: Collection[
 
 def _changes_turns(gap: str, other_names: Collection[str]) -> bool:
     """Does nothing stand in ``gap`` but what passes the word to the other side?"""
-    if _NEXT_TURN.fullmatch(gap):
+    apart_from_tokens = "".join(gap[turn.start : turn.end] for turn in blocks(gap))
+    if _NEXT_TURN.fullmatch(apart_from_tokens):
         return True
     label = _FENCE.sub("", gap).strip()
     if not label or not other_names:

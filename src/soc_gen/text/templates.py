@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from soc_gen.text.special_tokens import drop_tokens
+from soc_gen.text.special_tokens import SIGNS, drop_tokens
 from soc_gen.text.template_families import FAMILIES, HEADINGS, KINDS, KNOWN, Kind
-from soc_gen.text.thinking import SEAM
+from soc_gen.text.thinking import SEAM, TAG_NAMES
 
 _ANY = rf"[^<>|\n{SEAM}]{{0,40}}"
 # After the role: "assistant name=luna", Kimi's role names, a colon, empty lines.
@@ -93,6 +93,7 @@ _MARK = re.compile(
         for first, signs in groupby(_BY_FIRST, key=lambda sign: sign.first)
     )
 )
+_EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
 _SIGNS = frozenset("<[]#：")
 _ROLE_LINES = frozenset({"system", "user", "assistant", "model", "tool"})
 _COLON_WORDS = ("ASSISTANT", "USER", "GPT", "BOT", "Instruct", "Answer", "Ассистент")
@@ -180,6 +181,18 @@ def keep_reply(messages: list[str]) -> list[str]:
         for start, end, kind in turns
     ]
     return "".join(kept).split(SEAM)
+
+
+def drop_template_tokens(messages: list[str]) -> list[str]:
+    """Return ``messages`` with the assistant's turn only, and without the tokens of templates.
+
+    Raises:
+        UnclearTurnsError: There are turns, but not exactly one of them is the reply.
+    """
+    return [
+        drop_tokens(_EMPTY_THOUGHT.sub("", message)) if not SIGNS.isdisjoint(message) else message
+        for message in keep_reply(messages)
+    ]
 
 
 def _has_one_reply(text: str, turns: list[Block]) -> bool:

@@ -23,7 +23,7 @@ from soc_gen.seeding import child_seed
 from soc_gen.settings import Sampling
 from soc_gen.stages.experiences.rules import Draft, read_json, sentences
 from soc_gen.text.names import short_names
-from soc_gen.text.template_tokens import drop_template_tokens
+from soc_gen.text.templates import UnclearTurnsError, drop_template_tokens
 from soc_gen.text.thinking import is_thinking_aloud
 
 SCHEMA: dict[str, Any] = {
@@ -111,7 +111,11 @@ def _first_sentence(reply: Reply) -> str:
     """Return the first sentence of a line, or "" when it was cut off or is a thought about the task."""
     if is_thinking_aloud(reply.text):
         return ""
-    whole = sentences(drop_template_tokens(reply.text.strip().partition("\n")[0]))
+    try:
+        (line,) = drop_template_tokens([reply.text.strip().partition("\n")[0]])
+    except UnclearTurnsError:
+        return ""
+    whole = sentences(line)
     return "" if reply.was_cut and len(whole) == 1 else whole[0]
 
 

@@ -17,7 +17,7 @@ from soc_gen.text.garbled import is_garbled, unescape_unicode
 from soc_gen.text.names import short_names
 from soc_gen.text.ngrams import word_ngrams
 from soc_gen.text.safety import find_romance_with_minor
-from soc_gen.text.template_tokens import drop_template_tokens
+from soc_gen.text.templates import UnclearTurnsError, drop_template_tokens
 from soc_gen.text.tokens import WORD
 
 _KEYS = frozenset({"situation", "topic"})
@@ -121,7 +121,10 @@ def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftReject
     """
     if draft is None:
         return DraftRejection("wrong_format", "no situation and topic in the reply")
-    draft = replace(draft, situation=_tidy(draft.situation, brief), topic=_tidy(draft.topic, brief))
+    try:
+        draft = replace(draft, situation=_tidy(draft.situation, brief), topic=_tidy(draft.topic, brief))
+    except UnclearTurnsError:
+        return DraftRejection("wrong_format", "turns of a chat template, and not exactly one is the reply")
     for rule in RULES:
         if detail := rule(draft, brief):
             return DraftRejection(rule.__name__, detail)
@@ -129,7 +132,7 @@ def check_draft(draft: Draft | None, brief: DraftContext) -> Draft | DraftReject
 
 
 def _tidy(text: str, brief: DraftContext) -> str:
-    text = unescape_unicode(drop_template_tokens(text))
+    text = unescape_unicode(" ".join(drop_template_tokens([text])))
     for persona, name in zip(brief.personas, brief.names, strict=True):
         text = text.replace(persona.name, name)
     return " ".join(text.split())

@@ -17,11 +17,9 @@ from soc_gen.text.labelled_parts import NOBODY, Reader
 from soc_gen.text.loose_json import strip_fence
 from soc_gen.text.packed_messages import packed_speakers, unpack_messages
 from soc_gen.text.prompt_leak import PromptNgramIndex, leaks_prompt
-from soc_gen.text.special_tokens import SIGNS, drop_tokens
-from soc_gen.text.templates import keep_reply
+from soc_gen.text.special_tokens import SIGNS
 from soc_gen.text.thinking import (
     SEAM,
-    TAG_NAMES,
     cut_spans,
     drop_thinking_aloud,
     find_thoughts,
@@ -35,7 +33,6 @@ Messages = list[str]
 _MARK_SIGNS = frozenset("<[{◁＜⟨【")
 _THOUGHT_SIGNS = _MARK_SIGNS | {":"}
 
-_EMPTY_THOUGHT = re.compile(rf"<(?:{TAG_NAMES})\s*/>", re.IGNORECASE)
 
 _JSON_HEAD = re.compile(
     r"\s*+(?:```(?:json)?\s*+)?+(?:\{\s*+)?+\\?\"messages?\\?\"\s*+:\s*+(?:\[\s*+)?+(?:\\?\")?", re.IGNORECASE
@@ -84,20 +81,8 @@ def drop_thinking(messages: Messages) -> Messages:
 
 
 def may_hold_tokens(features: ChatFeatures) -> bool:
-    """Whether ``drop_template_tokens`` may change something; fast."""
+    """Whether ``templates.drop_template_tokens`` may change something; fast."""
     return not SIGNS.isdisjoint(features.marks) or features.may_hold_turns
-
-
-def drop_template_tokens(messages: Messages) -> Messages:
-    """Keep the reply among turns of a chat template, and remove template tokens.
-
-    Raises:
-        UnclearTurnsError: There are turns, but not exactly one of them is the reply.
-    """
-    return [
-        drop_tokens(_EMPTY_THOUGHT.sub("", message)) if not SIGNS.isdisjoint(message) else message
-        for message in keep_reply(messages)
-    ]
 
 
 def unpack_json(messages: Messages, reader: Reader = NOBODY) -> Messages:

@@ -14,7 +14,7 @@ from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.stages.clean.repairs import machine, shape, text
 from soc_gen.stages.clean.repairs.shape import Part
-from soc_gen.text import markup, quotes, tags
+from soc_gen.text import markup, quotes, tags, templates
 from soc_gen.text.labelled_parts import NOBODY, Reader
 from soc_gen.text.prompt_leak import PromptNgramIndex, may_contain_prompt
 from soc_gen.text.templates import UnclearTurnsError
@@ -76,7 +76,9 @@ def part_repairs(grams: PromptNgramIndex) -> tuple[PartRepair, ...]:
             may_apply=machine.may_think,
             finds=machine.may_hold_thoughts,
         ),
-        PartRepair("template_tokens", _all(machine.drop_template_tokens), may_apply=machine.may_hold_tokens),
+        PartRepair(
+            "template_tokens", _all(templates.drop_template_tokens), may_apply=machine.may_hold_tokens
+        ),
         PartRepair(
             "json_leftovers",
             lambda messages, writer: machine.unpack_json(messages, writer.reader),

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 from soc_gen.llm.types import PromptMessage, Reply
 from soc_gen.models import Experience
 from soc_gen.text.garbled import unescape_unicode
-from soc_gen.text.template_tokens import drop_template_tokens
-from soc_gen.text.templates import UnclearTurnsError, keep_reply
+from soc_gen.text.templates import UnclearTurnsError, drop_template_tokens, keep_reply
 
 
 class InvalidTurnError(Exception):
@@ -95,7 +94,7 @@ def only_reply(texts: Sequence[str]) -> list[str]:
 
 
 def _drop_tokens(texts: Sequence[str]) -> list[str]:
-    return list(map(drop_template_tokens, only_reply(texts)))
+    return drop_template_tokens(only_reply(texts))
 
 
 _REPAIRS: dict[str, Callable[[Sequence[str]], list[str]]] = {
