@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from soc_gen.models import Chat, Persona
 from soc_gen.stages.clean.config import CleanConfig
 from soc_gen.stages.clean.decide import clean_chats
+from soc_gen.stages.clean.features import ChatFeatures
 from soc_gen.text.labelled_parts import Reading, foreign_line, read_part
 from soc_gen.text.speaker_labels import callers, names_of
 from tests.support.people import LUNA, MAX, TALK, chat
@@ -53,6 +54,22 @@ def test_every_label_of_a_name_is_found(name: str, username: str | None, labels:
 
 def test_every_label_of_a_role_is_found() -> None:
     assert [said for role in ROLES for said in SAID if _read(LUNA, role + said).messages != [said]] == []
+
+
+@pytest.mark.parametrize(("name", "username", "labels"), NAMES, ids=[row[0] for row in NAMES])
+def test_a_chat_with_a_label_is_looked_at_closer(name: str, username: str | None, labels: list[str]) -> None:
+    """The fast look never misses what the slow one finds; also a name alone on its line."""
+    writer = _called(LUNA, name, username)
+    texts = [form.format(label) + SAID[0] for label, form in itertools.product(labels, MARKED)]
+    texts += [f"{label}\n{SAID[0]}" for label in labels]
+    missed = []
+    for text in texts:
+        talk = _with_part(text)
+        experience = talk.experience.model_copy(update={"persona1": writer})
+        features = ChatFeatures(talk.model_copy(update={"experience": experience}), 3)
+        if not features.names_somebody:
+            missed.append(text)
+    assert missed == []
 
 
 def test_words_that_look_like_labels_stay() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from soc_gen.text.label_names import fold_names, name_pieces
@@ -52,6 +53,15 @@ _FOREIGN_ROLE_PIECES = (
 """Strings of which one occurs in every label of a role."""
 
 
+def _shortest(pieces: Iterable[str]) -> list[str]:
+    """Return ``pieces`` without those that contain another one."""
+    known = list(dict.fromkeys(pieces))
+    return [piece for piece in known if not any(other in piece for other in known if other != piece)]
+
+
+_ROLES = _shortest([*_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)])
+
+
 @lru_cache(maxsize=4096)
 def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Return UTF-8 strings, ASCII and others, of which a text with a label contains one.
@@ -59,8 +69,11 @@ def label_pieces(*names: frozenset[str]) -> tuple[tuple[bytes, ...], tuple[bytes
     Args:
         names: ``names_of`` both people, together or separate.
     """
-    pieces = [*name_pieces(frozenset().union(*names)), *_ROLE_PIECES, *map(fold_names, _FOREIGN_ROLE_PIECES)]
-    pieces = [piece for piece in pieces if not any(other in piece for other in pieces if other != piece)]
+    of_names = _shortest(name_pieces(frozenset().union(*names)))
+    pieces = [
+        *(piece for piece in of_names if not any(role in piece for role in _ROLES)),
+        *(role for role in _ROLES if not any(piece in role and piece != role for piece in of_names)),
+    ]
     return (
         tuple(piece.encode() for piece in pieces if piece.isascii()),
         tuple(piece.encode() for piece in pieces if not piece.isascii()),

@@ -23,6 +23,7 @@ _EVERYDAY = f"{string.ascii_letters}{string.digits} ,.?!'".encode()
 _COMMON = bytes({10, *range(32, 127)})
 _ENDS = b"!?., "
 _LOWER = bytes(range(256)).lower()
+_BARE_WORDS = 8  # more than a line has that is nothing but a name
 _LETTERS = re.compile(
     rb"[\xc2-\xe1\xe3-\xee]|\xef[\xbb-\xbe]|\xe2\x80[\x8b-\x8f]"
 )  # no emoji, no punctuation
@@ -78,7 +79,10 @@ class ChatFeatures:
         persona1, persona2 = self.chat.experience.people
         if _LETTERS.search(self.rare) or not self.marks.isdisjoint(APOSTROPHES):
             return may_name(self.text, names_of(persona1) | names_of(persona2))
-        data = self.data.lower().replace(b"'", b"")
+        # A label has a mark beside the name, or is alone on its line.
+        lines = self.data.lower().split(b"\n")
+        lines = [line for line in lines if line.count(b" ") < _BARE_WORDS or line.translate(None, _EVERYDAY)]
+        data = b"\n".join(lines).replace(b"'", b"")
         return contains_any(label_pieces(names_of(persona1), names_of(persona2))[0], data)
 
     @cached_property
